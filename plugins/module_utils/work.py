@@ -1,0 +1,131 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One module, two ways to run it.
+
+A module of this collection is ``SPEC`` plus ``run(task)``. ``main()`` hands both to :func:`execute`, in a process of
+its own; the action plugin hands the same two to the controller process. ``run`` sees only a :class:`Task`, so it
+cannot tell the difference, and both ways return equal results.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Failure(Exception):
+    """A failure that people can act on: a message with the remedy, and fields that a playbook can test."""
+
+    def __init__(self, msg: str, **fields: Any) -> None:
+        super().__init__(msg)
+        self.msg = msg
+        self.fields = fields
+
+
+def _nothing(_text: str) -> None:
+    """What a module process does with a progress line: Ansible shows a module's output only at its end."""
+
+
+@dataclass
+class Task:
+    """Everything that ``run`` may know about its surroundings."""
+
+    params: dict[str, Any]
+    connection: Any
+    """Makes clients; see ``edges/aws.py``, the only one to use it."""
+    check_mode: bool = False
+    report: Callable[[str], None] = _nothing
+    """Show a line at once."""
+    count: Callable[[str], None] = _nothing
+    """Show a line that the next one replaces, on a terminal; nothing elsewhere."""
+    warn: Callable[[str], None] = _nothing
+    at_interrupt: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with the signal's name before the process dies of SIGINT or SIGTERM. One store write, nothing more."""
+
+
+@dataclass
+class Spec:
+    """The argument spec of a module, and the rules across arguments (AnsibleModule's keywords)."""
+
+    options: dict[str, Any]
+    supports_check_mode: bool = True
+    rules: dict[str, Any] = field(default_factory=dict)
+
+
+def plain(value: Any) -> Any:
+    """Copy a value into built-in JSON types: no tags, no lazy templates, no dates, no vault objects."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return "".join(str(value))
+
+
+@contextmanager
+def interruptible(task: Task) -> Iterator[None]:
+    """Run the task's clean-up when SIGINT or SIGTERM arrives, then die of that signal as before.
+
+    Ansible's worker dies of both without exception, ``finally``, rescue or always. The clean-up is protected against
+    a second signal, and a clean-up that fails does not keep the process alive.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def clean_up(number: int, _frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        try:
+            for step in task.at_interrupt:
+                step(signal.Signals(number).name)
+        finally:
+            before = earlier[signal.Signals(number)]
+            signal.signal(number, before if callable(before) else signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    earlier = {each: signal.signal(each, clean_up) for each in signals}
+    try:
+        yield
+    finally:
+        for each, before in earlier.items():
+            signal.signal(each, before)
+
+
+def execute(spec: Spec, run: Callable[[Task], dict[str, Any]]) -> None:
+    """Run as an ordinary module in a process of its own."""
+    from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+    from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+    from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import HAS_BOTO3, Connection
+
+    module = AnsibleModule(
+        argument_spec={**aws_argument_spec(), **spec.options},
+        supports_check_mode=spec.supports_check_mode,
+        **spec.rules,
+    )
+    if not HAS_BOTO3:
+        module.fail_json(msg=missing_required_lib("boto3"))
+    task = Task(
+        params=plain(module.params),
+        connection=Connection(module.params),
+        check_mode=module.check_mode,
+        warn=module.warn,
+    )
+    try:
+        with interruptible(task):
+            result = run(task)
+    except Failure as failure:
+        module.fail_json(msg=failure.msg, **plain(failure.fields))
+    module.exit_json(**plain(result))
