@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,6 +105,34 @@ def interruptible(task: Task) -> Iterator[None]:
             signal.signal(each, before)
 
 
+def perform(task: Task, run: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
+    """Call ``run`` and turn whatever happens into a result; both ways of running a module end here.
+
+    A defect of ours must not print a value that it was handed (an exception's text may quote one), so only the type
+    of the exception and the places in our own code are shown.
+    """
+    try:
+        with interruptible(task):
+            result = run(task)
+    except Failure as failure:
+        result = {"failed": True, "msg": failure.msg, **failure.fields}
+    except Exception as problem:  # noqa: BLE001 the last place that can keep a value out of the output
+        places = [f"{frame.name} ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in _frames(problem)]
+        result = {
+            "failed": True,
+            "msg": f"A defect in steady.ecs, not in your declaration: {type(problem).__name__} in {places[-1]}. "
+            "Nothing more was changed. Please report it with the places below.",
+            "reason": "defect",
+            "places": places,
+        }
+    answer: dict[str, Any] = plain(result)
+    return answer
+
+
+def _frames(problem: BaseException) -> traceback.StackSummary:
+    return traceback.extract_tb(problem.__traceback__)
+
+
 def execute(spec: Spec, run: Callable[[Task], dict[str, Any]]) -> None:
     """Run as an ordinary module in a process of its own."""
     from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -123,9 +152,7 @@ def execute(spec: Spec, run: Callable[[Task], dict[str, Any]]) -> None:
         check_mode=module.check_mode,
         warn=module.warn,
     )
-    try:
-        with interruptible(task):
-            result = run(task)
-    except Failure as failure:
-        module.fail_json(msg=failure.msg, **plain(failure.fields))
-    module.exit_json(**plain(result))
+    result = perform(task, run)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -14,6 +14,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 
 try:
     import boto3
+    import botocore.loaders
+    import botocore.session
     from botocore.config import Config
     from botocore.exceptions import (
         BotoCoreError,
@@ -38,6 +40,30 @@ THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooMa
 
 _sessions: dict[Any, Any] = {}
 _clients: dict[Any, Any] = {}
+_loader: list[Any] = []
+
+
+def service_models() -> Any:
+    """The loader of AWS's service models that all sessions of the process share: parsing them is the slow part."""
+    if not _loader:
+        _loader.append(botocore.loaders.create_loader())
+    return _loader[0]
+
+
+def warm(services: tuple[str, ...]) -> None:
+    """Parse the models of these services, so that forks inherit them. No credentials, no connection, no process."""
+    models = service_models()
+    for service in services:
+        models.load_service_model(service, "service-2")
+        models.load_service_model(service, "endpoint-rule-set-1")
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        models.load_data(name)
+
+
+def _session(profile: str | None) -> Any:
+    core = botocore.session.get_session()
+    core.register_component("data_loader", service_models())
+    return boto3.session.Session(botocore_session=core, profile_name=profile)
 
 
 class Connection:
@@ -66,7 +92,7 @@ class Connection:
             )
             try:
                 if (profile, environment) not in _sessions:
-                    _sessions[profile, environment] = boto3.session.Session(profile_name=profile)
+                    _sessions[profile, environment] = _session(profile)
                 _clients[key] = _sessions[profile, environment].client(
                     service,
                     region_name=region,
