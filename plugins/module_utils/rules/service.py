@@ -1,0 +1,304 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Settings of a service: which ones can be declared, when two are equal, and what UpdateService must be told.
+
+Names, defaults and "triggers a new service deployment" are those of UpdateService in the Amazon ECS API reference.
+Only what is declared is compared (design.md, changes): a setting that nobody names stays as it is live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+
+RESOURCE = "service"
+NO_DEFAULT = object()
+
+
+def _whole(path: str, value: Any) -> int:
+    if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+        raise DeclarationError(f"{path} must be a whole number; it is {value!r}. Write it without a unit.")
+    return int(value)
+
+
+def _flag(path: str, value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text in {"true", "yes", "on", "1"}:
+        return True
+    if text in {"false", "no", "off", "0"}:
+        return False
+    raise DeclarationError(f"{path} must be true or false; it is {value!r}.")
+
+
+def _text(path: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise DeclarationError(f"{path} must be text; it is {value!r}. Quote it.")
+    return value
+
+
+def _members(path: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise DeclarationError(f"{path} must be a list; it is {value!r}.")
+    return value
+
+
+def _names(path: str, value: Any) -> list[str]:
+    """A list whose order means nothing: subnets, security groups, alarms."""
+    return sorted(_text(path, each) for each in _members(path, value))
+
+
+def _items(defaults: dict[str, Any], numbers: set[str]) -> Callable[[str, Any], list[dict[str, Any]]]:
+    """A list of structures whose order means nothing; numbers may be written as text (case C58)."""
+
+    def normal(path: str, value: Any) -> list[dict[str, Any]]:
+        found = []
+        for each in _members(path, value):
+            if not isinstance(each, dict):
+                raise DeclarationError(f"{path} must hold mappings; one is {each!r}.")
+            given = {**defaults, **{name: item for name, item in each.items() if item is not None}}
+            found.append({n: _whole(f"{path}.{n}", i) if n in numbers else i for n, i in sorted(given.items())})
+        return sorted(found, key=repr)
+
+    return normal
+
+
+def _ordered_items(path: str, value: Any) -> list[Any]:
+    """Placement strategies apply in their order."""
+    return [dict(sorted(each.items())) if isinstance(each, dict) else each for each in _members(path, value)]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One property that can be declared, at any depth."""
+
+    normal: Callable[[str, Any], Any]
+    """Brings a declared or a live value into the form in which equal means equal."""
+    default: Any = NO_DEFAULT
+    """What AWS takes when it is absent, and what null in a declaration goes back to."""
+    deploys: bool = False
+    """Changing it triggers a new service deployment."""
+
+
+_CONFIGURATION = "deploymentConfiguration"
+_BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
+_NETWORK = "networkConfiguration.awsvpcConfiguration"
+
+SETTINGS: dict[str, Setting] = {
+    "desiredCount": Setting(_whole),
+    "healthCheckGracePeriodSeconds": Setting(_whole, 0),
+    f"{_CONFIGURATION}.maximumPercent": Setting(_whole, 200),
+    f"{_CONFIGURATION}.minimumHealthyPercent": Setting(_whole, 100),
+    f"{_CONFIGURATION}.strategy": Setting(_text, "ROLLING"),
+    f"{_CONFIGURATION}.bakeTimeInMinutes": Setting(_whole, 0),
+    f"{_BREAKER}.enable": Setting(_flag, False),
+    f"{_BREAKER}.rollback": Setting(_flag, False),
+    f"{_BREAKER}.resetOnHealthyTask": Setting(_flag, True),
+    f"{_BREAKER}.thresholdConfiguration.type": Setting(_text, "BOUNDED_PERCENT"),
+    f"{_BREAKER}.thresholdConfiguration.value": Setting(_whole, 50),
+    f"{_CONFIGURATION}.alarms.alarmNames": Setting(_names, []),
+    f"{_CONFIGURATION}.alarms.enable": Setting(_flag, False),
+    f"{_CONFIGURATION}.alarms.rollback": Setting(_flag, False),
+    f"{_NETWORK}.subnets": Setting(_names, deploys=True),
+    f"{_NETWORK}.securityGroups": Setting(_names, [], deploys=True),
+    f"{_NETWORK}.assignPublicIp": Setting(_text, "DISABLED", deploys=True),
+    "platformVersion": Setting(_text, "LATEST", deploys=True),
+    "capacityProviderStrategy": Setting(_items({"weight": 0, "base": 0}, {"weight", "base"}), [], deploys=True),
+    "launchType": Setting(_text),
+    "loadBalancers": Setting(_items({}, {"containerPort"}), [], deploys=True),
+    "serviceRegistries": Setting(_items({}, {"containerPort", "port"}), [], deploys=True),
+    "placementConstraints": Setting(_items({}, set()), []),
+    "placementStrategy": Setting(_ordered_items, []),
+    "availabilityZoneRebalancing": Setting(_text, "DISABLED"),
+    "enableExecuteCommand": Setting(_flag, False),
+    "enableECSManagedTags": Setting(_flag, False),
+    "propagateTags": Setting(_text, "NONE"),
+}
+
+NAMES = sorted({path.partition(".")[0] for path in SETTINGS})
+
+WRITTEN_DOWN = (
+    f"{_CONFIGURATION}.maximumPercent",
+    f"{_CONFIGURATION}.minimumHealthyPercent",
+    f"{_BREAKER}.enable",
+    f"{_BREAKER}.rollback",
+    "healthCheckGracePeriodSeconds",
+)
+"""What ``init`` declares: the settings that decide about downtime. Never the count, which autoscaling may own, nor
+what the template that made the service owns (network, capacity, load balancers)."""
+
+
+def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
+    """What the declared settings and a service as DescribeServices answers it disagree about, in the table's order.
+
+    Raises DeclarationError for a name outside the table, a value of the wrong kind, and contradictions.
+    """
+    leaves = _leaves(declared)
+    _refuse_contradictions(declared, live)
+    found = []
+    for path, setting in SETTINGS.items():
+        if path not in leaves:
+            continue
+        expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
+        if expected != actual:
+            found.append(Difference(RESOURCE, path, expected, actual))
+    return found
+
+
+def deploys(differences: list[Difference], live: dict[str, Any]) -> bool:
+    """Whether settling these differences makes ECS start a new deployment, that is, new tasks."""
+    return any(
+        each.path == "taskDefinition" or (each.path in SETTINGS and SETTINGS[each.path].deploys) for each in differences
+    ) and bool(live.get("deployments"))
+
+
+def revision_difference(wanted: str | None, live: dict[str, Any]) -> list[Difference]:
+    """The difference between the service's revision and the wanted one: an ARN, or ``family:revision``."""
+    actual = str(live.get("taskDefinition", ""))
+    if not wanted or wanted in (actual, actual.rsplit("/", 1)[-1]):
+        return []
+    return [Difference(RESOURCE, "taskDefinition", wanted, actual)]
+
+
+def request(differences: list[Difference], live: dict[str, Any], force: bool = False) -> dict[str, Any]:
+    """The arguments of UpdateService that settle these differences, without cluster and service (case C59).
+
+    A structure is sent whole, as it is live with the declared values laid over it, for what AWS does with the members
+    left out of one is written down nowhere. A capacity provider strategy is taken over only together with a forced
+    deployment (case C51), and going from a launch type to a strategy needs no launchType in the call.
+    """
+    arguments: dict[str, Any] = {}
+    for each in differences:
+        name, *inner = each.path.split(".")
+        if not inner:
+            arguments[name] = each.expected
+            continue
+        if name not in arguments:
+            arguments[name] = _copied(live.get(name) or {})
+        place = arguments[name]
+        for step in inner[:-1]:
+            place[step] = place.get(step) or {}
+            place = place[step]
+        place[inner[-1]] = each.expected
+    _complete(arguments)
+    if force or "capacityProviderStrategy" in arguments:
+        arguments["forceNewDeployment"] = True
+    return arguments
+
+
+def declared_from(live: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a live service that an inventory should declare, in the form that ``settings`` takes."""
+    found: dict[str, Any] = {}
+    for path in WRITTEN_DOWN:
+        if path == "healthCheckGracePeriodSeconds" and not live.get("loadBalancers"):
+            continue
+        place, steps = found, path.split(".")
+        for step in steps[:-1]:
+            place = place.setdefault(step, {})
+        place[steps[-1]] = _actual(path, SETTINGS[path], live)
+    return found
+
+
+def _leaves(declared: dict[str, Any]) -> dict[str, Any]:
+    """Declared values by their path in the table; null above a path stands for null at each path below it."""
+    found: dict[str, Any] = {}
+
+    def walk(value: Any, path: str) -> None:
+        below = [each for each in SETTINGS if each.startswith(f"{path}.")]
+        if path in SETTINGS:
+            found[path] = value
+        elif value is None and below:
+            found.update(dict.fromkeys(below))
+        elif not below:
+            raise DeclarationError(_unknown(path))
+        elif not isinstance(value, dict):
+            raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
+        else:
+            for name, item in value.items():
+                walk(item, f"{path}.{name}")
+
+    for name, value in declared.items():
+        walk(value, str(name))
+    return found
+
+
+def _unknown(path: str) -> str:
+    above, _, name = path.rpartition(".")
+    known = sorted(
+        {each[len(above) + 1 if above else 0 :].split(".")[0] for each in SETTINGS if each.startswith(above)}
+    )
+    if path == "taskDefinition":
+        return "taskDefinition is not a setting: give the revision as task_definition."
+    if path == "tags":
+        return (
+            "tags are not set through UpdateService, so they are no setting: leave them to the template that made them."
+        )
+    place = f" in {above}" if above else ""
+    return f"The service setting {name}{place} is not known. Settings{place}: {', '.join(known)}."
+
+
+def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    if declared.get("launchType") and declared.get("capacityProviderStrategy"):
+        raise DeclarationError("launchType and capacityProviderStrategy exclude each other: declare one of them.")
+    launch_type = declared.get("launchType")
+    if launch_type and live and launch_type != live.get("launchType"):
+        raise DeclarationError(
+            f"UpdateService cannot change launchType ({live.get('launchType') or 'a capacity provider strategy'} to "
+            f"{launch_type}). Declare capacityProviderStrategy: a list of providers, or [] for the launch type."
+        )
+    configuration = declared.get(_CONFIGURATION)
+    if not isinstance(configuration, dict) or not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
+        return
+    both = {**(live.get(_CONFIGURATION) or {}), **configuration}
+    most, least = (
+        _expected(path, SETTINGS[path], both.get(path.rsplit(".", 1)[1]))
+        for path in (f"{_CONFIGURATION}.maximumPercent", f"{_CONFIGURATION}.minimumHealthyPercent")
+    )
+    if not 0 <= least <= 100:
+        raise DeclarationError(f"minimumHealthyPercent must be 0 to 100; it is {least}.")
+    if most < 100:
+        raise DeclarationError(f"maximumPercent must be 100 or more; it is {most}.")
+    if most <= 100 and least >= 100:
+        raise DeclarationError(
+            "maximumPercent 100 with minimumHealthyPercent 100 leaves no room to start or to stop a task, so no "
+            "deployment could go on. Raise maximumPercent or lower minimumHealthyPercent."
+        )
+
+
+def _expected(path: str, setting: Setting, value: Any) -> Any:
+    if value is not None:
+        return setting.normal(path, value)
+    if setting.default is NO_DEFAULT:
+        raise DeclarationError(f"{path} has no default to go back to: give a value, or leave it out.")
+    return setting.default
+
+
+def _actual(path: str, setting: Setting, live: dict[str, Any]) -> Any:
+    value: Any = live
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if value is None or value == "":
+        return None if setting.default is NO_DEFAULT else setting.default
+    return setting.normal(path, value)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items() if item is not None}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
+
+
+def _complete(arguments: dict[str, Any]) -> None:
+    """Fill in what AWS requires beside a declared member: enable and rollback of breaker and alarms, type and value."""
+    configuration = arguments.get(_CONFIGURATION, {})
+    breaker = configuration.get("deploymentCircuitBreaker")
+    if breaker is not None:
+        breaker.update({"enable": False, "rollback": False} | breaker)
+        if "thresholdConfiguration" in breaker:
+            given = breaker["thresholdConfiguration"]
+            breaker["thresholdConfiguration"] = {"type": "BOUNDED_PERCENT", "value": 50} | given
+    if "alarms" in configuration:
+        configuration["alarms"] = {"alarmNames": [], "enable": False, "rollback": False} | configuration["alarms"]
