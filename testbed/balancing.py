@@ -1,0 +1,67 @@
+"""Which target group and which target answer a request: weights, health, stickiness, algorithms."""
+
+import random
+from collections.abc import Mapping
+
+from . import stickiness
+from .elbv2.model import Json, Rule, Target, TargetGroup
+
+LIMIT = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
+
+
+def pick_group(
+    groups: Mapping[str, TargetGroup], rule: Rule, config: Json, cookies: Mapping[str, str], now: float
+) -> TargetGroup | None:
+    """The client's own group while it has a weight, else one by weight; None if every weight is 0.
+
+    A group without healthy targets keeps its share: the load balancer does not fail over between groups.
+    """
+    weights = {g["TargetGroupArn"]: g["Weight"] for g in config["TargetGroups"] if g["Weight"]}
+    if not weights:
+        return None
+    arn = stickiness.group_of(rule, config, cookies, now)
+    if arn not in weights:
+        (arn,) = random.choices(list(weights), list(weights.values()))
+    return groups.get(arn or "")
+
+
+def eligible(group: TargetGroup) -> list[Target]:
+    """Healthy targets; every registered one when fewer are healthy than the group's minimum (1 unless changed).
+
+    User guide, "Target group health": "send traffic to all targets, including unhealthy targets", fail open.
+    """
+    registered = list(group.targets.values())
+    healthy = [target for target in registered if target.state == "healthy"]
+    percentage = group.attributes[f"{LIMIT}.percentage"]
+    enough = len(healthy) >= int(group.attributes[f"{LIMIT}.count"])
+    if percentage != "off":
+        enough = enough and len(healthy) * 100 >= int(percentage) * len(registered)
+    return healthy if enough else registered
+
+
+def pick_target(group: TargetGroup, cookies: Mapping[str, str], now: float) -> tuple[Target | None, bool]:
+    """(target, whether the client named a target of this group); None if no target is registered.
+
+    A client whose target is unhealthy, draining or gone is given another one.
+    """
+    candidates = eligible(group)
+    address = stickiness.address_of(group, cookies, now)
+    own = group.targets.get(address) if address else None
+    if own in candidates:
+        return own, True
+    return _choose(group, candidates, now), address is not None
+
+
+def _choose(group: TargetGroup, candidates: list[Target], now: float) -> Target | None:
+    if not candidates:
+        return None
+    if group.attributes["load_balancing.algorithm.type"] == "least_outstanding_requests":
+        fewest = min(len(target.flights) for target in candidates)
+        candidates = [target for target in candidates if len(target.flights) == fewest]
+    for _ in candidates:
+        target = candidates[next(group.turn) % len(candidates)]
+        left = target.slow_until - now
+        # Slow start: "the load balancer linearly increases the number of requests" (user guide, "Slow start mode").
+        if left <= 0 or random.random() >= left / target.slow_seconds:
+            return target
+    return next((target for target in candidates if target.slow_until <= now), candidates[0])

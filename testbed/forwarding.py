@@ -1,0 +1,152 @@
+"""One request through the load balancer: headers, streaming both ways, and the load balancer's own answers.
+
+User guide, "HTTP headers and Application Load Balancers" and "Troubleshoot your Application Load Balancers".
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
+from yarl import URL
+
+from .elbv2.model import Balancer, Target
+
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+REPLACED = {"host", "expect", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"}
+PHRASES = {
+    400: "Bad Request",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
+CONNECT_SECONDS = 10  # 504: "failed to establish a connection to the target before the connection timeout expired"
+SERVER = {"Server": "awselb/2.0"}
+Headers = list[tuple[str, str]]
+
+
+def own_answer(status: int) -> web.Response:
+    """An error that the load balancer itself generates, in the form that an Application Load Balancer gives it."""
+    title = f"{status} {PHRASES[status]}"
+    text = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    )
+    return web.Response(status=status, reason=PHRASES[status], text=text, content_type="text/html", headers=SERVER)
+
+
+def end_to_end(headers: Headers) -> Headers:
+    """Headers without those that concern one connection only (RFC 9110, section 7.6.1)."""
+    named = {w.strip().lower() for k, v in headers if k.lower() == "connection" for w in v.split(",")}
+    return [(k, v) for k, v in headers if k.lower() not in HOP_BY_HOP | named]
+
+
+def to_target(headers: Headers, balancer: Balancer, port: int, client: tuple[str, int]) -> Headers:
+    """The request's headers as the target receives them."""
+    sent = {k.lower(): v for k, v in headers}
+    host = sent.get("host", "")
+    if balancer.attributes["routing.http.preserve_host_header.enabled"] == "false" and port not in (80, 443):
+        host = host if not host or ":" in host else f"{host}:{port}"
+    found = [(k, v) for k, v in end_to_end(headers) if k.lower() not in REPLACED]
+    forwarded = [v for k, v in headers if k.lower() == "x-forwarded-for"]
+    mode = balancer.attributes["routing.http.xff_header_processing.mode"]
+    if mode == "append":
+        with_port = balancer.attributes["routing.http.xff_client_port.enabled"] == "true"
+        forwarded.append(f"{client[0]}:{client[1]}" if with_port else client[0])
+    if mode != "remove" and forwarded:
+        found.append(("X-Forwarded-For", ", ".join(forwarded)))
+    found += [("X-Forwarded-Proto", "http"), ("X-Forwarded-Port", str(port))]
+    trace, stamp = sent.get("x-amzn-trace-id"), f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    found.append(("X-Amzn-Trace-Id", f"Self={stamp};{trace}" if trace else f"Root={stamp}"))
+    return ([("Host", host)] if host else []) + found
+
+
+class Forwarder:
+    """Connections to targets, kept alive between requests."""
+
+    def __init__(self) -> None:
+        self.session = ClientSession(
+            connector=TCPConnector(limit=0, keepalive_timeout=20),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            max_line_size=32768,
+            max_field_size=32768,
+        )
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    async def forward(
+        self,
+        request: web.BaseRequest,
+        target: Target,
+        balancer: Balancer,
+        port: int,
+        cookies: Callable[[list[str]], list[str]],
+    ) -> web.StreamResponse:
+        """The target's answer, passed on as it comes; `cookies` gives the Set-Cookie values to add to its own.
+
+        502 if the target cannot be reached, closes the connection before it answers, or its deregistration delay
+        ends first; 504 if it is silent for longer than the idle timeout. Once the answer has begun, all of these
+        close the client's connection.
+        """
+        response = web.StreamResponse()
+        try:
+            async with target.flight() as flight:
+                await self._exchange(request, response, target, balancer, port, cookies)
+            return response
+        except TimeoutError:
+            status = 502 if flight.expired() else 504
+        except (ClientError, OSError):
+            status = 502
+        if not response.prepared:
+            return own_answer(status)
+        if request.transport:
+            request.transport.close()
+        return response
+
+    async def _exchange(
+        self,
+        request: web.BaseRequest,
+        response: web.StreamResponse,
+        target: Target,
+        balancer: Balancer,
+        port: int,
+        cookies: Callable[[list[str]], list[str]],
+    ) -> None:
+        headers = to_target(list(request.headers.items()), balancer, port, peer(request))
+        silence = float(balancer.attributes["idle_timeout.timeout_seconds"])
+        async with self.session.request(
+            request.method,
+            URL(f"http://{target.address}:{target.port}{request.raw_path}", encoded=True),
+            data=request.content if request.body_exists else None,
+            headers=headers,
+            allow_redirects=False,
+            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence),
+        ) as answer:
+            response.set_status(answer.status, answer.reason)
+            for name, value in end_to_end(list(answer.headers.items())):
+                response.headers.add(name, value)
+            for value in cookies(answer.headers.getall("Set-Cookie", [])):
+                response.headers.add("Set-Cookie", value)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+
+
+def peer(request: web.BaseRequest) -> tuple[str, int]:
+    """The client's address and port."""
+    found = request.transport.get_extra_info("peername") if request.transport else None
+    return (found[0], found[1]) if found else ("127.0.0.1", 0)
