@@ -1,0 +1,108 @@
+"""The bed's own paths: /_bed/* to steer it, /_localstack/health for tools that wait for LocalStack."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from . import VERSION
+from .server import Bed
+from .slots import Record
+from .wire import Params
+
+Handler = Callable[[Any], Any]
+SERVICES = (
+    *("application-autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "ecr", "ecs", "elbv2", "iam"),
+    *("logs", "s3", "secretsmanager", "ssm", "sts"),
+)
+
+
+class Admin:
+    def __init__(self, bed: Bed, record: Record) -> None:
+        self.bed, self.record = bed, record
+        self.routes: dict[str, dict[str, Handler]] = {
+            "/_localstack/health": {"GET": self._health},
+            "/_bed/calls": {"GET": lambda _: bed.faults.calls(), "DELETE": self._forget_calls},
+            "/_bed/faults": {
+                "GET": lambda _: bed.faults.rules,
+                "PUT": self._set_faults,
+                "DELETE": lambda _: self._set_faults([]),
+            },
+            "/_bed/families": {"PUT": self._families},
+            "/_bed/images": {"PUT": self._images},
+            "/_bed/processes": {"PUT": self._processes},
+            "/_bed/url": {"PUT": self._url},
+            "/_bed/health": {"PUT": self._declare},
+            "/_bed/reset": {"POST": self._reset},
+        }
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """(HTTP status, JSON) of one request."""
+        route = self.routes.get(path)
+        if route is None:
+            return 404, _json({"message": f"no {path} here", "paths": sorted(self.routes)})
+        if method not in route:
+            return 405, _json({"message": f"{path} takes {', '.join(route)}"})
+        try:
+            return 200, _json(route[method](json.loads(body) if body else None))
+        except ValueError as e:
+            return 400, _json({"message": str(e)})
+
+    def _health(self, _: Any) -> Params:
+        return {"services": dict.fromkeys(SERVICES, "running"), "edition": "steady-bed", "version": VERSION}
+
+    def _forget_calls(self, _: Any) -> Params:
+        self.bed.faults.forget_calls()
+        return {}
+
+    def _set_faults(self, rules: Any) -> Any:
+        self.bed.faults.set_rules(rules)
+        return self.bed.faults.rules
+
+    def _families(self, given: Any) -> Params:
+        for family, count in _object(given).items():
+            if not isinstance(count, int) or count < 0:
+                raise ValueError(f"{family}: want the number of its latest revision")
+        with self.bed.lock:
+            taken = {d.family: d.revision for r in self.bed.regions.values() for d in r.ecs.definitions.values()}
+            for family, count in given.items():
+                if count < taken.get(family, 0):
+                    raise ValueError(f"{family} has revisions up to {taken[family]} already")
+            self.bed.families.update(given)
+            return dict(self.bed.families)
+
+    def _images(self, given: Any) -> Params:
+        for name, image in _object(given).items():
+            self.bed.images.declare(name, image)
+        return {}
+
+    def _processes(self, given: Any) -> Params:
+        return {name: self.bed.start_helper(name, process) for name, process in _object(given).items()}
+
+    def _url(self, given: Any) -> Params:
+        url = _object(given).get("url")
+        if url is not None and not isinstance(url, str):
+            raise ValueError('want {"url": "http://..."} or {"url": null}')
+        self.record.url = url
+        self.record.write()
+        return self.record.view()
+
+    def _declare(self, given: Any) -> Params:
+        if self.bed.declared is None:
+            raise ValueError("health is declared with --engine none; here processes answer for themselves")
+        return dict(self.bed.declared.declare(given))
+
+    def _reset(self, _: Any) -> Params:
+        self.bed.reset()
+        self.record.url = None
+        self.record.write()
+        return {}
+
+
+def _object(given: Any) -> Params:
+    if not isinstance(given, dict):
+        raise ValueError("want a JSON object")
+    return given
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()

@@ -1,0 +1,107 @@
+"""What CreateService and UpdateService refuse.
+
+Sources: API reference, CreateService and its types; "Use load balancing to distribute Amazon ECS service traffic",
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balancing.html
+"""
+
+from typing import Any
+
+from ..wire import AwsError, Params
+from .state import Definition
+
+CONFIGURATION: Params = {
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "maximumPercent": 200,
+    "minimumHealthyPercent": 100,
+    "strategy": "ROLLING",
+}
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
+
+
+def not_done(what: str) -> AwsError:
+    return AwsError("InvalidAction", f"The test bed does not implement {what}")
+
+
+def only_what_the_bed_runs(p: Params) -> None:
+    """Values of known parameters that the bed refuses by name: other strategies, controllers, launch types."""
+    strategy = p.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
+    if strategy != "ROLLING":
+        raise not_done(f"the deployment strategy {strategy}")
+    controller = p.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        raise not_done(f"the deployment controller {controller}")
+    if p.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        raise not_done(f"the scheduling strategy {p['schedulingStrategy']}")
+    if p.get("launchType", "EC2") != "FARGATE":
+        raise not_done(f"services of launchType {p.get('launchType', 'EC2 (the default)')}: FARGATE only")
+
+
+def network(definition: Definition, settings: Params) -> None:
+    body = definition.body
+    if "FARGATE" not in (body.get("requiresCompatibilities") or body["compatibilities"]):
+        raise invalid("Task definition does not support launch_type FARGATE.")
+    if "networkConfiguration" not in settings:
+        raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+    if not settings["networkConfiguration"].get("awsvpcConfiguration", {}).get("subnets"):
+        raise invalid("subnets can not be empty.")
+
+
+def desired_count(value: Any) -> int:
+    if value is None or not 0 <= value <= 5000:
+        raise invalid("desiredCount must be between 0 and 5000.")
+    return int(value)
+
+
+def grace_period(settings: Params) -> None:
+    seconds = settings.get("healthCheckGracePeriodSeconds")
+    if seconds is not None and not settings.get("loadBalancers"):
+        raise invalid("Health check grace period is only valid for services configured to use load balancers")
+    if seconds is not None and not 0 <= seconds <= 2147483647:
+        raise invalid("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")
+
+
+def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) -> None:
+    """Each target group exists, takes addresses, has a load balancer; the container and its port are in the task."""
+    for balancer in balancers:
+        group = elbv2.groups.get(balancer.get("targetGroupArn"))
+        if group is None:
+            raise invalid(
+                "Unable to assume role and validate the specified targetGroupArn. "
+                "Please verify that the ECS service role being passed has the proper permissions."
+            )
+        if not elbv2.balancers_of(group.arn):
+            raise invalid(
+                f"The target group with targetGroupArn {group.arn} does not have an associated load balancer."
+            )
+        kind = group.settings["TargetType"]
+        if kind != "ip":
+            raise invalid(
+                f"The provided target group {group.arn} has target type {kind}, "
+                "which is incompatible with the awsvpc network mode specified in the task definition."
+            )
+        name, port = balancer.get("containerName"), balancer.get("containerPort")
+        container = next((c for c in definition.containers if c["name"] == name), None)
+        if container is None:
+            raise invalid(f"The container {name} does not exist in the task definition.")
+        if port not in [m["containerPort"] for m in container["portMappings"]]:
+            raise invalid(f"The container {name} did not have a container port {port} defined.")
+
+
+def configuration(current: Params, wanted: Params) -> Params:
+    """A deployment configuration: what is not said stays as it is."""
+    merged = {**current, **wanted}
+    lowest, highest = merged["minimumHealthyPercent"], merged["maximumPercent"]
+    if highest <= 100 and lowest >= 100:
+        raise invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
+    if lowest < 0 or highest < 1 or highest < lowest:
+        raise invalid("Invalid deployment configuration: maximumPercent must not be below minimumHealthyPercent.")
+    threshold = merged["deploymentCircuitBreaker"].get("thresholdConfiguration")
+    if threshold and threshold["value"] < 1:
+        raise invalid("The threshold value of the deployment circuit breaker must be at least 1.")
+    alarms = merged.get("alarms")
+    if alarms and alarms["enable"] and not alarms["alarmNames"]:
+        raise invalid("Deployment alarms need at least one alarm name.")
+    return merged

@@ -1,0 +1,40 @@
+"""Numbers that AWS publishes, as pure functions: thresholds, delays, limits.
+
+Sources: "How the Amazon ECS deployment circuit breaker detects failures",
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and
+"Service throttling logic", https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+"""
+
+import math
+
+from ..wire import Params
+
+RESTART_DELAYS = (0, 0, 0, 1, 2, 4, 8, 15, 30)  # seconds before the next start after n failures; AWS publishes none
+STEADY_AFTER = 40  # seconds of RUNNING that make a task without a load balancer healthy
+KEPT = 3600  # seconds that a stopped task can be described
+
+
+def threshold(configuration: Params, desired: int) -> int:
+    """How many failed tasks trip the circuit breaker of a deployment of `desired` tasks."""
+    breaker = configuration.get("deploymentCircuitBreaker", {})
+    declared = breaker.get("thresholdConfiguration", {})
+    kind, value = declared.get("type", "BOUNDED_PERCENT"), int(declared.get("value", 50))
+    if kind == "COUNT":
+        return value
+    count = math.ceil(desired * value / 100)
+    return max(1, count) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, count))
+
+
+def lowest(configuration: Params, desired: int) -> int:
+    """minimumHealthyPercent of the desired count, rounded up: below it no healthy task is stopped."""
+    return math.ceil(desired * int(configuration["minimumHealthyPercent"]) / 100)
+
+
+def highest(configuration: Params, desired: int) -> int:
+    """maximumPercent of the desired count, rounded down: the live tasks of all deployments together."""
+    return max(1, desired * int(configuration["maximumPercent"]) // 100) if desired else 0
+
+
+def restart_delay(failures: int) -> int:
+    """Seconds to wait before the next start after so many failures in a row."""
+    return RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)]

@@ -1,0 +1,186 @@
+"""Services: CreateService, UpdateService, DescribeServices, ListServices, DeleteService."""
+
+from typing import Any
+
+from ..strict import reads
+from ..wire import AwsError, Params, page
+from . import checks
+from .definitions import unrunnable
+from .deployments import OF_THE_REVISION, Deployments
+from .state import Deployment, Service, counts
+
+CONFIGURATION = tuple(
+    f"deploymentConfiguration.{name}"
+    for name in ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "alarms", "strategy")
+)
+BALANCERS = tuple(f"loadBalancers.{name}" for name in ("targetGroupArn", "containerName", "containerPort"))
+COMMON = (
+    *("cluster", "taskDefinition", "desiredCount", "networkConfiguration", "platformVersion"),
+    *("healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags", "propagateTags"),
+    *CONFIGURATION,
+    *BALANCERS,
+)
+STORED = (
+    *OF_THE_REVISION,
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "enableECSManagedTags",
+    "propagateTags",
+)
+DEFAULTS: Params = {
+    "loadBalancers": [],
+    "platformVersion": "LATEST",
+    "enableExecuteCommand": False,
+    "enableECSManagedTags": False,
+    "propagateTags": "NONE",
+}
+
+
+class Services(Deployments):
+    @reads(
+        *("serviceName", "launchType", "schedulingStrategy", "deploymentController", "tags", "clientToken"),
+        *COMMON,
+    )
+    def create_service(self, p: Params) -> Params:
+        cluster = self.cluster(p.get("cluster"))
+        arn = self.service_arn(cluster, p["serviceName"])
+        old = self.services.get(arn)
+        if old and old.status != "INACTIVE":
+            if old.token and old.token == p.get("clientToken"):
+                return {"service": self._service_view(old, ["TAGS"])}
+            raise AwsError("InvalidParameterException", "Creation of service was not idempotent.")
+        checks.only_what_the_bed_runs(p)
+        definition = self.definition(p["taskDefinition"], active=True)
+        settings = {**DEFAULTS, **{k: p[k] for k in STORED if k in p}}
+        if settings["loadBalancers"]:
+            settings.setdefault("healthCheckGracePeriodSeconds", 0)
+        self._check(definition, settings)
+        service = Service(
+            arn=arn,
+            name=p["serviceName"],
+            cluster=cluster,
+            definition=definition,
+            desired=checks.desired_count(p.get("desiredCount")),
+            configuration=checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {})),
+            settings=settings,
+            token=p.get("clientToken"),
+        )
+        self.services[arn] = service
+        self.tags[arn] = list(p.get("tags", []))
+        self.begin_deployment(service)
+        return {"service": self._service_view(service, ["TAGS"])}
+
+    def _check(self, definition: Any, settings: Params) -> None:
+        unrunnable(definition)
+        checks.network(definition, settings)
+        checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
+        checks.grace_period(settings)
+
+    @reads("service", "forceNewDeployment", *COMMON)
+    def update_service(self, p: Params) -> Params:
+        """A new deployment only for another task definition, network configuration, load balancers or platform
+        version, or by force; not for desiredCount or the deployment configuration (API reference, UpdateService)."""
+        service = self.service(p)
+        if service.status != "ACTIVE":
+            raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
+        checks.only_what_the_bed_runs({**p, "launchType": "FARGATE"})
+        definition = service.definition
+        if "taskDefinition" in p:
+            definition = self.definition(p["taskDefinition"], active=True)
+        settings = {**service.settings, **{k: p[k] for k in STORED if k in p}}
+        self._check(definition, settings)
+        configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))
+        desired = checks.desired_count(p.get("desiredCount", service.desired))
+        deploys = (
+            p.get("forceNewDeployment", False)
+            or definition is not service.definition
+            or any(settings.get(k) != service.settings.get(k) for k in OF_THE_REVISION)
+        )
+        service.definition, service.settings = definition, settings
+        service.configuration, service.desired = configuration, desired
+        if deploys:
+            self.begin_deployment(service)
+        self.wake()
+        return {"service": self._service_view(service, ["TAGS"])}
+
+    @reads("cluster", "service", "force")
+    def delete_service(self, p: Params) -> Params:
+        service = self.service(p)
+        if service.status == "INACTIVE":
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        if service.desired and not p.get("force"):
+            raise AwsError("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
+        service.status, service.desired = "DRAINING", 0
+        self.wake()
+        return {"service": self._service_view(service, [])}
+
+    @reads("cluster", "services", "include")
+    def describe_services(self, p: Params) -> Params:
+        if not p["services"]:
+            raise AwsError("InvalidParameterException", "Services cannot be empty.")
+        if len(p["services"]) > 10:
+            raise AwsError("InvalidParameterException", "Services cannot be longer than 10.")
+        cluster, found, failures = self.cluster(p.get("cluster")), [], []
+        for reference in p["services"]:
+            arn = self.service_arn(cluster, reference)
+            if arn in self.services:
+                found.append(self._service_view(self.services[arn], p.get("include", [])))
+            else:
+                failures.append(self.missing(arn))
+        return {"services": found, "failures": failures}
+
+    @reads("cluster", "launchType", "schedulingStrategy", "maxResults", "nextToken")
+    def list_services(self, p: Params) -> Params:
+        """Pages of 10 unless asked otherwise (API reference, ListServices)."""
+        cluster = self.cluster(p.get("cluster"))
+        ours = p.get("launchType", "FARGATE") == "FARGATE" and p.get("schedulingStrategy", "REPLICA") == "REPLICA"
+        found = [s.arn for s in self.services.values() if ours and s.cluster is cluster and s.status != "INACTIVE"]
+        items, token = page(found, p, 10, "maxResults", "nextToken")
+        return {"serviceArns": items, "nextToken": token}
+
+    def _service_view(self, service: Service, include: list[str]) -> Params:
+        live = [t for t in self.tasks_of(service) if t.status != "STOPPED"]
+        return {
+            **service.settings,
+            **counts(live),
+            "serviceArn": service.arn,
+            "serviceName": service.name,
+            "clusterArn": service.cluster.arn,
+            "status": service.status,
+            "desiredCount": service.desired,
+            "taskDefinition": service.definition.arn,
+            "deploymentConfiguration": service.configuration,
+            "deployments": [self._deployment_view(service, d) for d in service.deployments],
+            "events": service.events,
+            "serviceRegistries": [],
+            "placementConstraints": [],
+            "placementStrategy": [],
+            "launchType": "FARGATE",
+            "platformFamily": "Linux",
+            "schedulingStrategy": "REPLICA",
+            "deploymentController": {"type": "ECS"},
+            "availabilityZoneRebalancing": "DISABLED",
+            "createdAt": service.created,
+            "createdBy": f"arn:aws:iam::{self.account}:root",
+            "roleArn": f"arn:aws:iam::{self.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+            "tags": self.tags[service.arn] if "TAGS" in include else None,
+        }
+
+    def _deployment_view(self, service: Service, deployment: Deployment) -> Params:
+        found = self._counts_of(deployment)
+        return {
+            "id": deployment.id,
+            "status": deployment.status,
+            "taskDefinition": deployment.definition.arn,
+            "desiredCount": service.desired if deployment.status == "PRIMARY" else sum(found.values()),
+            **found,
+            "failedTasks": deployment.failed,
+            "createdAt": deployment.created,
+            "updatedAt": deployment.updated,
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "networkConfiguration": deployment.settings.get("networkConfiguration"),
+            "rolloutState": deployment.state,
+            "rolloutStateReason": deployment.reason,
+        }

@@ -1,0 +1,242 @@
+"""What ECS stores, and how it is found. No threads: the caller holds the bed's lock."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+from ..wire import AwsError, Params, now
+
+LIVE = ("PROVISIONING", "PENDING", "RUNNING")
+
+
+class Process(Protocol):
+    """A container at run time: engine.Process, or declared.DeclaredProcess."""
+
+    def exit_code(self) -> int | None: ...
+    def send(self, number: int) -> None: ...
+    def wait(self, seconds: float) -> bool: ...
+    @property
+    def output(self) -> BinaryIO | None: ...
+
+
+@dataclass
+class Cluster:
+    arn: str
+    name: str
+    settings: list[Params] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Rollout:
+    """A service deployment: the record of one change, from its start to its end."""
+
+    arn: str
+    service: "Service"
+    target: "Deployment"
+    configuration: Params
+    sources: list[tuple["Deployment", int]]  # what it replaces, with the running tasks at its start
+    requested: int
+    threshold: int
+    status: str = "IN_PROGRESS"
+    reason: str | None = None
+    failures: int = 0
+    breaker: str = "DISABLED"
+    alarms: str = "DISABLED"
+    alarms_before: set[str] | None = None  # in ALARM when it began: ignored
+    triggered: list[str] = field(default_factory=list)
+    rollback: Params | None = None
+    created: float = field(default_factory=now)
+    updated: float = field(default_factory=now)
+    finished: float | None = None
+    stopped: float | None = None
+
+    def become(self, status: str, reason: str | None = None, over: bool = False) -> None:
+        self.status, self.updated = status, now()
+        self.reason = reason or self.reason
+        if over:
+            self.finished = self.updated
+            if self.breaker == "MONITORING":
+                self.breaker = "MONITORING_COMPLETE"
+            if self.alarms == "MONITORING":
+                self.alarms = "MONITORING_COMPLETE"
+
+
+@dataclass(eq=False)
+class Deployment:
+    """What a service's tasks are made from: one service revision being, or having been, deployed."""
+
+    id: str
+    revision: str  # ARN of the service revision
+    definition: "Definition"
+    settings: Params  # networkConfiguration, loadBalancers, platformVersion: they belong to the revision
+    status: str = "PRIMARY"
+    failed: int = 0
+    state: str = "IN_PROGRESS"
+    reason: str = ""
+    created: float = field(default_factory=now)
+    updated: float = field(default_factory=now)
+    rollout: Rollout | None = None  # None when it only brings back an older revision
+    rolls_back: Rollout | None = None
+    failures: int = 0  # in a row: they delay the next start
+    not_before: float = 0.0
+
+    def become(self, state: str, reason: str) -> None:
+        self.state, self.reason, self.updated = state, reason, now()
+
+
+@dataclass(eq=False)
+class Definition:
+    """One revision of a task definition, in AWS's form."""
+
+    arn: str
+    family: str
+    revision: int
+    body: Params
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}:{self.revision}"
+
+    @property
+    def status(self) -> str:
+        return str(self.body["status"])
+
+    @property
+    def containers(self) -> list[Params]:
+        found: list[Params] = self.body["containerDefinitions"]
+        return found
+
+
+@dataclass(eq=False)
+class Service:
+    arn: str
+    name: str
+    cluster: Cluster
+    definition: Definition
+    desired: int
+    configuration: Params
+    settings: Params  # what is stored as it was given
+    status: str = "ACTIVE"
+    created: float = field(default_factory=now)
+    token: str | None = None
+    deployments: list[Deployment] = field(default_factory=list)
+    events: list[Params] = field(default_factory=list)
+    last_completed: Deployment | None = None
+    steady: bool = False
+
+    @property
+    def primary(self) -> Deployment:
+        return next(d for d in self.deployments if d.status == "PRIMARY")
+
+    def event(self, text: str) -> None:
+        """A line of `events`: newest first, 100 are kept, as on AWS."""
+        message = f"(service {self.name}) {text}"
+        self.events.insert(0, {"id": secrets.token_hex(16), "createdAt": now(), "message": message})
+        del self.events[100:]
+
+
+@dataclass(eq=False)
+class Task:
+    """States: PROVISIONING, PENDING, RUNNING, DEACTIVATING (leaving the target groups), STOPPING, STOPPED."""
+
+    arn: str
+    cluster: Cluster
+    definition: Definition
+    deployment: Deployment | None = None
+    service: Service | None = None
+    started_by: str | None = None
+    group: str = ""
+    settings: Params = field(default_factory=dict)
+    status: str = "PROVISIONING"
+    wanted: str = "RUNNING"
+    address: str | None = None
+    processes: dict[str, Process] = field(default_factory=dict)  # by container name
+    created: float = field(default_factory=now)
+    started: float | None = None
+    stopping: float | None = None
+    stopped: float | None = None
+    stop_code: str | None = None
+    stop_reason: str | None = None
+    start_problem: str | None = None
+    term_sent: float | None = None
+    succeeded: bool = False  # counted once as a success of its deployment,
+    failed: bool = False  # and once as a failure
+    unhealthy: bool = False  # stopped because a load balancer found it unhealthy
+
+    @property
+    def id(self) -> str:
+        return self.arn.rsplit("/", 1)[1]
+
+    @property
+    def alive(self) -> bool:
+        return self.status in LIVE and self.wanted == "RUNNING"
+
+    def ask_to_stop(self, code: str, reason: str) -> None:
+        """The first cause stays: AWS never overwrites a stopped reason."""
+        if self.wanted == "RUNNING":
+            self.wanted, self.stop_code, self.stop_reason, self.stopping = "STOPPED", code, reason, now()
+
+
+class State:
+    """The stores of one region, and look-ups that fail as AWS's do."""
+
+    def __init__(
+        self, region: str, account: str, elbv2: Any, wake: Callable[[], None], families: dict[str, int] | None = None
+    ) -> None:
+        self.region, self.account, self.elbv2, self.wake = region, account, elbv2, wake
+        self.prefix = f"arn:aws:ecs:{region}:{account}:"
+        self.families = {} if families is None else families  # revision numbers already used up, by family
+        self.clusters: dict[str, Cluster] = {}
+        self.definitions: dict[str, Definition] = {}
+        self.services: dict[str, Service] = {}  # by ARN
+        self.tasks: dict[str, Task] = {}  # by ARN
+        self.tags: dict[str, list[Params]] = {}  # by ARN
+        self.rollouts: dict[str, Rollout] = {}  # by ARN
+        self.revisions: dict[str, Params] = {}  # by ARN, AWS's form
+
+    def cluster(self, reference: str | None) -> Cluster:
+        found = self.clusters.get((reference or "default").rsplit("/", 1)[-1])
+        if found is None:
+            raise AwsError("ClusterNotFoundException", "Cluster not found.")
+        return found
+
+    def service_arn(self, cluster: Cluster, reference: str) -> str:
+        return f"{self.prefix}service/{cluster.name}/{reference.rsplit('/', 1)[-1]}"
+
+    def service(self, params: Params, key: str = "service") -> Service:
+        found = self.services.get(self.service_arn(self.cluster(params.get("cluster")), params[key]))
+        if found is None:
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        return found
+
+    def definition(self, reference: str, active: bool = False) -> Definition:
+        """By ARN, family:revision, or family alone (its latest ACTIVE revision)."""
+        name = reference.rsplit("/", 1)[-1]
+        if ":" in name:
+            found = self.definitions.get(name)
+        else:
+            alive = [d for d in self.definitions.values() if d.family == name and d.status == "ACTIVE"]
+            found = max(alive, key=lambda d: d.revision, default=None)
+        if found is None:
+            raise AwsError("ClientException", "Unable to describe task definition.")
+        if active and found.status != "ACTIVE":
+            raise AwsError("ClientException", "TaskDefinition is inactive")
+        return found
+
+    def task(self, cluster: Cluster, reference: str) -> Task | None:
+        return self.tasks.get(f"{self.prefix}task/{cluster.name}/{reference.rsplit('/', 1)[-1]}")
+
+    def tasks_of(self, service: Service) -> list[Task]:
+        return [t for t in self.tasks.values() if t.service is service]
+
+    def missing(self, arn: str) -> Params:
+        return {"arn": arn, "reason": "MISSING"}
+
+
+def counts(tasks: list[Task]) -> Params:
+    """runningCount and pendingCount, as AWS counts them."""
+    return {
+        "runningCount": sum(t.status == "RUNNING" for t in tasks),
+        "pendingCount": sum(t.status in ("PROVISIONING", "PENDING") for t in tasks),
+    }

@@ -1,0 +1,30 @@
+"""Tags: TagResource, UntagResource, ListTagsForResource. ECS writes `key` and `value`, unlike most services."""
+
+from ..strict import reads
+from ..wire import AwsError, Params
+from .state import State
+
+
+class Tags(State):
+    def _tagged(self, arn: str) -> list[Params]:
+        if arn not in self.tags:
+            raise AwsError("InvalidParameterException", "The specified resource was not found.")
+        return self.tags[arn]
+
+    @reads("resourceArn", "tags")
+    def tag_resource(self, p: Params) -> Params:
+        new = {t["key"]: t for t in self._tagged(p["resourceArn"]) + p["tags"]}
+        if len(new) > 50:
+            raise AwsError("InvalidParameterException", "The maximum number of tags for a resource is 50.")
+        self.tags[p["resourceArn"]] = list(new.values())
+        return {}
+
+    @reads("resourceArn", "tagKeys")
+    def untag_resource(self, p: Params) -> Params:
+        kept = [t for t in self._tagged(p["resourceArn"]) if t["key"] not in p["tagKeys"]]
+        self.tags[p["resourceArn"]] = kept
+        return {}
+
+    @reads("resourceArn")
+    def list_tags_for_resource(self, p: Params) -> Params:
+        return {"tags": self._tagged(p["resourceArn"])}

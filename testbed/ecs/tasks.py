@@ -1,0 +1,161 @@
+"""Tasks: RunTask, StopTask, ListTasks, DescribeTasks."""
+
+import secrets
+
+from ..images import digest
+from ..strict import reads
+from ..wire import AwsError, Params, page
+from .definitions import unrunnable
+from .state import Cluster, Definition, Deployment, Service, State, Task
+
+
+class Tasks(State):
+    def new_task(self, cluster: Cluster, definition: Definition, started_by: str | None, group: str) -> Task:
+        arn = f"{self.prefix}task/{cluster.name}/{secrets.token_hex(16)}"
+        task = Task(arn, cluster, definition, started_by=started_by, group=group)
+        self.tasks[arn] = task
+        self.tags[arn] = []
+        return task
+
+    def new_service_task(self, service: Service, deployment: Deployment) -> Task:
+        task = self.new_task(service.cluster, deployment.definition, deployment.id, f"service:{service.name}")
+        task.deployment, task.service = deployment, service
+        source = {"SERVICE": service.arn, "TASK_DEFINITION": deployment.definition.arn}
+        self._propagate(task, source.get(service.settings["propagateTags"]))
+        return task
+
+    def _propagate(self, task: Task, source: str | None) -> None:
+        if source:
+            self.tags[task.arn] = list(self.tags.get(source, []))
+
+    def forget_task(self, task: Task) -> None:
+        del self.tasks[task.arn]
+        self.tags.pop(task.arn, None)
+
+    @reads(
+        *("cluster", "taskDefinition", "count", "startedBy", "group", "launchType", "networkConfiguration"),
+        *("platformVersion", "propagateTags", "tags", "enableExecuteCommand", "enableECSManagedTags"),
+    )
+    def run_task(self, p: Params) -> Params:
+        cluster, definition = self.cluster(p.get("cluster")), self.definition(p["taskDefinition"], active=True)
+        unrunnable(definition)
+        if p.get("launchType") != "FARGATE":
+            raise AwsError("InvalidAction", "The test bed runs tasks of launchType FARGATE only")
+        if "networkConfiguration" not in p:
+            raise AwsError(
+                "InvalidParameterException",
+                "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+            )
+        if not 1 <= p.get("count", 1) <= 10:
+            raise AwsError("InvalidParameterException", "Count must be between 1 and 10.")
+        if p.get("propagateTags") == "SERVICE":
+            raise AwsError("InvalidParameterException", "Tags can not be propagated from a service by RunTask.")
+        tasks = []
+        for _ in range(p.get("count", 1)):
+            group = p.get("group", f"family:{definition.family}")
+            task = self.new_task(cluster, definition, p.get("startedBy"), group)
+            self._propagate(task, definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None)
+            self.tags[task.arn] += p.get("tags", [])
+            tasks.append(task)
+        self.wake()
+        return {"tasks": [self._task_view(t, ["TAGS"]) for t in tasks], "failures": []}
+
+    @reads("cluster", "task", "reason")
+    def stop_task(self, p: Params) -> Params:
+        task = self.task(self.cluster(p.get("cluster")), p["task"])
+        if task is None:
+            raise AwsError("InvalidParameterException", "The referenced task was not found.")
+        task.ask_to_stop("UserInitiated", p.get("reason") or "Task stopped by user")
+        self.wake()
+        return {"task": self._task_view(task, [])}
+
+    @reads(
+        *("cluster", "family", "startedBy", "serviceName", "desiredStatus", "launchType", "maxResults", "nextToken"),
+    )
+    def list_tasks(self, p: Params) -> Params:
+        """`desiredStatus` PENDING finds none: ECS never wants a task to be pending (API reference, ListTasks)."""
+        cluster, wanted = self.cluster(p.get("cluster")), p.get("desiredStatus", "RUNNING")
+        service = self.service(p, "serviceName") if "serviceName" in p else None
+        found = [
+            t.arn
+            for t in self.tasks.values()
+            if t.cluster is cluster
+            and t.wanted == wanted
+            and (service is None or t.service is service)
+            and t.definition.family == p.get("family", t.definition.family)
+            and t.started_by == p.get("startedBy", t.started_by)
+            and p.get("launchType", "FARGATE") == "FARGATE"
+        ]
+        items, token = page(found, p, 100, "maxResults", "nextToken")
+        return {"taskArns": items, "nextToken": token}
+
+    @reads("cluster", "tasks", "include")
+    def describe_tasks(self, p: Params) -> Params:
+        cluster = self.cluster(p.get("cluster"))
+        if not p["tasks"]:
+            raise AwsError("InvalidParameterException", "Tasks cannot be empty.")
+        if len(p["tasks"]) > 100:
+            raise AwsError("InvalidParameterException", "Tasks cannot be longer than 100.")
+        found, failures = [], []
+        for reference in p["tasks"]:
+            task = self.task(cluster, reference)
+            if task is None:
+                failures.append(self.missing(f"{self.prefix}task/{cluster.name}/{reference.rsplit('/', 1)[-1]}"))
+            else:
+                found.append(self._task_view(task, p.get("include", [])))
+        return {"tasks": found, "failures": failures}
+
+    def _task_view(self, task: Task, include: list[str]) -> Params:
+        attached = "PRECREATED" if task.address is None else "DELETED" if task.status == "STOPPED" else "ATTACHED"
+        details = [{"name": "privateIPv4Address", "value": task.address}] if task.address else []
+        return {
+            "taskArn": task.arn,
+            "clusterArn": task.cluster.arn,
+            "taskDefinitionArn": task.definition.arn,
+            "lastStatus": task.status,
+            "desiredStatus": task.wanted,
+            "startedBy": task.started_by,
+            "group": task.group,
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "cpu": task.definition.body.get("cpu"),
+            "memory": task.definition.body.get("memory"),
+            "availabilityZone": f"{self.region}a",
+            "connectivity": "CONNECTED" if task.started else None,
+            "version": 1,
+            "overrides": {"containerOverrides": [{"name": c["name"]} for c in task.definition.containers]},
+            "containers": [self._container_view(task, c) for c in task.definition.containers],
+            "createdAt": task.created,
+            "startedAt": task.started,
+            "stoppingAt": task.stopping,
+            "stoppedAt": task.stopped,
+            "stopCode": task.stop_code,
+            "stoppedReason": task.stop_reason,
+            "healthStatus": "UNKNOWN",  # no container has a health check: see definitions.unrunnable
+            "attachments": [{"id": task.id, "type": "ElasticNetworkInterface", "status": attached, "details": details}],
+            "tags": self.tags[task.arn] if "TAGS" in include else [],
+        }
+
+    @staticmethod
+    def _container_view(task: Task, container: Params) -> Params:
+        process = task.processes.get(container["name"])
+        code = process.exit_code() if process else None
+        running = "RUNNING" if process and task.started else "PENDING"
+        interface = {"attachmentId": task.id, "privateIpv4Address": task.address}
+        return {
+            "containerArn": f"{task.arn.replace(':task/', ':container/')}/{container['name']}",
+            "taskArn": task.arn,
+            "name": container["name"],
+            "image": container["image"],
+            "imageDigest": digest(container["image"]) if process else None,
+            "runtimeId": f"{task.id}-{container['name']}" if process else None,
+            "lastStatus": "STOPPED" if code is not None or task.status == "STOPPED" else running,
+            "exitCode": code,
+            "reason": task.start_problem,
+            "networkBindings": [],
+            "networkInterfaces": [interface] if task.address else [],
+            "healthStatus": "UNKNOWN",
+            "cpu": str(container["cpu"]),
+            "memory": str(container["memory"]) if "memory" in container else None,
+        }

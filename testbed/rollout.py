@@ -1,0 +1,233 @@
+"""One service's deployments in one tick: verdicts, abort, starts and stops, the end of a deployment.
+
+The order matters: verdicts and the abort come before starts, or a failed deployment would start one more batch.
+Sources: "Amazon ECS deployment circuit breaker",
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and "How CloudWatch alarms
+detect Amazon ECS deployment failures", .../deployment-alarm-failure.html
+"""
+
+import time
+from collections.abc import Callable
+
+from .ecs import Ecs, rules
+from .ecs.plan import Seen, plan
+from .ecs.state import Deployment, Service, Task
+from .tasks_runtime import targets
+from .wire import now
+
+AlarmStates = Callable[[str, list[str]], dict[str, str]]
+SCALING = "Scaling activity initiated by (deployment {id})"
+STRUGGLING = (
+    "is unable to consistently start tasks successfully. "
+    "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+)
+
+
+class Rollouts:
+    def __init__(self, scale: float, alarm_states: AlarmStates) -> None:
+        self.scale, self.alarm_states = scale, alarm_states
+
+    def step(self, ecs: Ecs, service: Service) -> None:
+        if service.status == "INACTIVE":
+            return
+        tasks = ecs.tasks_of(service)
+        if service.status == "DRAINING":
+            self._drain(service, tasks)
+            return
+        for task in tasks:
+            self._judge(ecs, service, task)
+        primary = service.primary
+        if primary.state == "IN_PROGRESS" and self._aborted(ecs, service, primary):
+            return
+        live = [t for t in tasks if t.alive]
+        self._start_and_stop(ecs, service, primary, live)
+        mine = [t for t in live if t.deployment is primary]
+        steady = len(mine) == service.desired and all(self._healthy(ecs, t) for t in mine)
+        self._finish(service, primary, tasks, steady)
+
+    # -- what is known about a task --------------------------------------------------------------
+    def _healthy(self, ecs: Ecs, task: Task) -> bool:
+        """RUNNING, and healthy in every target group; without a load balancer, RUNNING for 40 s."""
+        if task.status != "RUNNING" or task.wanted != "RUNNING" or task.started is None:
+            return False
+        found = [group.target(address, port) for group, address, port in targets(ecs, task)]
+        if not found:
+            return time.time() - task.started >= rules.STEADY_AFTER * self.scale
+        return all(t is not None and t.state in ("healthy", "unavailable") for t in found)
+
+    def _sickness(self, ecs: Ecs, task: Task) -> tuple[str, str] | None:
+        """(target group, reason) when a target is unhealthy and the grace period is over."""
+        if task.status != "RUNNING" or task.started is None or task.service is None:
+            return None
+        grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) * self.scale
+        if time.time() - task.started > grace:
+            for group, address, port in targets(ecs, task):
+                target = group.target(address, port)
+                if target is not None and target.state == "unhealthy":
+                    return group.arn, target.description or ""
+        return None
+
+    # -- 1. verdicts -----------------------------------------------------------------------------
+    def _judge(self, ecs: Ecs, service: Service, task: Task) -> None:
+        """A user's StopTask and scaling count neither as success nor as failure."""
+        deployment = task.deployment
+        assert deployment is not None
+        rollout = deployment.rollout if deployment.state == "IN_PROGRESS" else None
+        if not task.succeeded and self._healthy(ecs, task):
+            task.succeeded = True
+            deployment.failed = deployment.failures = 0
+            deployment.not_before = 0.0
+            breaker = service.configuration["deploymentCircuitBreaker"]
+            if rollout and breaker.get("resetOnHealthyTask", True):
+                rollout.failures = 0
+        broken = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or task.unhealthy
+        if not task.failed and broken:
+            task.failed = True
+            deployment.failed += 1
+            deployment.failures += 1
+            if rollout:
+                rollout.failures += 1
+            delay = rules.restart_delay(deployment.failures) * self.scale
+            deployment.not_before = time.monotonic() + delay
+            if deployment.failures in (3, 8):
+                service.event(STRUGGLING)
+
+    # -- 2. abort --------------------------------------------------------------------------------
+    def _aborted(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:
+        """A rollback is not itself rolled back."""
+        rollout = primary.rollout
+        if rollout is None or primary.rolls_back is not None:
+            return False
+        breaker, alarms = service.configuration["deploymentCircuitBreaker"], service.configuration.get("alarms", {})
+        rollout.threshold = rules.threshold(service.configuration, service.desired)
+        if rollout.status == "ROLLBACK_REQUESTED":
+            self._fail(ecs, service, primary, "stopped by user.", "Service deployment was stopped by the user.", True)
+        elif alarms.get("enable") and self._alarming(ecs.region, primary, alarms["alarmNames"]):
+            rollout.alarms = "TRIGGERED"
+            text = "Service deployment failed because an alarm was detected."
+            self._fail(ecs, service, primary, "alarm detected.", text, bool(alarms.get("rollback")))
+        elif breaker["enable"] and rollout.failures >= rollout.threshold:
+            rollout.breaker = "TRIGGERED"
+            text = "Service deployment failed because the circuit breaker threshold was exceeded."
+            self._fail(ecs, service, primary, "tasks failed to start.", text, bool(breaker["rollback"]))
+        else:
+            return False
+        return True
+
+    def _alarming(self, region: str, primary: Deployment, names: list[str]) -> bool:
+        """An alarm that was in ALARM when the deployment began is ignored, as on AWS."""
+        rollout = primary.rollout
+        assert rollout is not None
+        states = self.alarm_states(region, names)
+        ringing = {n for n in names if states.get(n) == "ALARM"}
+        if rollout.alarms_before is None:
+            rollout.alarms_before = ringing
+        rollout.triggered = sorted(ringing - rollout.alarms_before)
+        return bool(rollout.triggered)
+
+    def _fail(self, ecs: Ecs, service: Service, primary: Deployment, what: str, reason: str, roll_back: bool) -> None:
+        """The deployment becomes FAILED and starts nothing more; back to the last COMPLETED one if that is asked for
+        and there is one. Otherwise it stalls."""
+        rollout, cause = primary.rollout, "circuit breaker" if what.startswith("tasks") else "deployment"
+        assert rollout is not None
+        primary.become("FAILED", f"ECS deployment {cause}: {what}")
+        service.event(f"(deployment {primary.id}) deployment failed: {what}")
+        last = service.last_completed
+        if not roll_back or last is None:
+            rollout.become("STOPPED", reason, over=True)
+            return
+        service.definition = last.definition
+        service.settings = {**service.settings, **last.settings}
+        primary.status = "ACTIVE"
+        if last in service.deployments:
+            last.status = "PRIMARY"
+        else:  # its tasks are gone: the same revision, deployed anew
+            last = ecs.make_primary(service, last.revision)
+        last.rolls_back = rollout
+        last.become("IN_PROGRESS", f"ECS deployment {cause}: rolling back to deploymentId {last.id}.")
+        rollout.rollback = {"reason": reason, "startedAt": now(), "serviceRevisionArn": last.revision}
+        rollout.become("ROLLBACK_IN_PROGRESS", reason)
+        service.event(f"rolling back to (deployment {last.id}).")
+
+    # -- 3. and 4. start and stop ----------------------------------------------------------------
+    def _start_and_stop(self, ecs: Ecs, service: Service, primary: Deployment, live: list[Task]) -> None:
+        sick = {t.arn: self._sickness(ecs, t) for t in live}
+        seen = [
+            Seen(
+                key=t.arn,
+                primary=t.deployment is primary,
+                healthy=self._healthy(ecs, t),
+                sick=sick[t.arn] is not None,
+                running=t.status == "RUNNING",
+                proven=t.succeeded,
+                created=t.created,
+            )
+            for t in live
+        ]
+        configuration, desired = service.configuration, service.desired
+        wanted = plan(
+            seen,
+            desired,
+            rules.lowest(configuration, desired),
+            rules.highest(configuration, desired),
+            stalled=primary.state == "FAILED",
+        )
+        if time.monotonic() >= primary.not_before:
+            for _ in range(wanted.start):
+                ecs.new_service_task(service, primary)
+        for arn in wanted.replace:
+            self._replace(service, ecs.tasks[arn], sick[arn])
+        for arn in wanted.scale_in:
+            ecs.tasks[arn].ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=primary.id))
+
+    def _replace(self, service: Service, task: Task, sickness: tuple[str, str] | None) -> None:
+        group, reason = sickness or ("", "")
+        where = f"(task {task.id}) is unhealthy in (target-group {group})"
+        service.event(f"{where} due to (reason {reason}).")
+        task.unhealthy = True
+        task.ask_to_stop("ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {group})")
+
+    # -- 5. finish -------------------------------------------------------------------------------
+    def _finish(self, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
+        in_use = [t.deployment for t in tasks if t.status != "STOPPED"]
+        alone = all(d is primary for d in in_use)
+        if steady and alone and not service.steady:
+            service.event("has reached a steady state.")
+        service.steady = steady and alone
+        if primary.state == "IN_PROGRESS" and service.steady:
+            self._complete(service, primary)
+        for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
+            if deployment.state == "FAILED" and primary.rolls_back is not None:
+                continue  # stays listed until the rollback is complete
+            service.deployments.remove(deployment)
+            self._superseded(deployment)
+
+    def _complete(self, service: Service, primary: Deployment) -> None:
+        primary.become("COMPLETED", f"ECS deployment {primary.id} completed.")
+        primary.failed = 0
+        service.last_completed = primary
+        service.event(f"(deployment {primary.id}) deployment completed.")
+        if primary.rolls_back is not None:
+            primary.rolls_back.become("ROLLBACK_SUCCESSFUL", over=True)
+            primary.rolls_back = None
+        elif primary.rollout is not None:
+            primary.rollout.become("SUCCESSFUL", over=True)
+
+    def _superseded(self, deployment: Deployment) -> None:
+        """Its tasks are gone. AWS does not document the end of a rollback that a newer deployment replaced."""
+        reason = "A newer deployment replaced this one."
+        if deployment.rolls_back is not None:
+            deployment.rolls_back.become("STOPPED", reason, over=True)
+        rollout = deployment.rollout
+        if rollout is not None and rollout.status in ("IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED"):
+            rollout.become("STOPPED", reason, over=True)
+
+    def _drain(self, service: Service, tasks: list[Task]) -> None:
+        """A deleted service stops its tasks, then it is INACTIVE."""
+        for task in tasks:
+            task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=service.primary.id))
+        if all(t.status == "STOPPED" for t in tasks):
+            for deployment in service.deployments:
+                self._superseded(deployment)
+            service.deployments.clear()
+            service.status = "INACTIVE"

@@ -1,0 +1,195 @@
+"""The bed's one port: ECS and load balancing answered here, every other service by moto, faults in front of all."""
+
+import io
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from . import strict, wire
+from .addresses import Addresses
+from .alarms import Alarms
+from .calls import Call, identify
+from .container_logs import LogPump
+from .declared import DeclaredEngine
+from .ecs import Ecs
+from .elbv2 import Elbv2
+from .engine import Engine, Process, stop_all
+from .faults import Faults
+from .images import Image, Images
+from .moto_calls import MotoCalls
+from .plane import Plane
+from .rollout import Rollouts
+from .scheduler import Scheduler
+from .tasks_runtime import TaskRuntime
+from .wire import Answer, AwsError, Params
+
+os.environ.setdefault("MOTO_ACCOUNT_ID", "000000000000")  # read when moto is imported; LocalStack's account too
+from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
+
+ACCOUNT = os.environ["MOTO_ACCOUNT_ID"]
+OURS = {"ecs": "ecs", "elasticloadbalancing": "elbv2"}  # signing name: botocore's name
+EXPIRED = "EXPIRED"  # an access key that starts so is answered as expired credentials
+FOREIGN = re.compile(rb"AWS(?:::|%3A%3A)(ECS|ElasticLoadBalancingV2)(?:::|%3A%3A)")
+ERROR_CODE = re.compile(rb'<Code>([\w.]+)</Code>|"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"')
+PATIENCE = 2.0  # seconds that processes have after SIGTERM when the bed ends
+
+
+class Region:
+    def __init__(self, name: str, bed: "Bed") -> None:
+        self.elbv2 = Elbv2(name, ACCOUNT, bed.addresses, bed.scale)
+        self.ecs = Ecs(name, ACCOUNT, self.elbv2, bed.scheduler.wake, bed.families)
+
+
+class Bed:
+    """Everything of one bed; `died` is called when it cannot go on."""
+
+    def __init__(self, net: str, scale: float, engine: str, folder: Path, died: Callable[[], None]) -> None:
+        self.scale, self.folder, self.lock = scale, folder, threading.RLock()
+        self.faults, self.addresses, self.images = Faults(), Addresses(net), Images()
+        self.families: dict[str, int] = {}
+        self.regions: dict[str, Region] = {}
+        self.helpers: dict[str, Process] = {}
+        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto_calls = MotoCalls(self.moto)
+        self.logs = LogPump(self.moto_calls)
+        shared, logs = folder / "shared", folder / "logs"
+        for path in (shared, logs):
+            path.mkdir(parents=True, exist_ok=True)
+        self.engine = Engine(self.images, shared, logs)
+        self.declared = DeclaredEngine() if engine == "none" else None
+        runtime = TaskRuntime(self.declared or self.engine, self.addresses, self.moto_calls, self.logs, scale)
+        rollouts = Rollouts(scale, Alarms(self.moto_calls).states)
+        self.scheduler = Scheduler(
+            lambda: [r.ecs for r in list(self.regions.values())], self.lock, runtime, rollouts, died
+        )
+        self.plane = Plane(
+            lambda: [r.elbv2 for r in list(self.regions.values())],
+            self.lock,
+            scale,
+            declared=self.declared.health if self.declared else None,
+        )
+
+    def start(self) -> None:
+        self.logs.start()
+        self.plane.start()
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        """No process, socket or thread is left."""
+        self.scheduler.do(self._stop_processes)
+        self.scheduler.close()
+        self.plane.stop()
+        self.logs.close()
+
+    def reset(self) -> None:
+        """As if the bed had just started; on the scheduler's thread, so that no launch is under way."""
+        self.scheduler.do(self._reset)
+
+    def _stop_processes(self) -> None:
+        with self.lock:
+            tasks = [t for r in self.regions.values() for t in r.ecs.tasks.values()]
+            running = [p for t in tasks for p in t.processes.values()]
+        stop_all([p for p in [*running, *self.helpers.values()] if isinstance(p, Process)], PATIENCE)
+        self.helpers.clear()
+
+    def _reset(self) -> None:
+        self._stop_processes()
+        with self.lock:
+            self.regions.clear()
+            self.families.clear()
+            self.addresses.reset()
+            self.images.reset()
+            self.faults.reset()
+            if self.declared:
+                self.declared.reset()
+        self.moto_calls.reset()
+
+    def region(self, name: str) -> Region:
+        with self.lock:
+            if name not in self.regions:
+                self.regions[name] = Region(name, self)
+            return self.regions[name]
+
+    def start_helper(self, name: str, given: Any) -> Params:
+        """A process outside any service, on an address of its own; it takes the place of one of the same name."""
+        image, port = Image.declared(given), given.get("port")
+        if not isinstance(port, int):
+            raise ValueError("port must be a number")
+        address = self.addresses.helper()
+
+        def launch() -> Process:
+            if name in self.helpers:
+                stop_all([self.helpers.pop(name)], PATIENCE)
+            given = {"BIND_ADDRESS": address, "TASK_ID": name, "APP_VERSION": "latest", "PORT": str(port)}
+            return self.engine.start(name, image, given)
+
+        self.helpers[name] = process = self.scheduler.do(launch)
+        return {"address": address, "port": port, "pid": process.pid}
+
+    # -- answering -------------------------------------------------------------------------------
+    def answer(self, environ: dict[str, Any], body: bytes) -> Answer | None:
+        """The answer to an API request; None: drop the connection."""
+        call = identify(environ, body)
+        if call is None:
+            return self._through_moto(environ, body)
+        entry = self.faults.note(call.service, call.operation)
+
+        def refuse(code: str, message: str, status: int) -> Answer:
+            return wire.failure(call.protocol, code, message, status)
+
+        def do() -> Answer:
+            if call.key.startswith(EXPIRED):
+                code, status = ("ExpiredTokenException", 400) if call.protocol == "json" else ("ExpiredToken", 403)
+                return refuse(code, "The security token included in the request is expired", status)
+            if call.service in OURS:
+                return self._ours(call, body, entry)
+            if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
+                what = f"AWS::{kind.group(1).decode()} resources in stacks"
+                return refuse("InvalidAction", f"The test bed does not implement {what}", 400)
+            return self._through_moto(environ, body)
+
+        found = self.faults.apply(call.service, call.operation, body, do, refuse)
+        if found is None:
+            entry["error"] = "connection dropped"
+        elif found[0] >= 400:
+            entry["error"] = _error_code(found)
+        return found
+
+    def _ours(self, call: Call, body: bytes, entry: Params) -> Answer:
+        model = wire.service_model(OURS[call.service])
+        try:
+            if call.operation not in model.operation_names:
+                raise AwsError("InvalidAction", f"There is no operation {call.operation}")
+            params = wire.parse(model, call.operation, body)
+            entry["parameters"] = params
+            service = getattr(self.region(call.region), OURS[call.service])
+            with self.lock:
+                return wire.answer(model, call.operation, strict.call(model, service, call.operation, params))
+        except AwsError as e:
+            return wire.failure(model.metadata["protocol"], e.code, e.message, e.status)
+
+    def _through_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
+        kept: list[Any] = []
+
+        def start_response(status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None) -> None:
+            kept[:] = [int(status.split()[0]), list(headers)]
+
+        chunks = self.moto({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
+        try:
+            content = b"".join(chunks)
+        finally:
+            getattr(chunks, "close", lambda: None)()
+        return kept[0], kept[1], content
+
+
+def _error_code(answer: Answer) -> str:
+    """The error's code in whatever form the service gave it, else the HTTP status."""
+    status, headers, content = answer
+    for name, value in headers:
+        if name.lower() == "x-amzn-errortype":
+            return value
+    found = ERROR_CODE.search(content)
+    return (found.group(1) or found.group(2)).decode() if found else str(status)
