@@ -1,0 +1,194 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Why a task failed, in words: container, exit code, stop code, target reason, last log lines (cases C42 C44 C75).
+
+Stop codes and reasons are those of "Amazon ECS stopped tasks error messages" in the developer guide.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Answer = dict[str, Any]
+
+LOG_LINES = 20
+SHOWN_LINES = 3
+SHORTEST_SECRET = 6
+
+EXITS = {
+    0: "it ended by itself, and a service's essential container must not",
+    1: "the application reported an error",
+    2: "wrong use of a shell command, or an error of the application",
+    125: "the container runtime itself failed",
+    126: "the command cannot be executed",
+    127: "the command was not found in the image",
+    134: "it aborted itself (SIGABRT)",
+    137: "it was killed (SIGKILL): out of memory, or it did not end within its stopTimeout",
+    139: "it accessed memory that is not its own (SIGSEGV), or it was built for another processor",
+    143: "it was asked to end (SIGTERM)",
+}
+REASONS = {
+    "CannotPullContainerError": "the image cannot be pulled: check that name, tag or digest exist and that the "
+    "execution role and the subnets reach the registry",
+    "CannotPullContainer": "the image cannot be pulled",
+    "ResourceInitializationError": "what the task needs before it starts (a secret, a log group, a volume, the "
+    "network) cannot be had: check that it exists and that the execution role may read it",
+    "OutOfMemoryError": "a container used more memory than its limit: raise memory, or find the leak",
+    "OutOfMemory": "a container used more memory than its limit: raise memory, or find the leak",
+    "CannotStartContainerError": "the container cannot be started: check command, user and mount points",
+    "CannotCreateContainerError": "the container cannot be created: check mount points and volumes",
+    "CannotStartVolumeError": "a volume cannot be mounted",
+    "InternalError": "AWS failed to run it",
+    "failed ELB health checks": "the load balancer's health check failed: check path, port, status codes, grace period",
+    "failed container health checks": "the container's own health check failed",
+    "Timeout waiting for network interface provisioning": "no network interface could be made in time",
+    "unable to place a task": "no capacity has room for the task",
+    "port already in use": "the host port is taken",
+}
+ENDED_FROM_OUTSIDE = {137, 143}
+HEALTH = re.compile(r"health ?checks?", re.IGNORECASE)
+TROUBLE = re.compile(r"unable to|was unable|failed|port .* already in use|cannot", re.IGNORECASE)
+USER_INFO = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
+
+
+def failed(task: Answer) -> bool:
+    """Whether a stopped task counts as a failure of its deployment: it did not start, exited, or failed its health
+    checks. Scaling, a person's StopTask and the loss of a Spot host or an instance are none."""
+    code = task.get("stopCode")
+    if code in {"TaskFailedToStart", "EssentialContainerExited"}:
+        return True
+    return code == "ServiceSchedulerInitiated" and bool(HEALTH.search(task.get("stoppedReason") or ""))
+
+
+def culprit(task: Answer, serving: str = "") -> Answer:
+    """The container that failed; an empty dict when no single one did.
+
+    A container that never started has a reason and no exit code (case C74); a sibling that was only asked to end exits
+    143 or 137. When health checks stopped the task, it is the container ``serving`` that the load balancer asks.
+    """
+    containers = task.get("containers", [])
+    if not containers:
+        return {}
+    if task.get("stopCode") == "ServiceSchedulerInitiated":
+        return next((each for each in containers if each.get("name") == serving), containers[0])
+    unstarted = [each for each in containers if each.get("exitCode") is None and each.get("reason")]
+    wrong = [each for each in containers if each.get("exitCode") not in {None, 0, *ENDED_FROM_OUTSIDE}]
+    ended = [each for each in containers if each.get("exitCode") == 0]
+    killed = [each for each in containers if each.get("exitCode") in ENDED_FROM_OUTSIDE]
+    memory = [each for each in killed if "OutOfMemory" in (each.get("reason") or "")]
+    found = memory or wrong or unstarted or ([] if task.get("stopCode") == "TaskFailedToStart" else ended or killed)
+    return found[0] if found else {}
+
+
+def log_stream(definition: Answer, container: str, task_arn: str) -> tuple[str, str] | None:
+    """Group and stream of a container's log, or None when its driver is another or the stream has no known name.
+
+    The stream is PREFIX/CONTAINER/TASK ("Using the awslogs log driver", developer guide).
+    """
+    for each in definition.get("containerDefinitions", []):
+        log = each.get("logConfiguration") or {}
+        options = log.get("options") or {}
+        if each.get("name") == container and log.get("logDriver") == "awslogs":
+            group, prefix = options.get("awslogs-group"), options.get("awslogs-stream-prefix")
+            return (group, f"{prefix}/{container}/{task_arn.rsplit('/', 1)[-1]}") if group and prefix else None
+    return None
+
+
+def secret_values(definition: Answer) -> set[str]:
+    """Environment values of a revision, which must not reach an output by way of a log line."""
+    return {
+        str(variable["value"])
+        for container in definition.get("containerDefinitions", [])
+        for variable in container.get("environment") or []
+        if len(str(variable.get("value", ""))) >= SHORTEST_SECRET
+    }
+
+
+def masked(lines: list[str], secrets: set[str]) -> list[str]:
+    """Log lines without environment values and without user names and passwords in URLs."""
+    found = []
+    for line in lines:
+        for value in sorted(secrets, key=len, reverse=True):
+            line = line.replace(value, "hidden")
+        found.append(USER_INFO.sub("hidden", line))
+    return found
+
+
+def cause(
+    task: Answer, log_lines: list[str], targets: list[Answer], events: list[str], serving: str = ""
+) -> dict[str, Any]:
+    """The first failure, from a stopped task's answer; an empty ``task`` leaves the service's events to speak.
+
+    ``log_lines`` are the culprit's last lines (already masked), ``targets`` the task's own targets as
+    reads.target_health gives them, ``events`` the texts of the service's events since the deployment began.
+    """
+    container = culprit(task, serving)
+    stopped_by_ecs = task.get("stopCode") == "ServiceSchedulerInitiated"
+    exit_code = None if stopped_by_ecs else container.get("exitCode")
+    telling = [each for each in events if TROUBLE.search(each)]
+    reason = str(task.get("stoppedReason") or (telling[-1] if telling and not task else ""))
+    detail = str(container.get("reason") or "")
+    ill = next((each for each in targets if each["state"] not in {"healthy", "draining"}), None)
+    name = task.get("taskArn", "").rsplit("/", 1)[-1]
+    said = [each for each in telling if name and name in each and HEALTH.search(each)]
+    return {
+        "task": name or None,
+        "container": container.get("name"),
+        "image": container.get("image"),
+        "exit_code": exit_code,
+        "meaning": _meaning(f"{detail} {reason}", exit_code),
+        "stop_code": task.get("stopCode"),
+        "reason": readable("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
+        "target_reason": _target_reason(ill) if ill else readable(said[-1]) if said else None,
+        "log_lines": [readable(each) for each in log_lines[-LOG_LINES:]],
+        "events": [readable(each) for each in telling[-5:]],
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The cause in one paragraph for people."""
+    said = []
+    if found["container"]:
+        who = (
+            f"container {found['container']} ({found['image']})"
+            if found["image"]
+            else f"container {found['container']}"
+        )
+        said.append(f"{who} exited with code {found['exit_code']}" if found["exit_code"] is not None else who)
+    if found["meaning"]:
+        said.append(found["meaning"])
+    text = ": ".join(said) or "no task of this deployment was seen to fail"
+    if found["reason"]:
+        text += f". ECS says: {found['reason']}".rstrip(".")
+        text += f" [{found['stop_code']}]" if found["stop_code"] else ""
+    if found["target_reason"]:
+        text += f". The load balancer says: {found['target_reason']}".rstrip(".")
+    if found["log_lines"]:
+        last = " | ".join(line.strip() for line in found["log_lines"][-SHOWN_LINES:])
+        text += f". Last log lines: {last}"
+    return (text[:1].upper() + text[1:]).rstrip(".") + "."
+
+
+def readable(text: str) -> str:
+    """An event or reason for people: no control characters, and names in the place of long ARNs."""
+    text = re.sub(r"arn:aws[\w-]*:elasticloadbalancing:[^\s:]*:\d*:targetgroup/([\w-]+)/\w+", r"\1", text)
+    text = re.sub(r"arn:aws[\w-]*:ecs:[^\s:]*:\d*:[\w-]+/(?:[\w-]+/)*([\w:.-]+)", r"\1", text)
+    return "".join(each if each.isprintable() else " " for each in text).strip()
+
+
+def _meaning(text: str, exit_code: int | None) -> str:
+    for word, meaning in REASONS.items():
+        if word.lower() in text.lower():
+            return meaning
+    if exit_code is None:
+        return ""
+    return EXITS.get(
+        exit_code, f"ended by signal {exit_code - 128}" if 128 < exit_code < 165 else "the application ended"
+    )
+
+
+def _target_reason(target: Answer) -> str:
+    reason = f" {target['reason']}" if target["reason"] else ""
+    description = f" ({readable(target['description'])})" if target["description"] else ""
+    return f"{target['address']}:{target['port']} is {target['state']}{reason}{description}"

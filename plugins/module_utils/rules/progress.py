@@ -1,0 +1,328 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a wait says while it lasts, and when the looks add up to a last word.
+
+One look is judged by rules/verdict.py. Here is what needs memory: what was said already, the first failure, a verdict
+that must be seen twice, and the time for which all was well.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
+    FAILED,
+    NOTHING_RAN,
+    ROLLED_BACK,
+    SUCCEEDED,
+    UNKNOWN,
+    Answer,
+    Look,
+    Verdict,
+    address_of,
+    is_running,
+    listed_as,
+    name_of,
+    own_tasks,
+    primary,
+    targets_of,
+    unhealthy,
+    verdict,
+)
+
+SILENCE = 15.0
+"""Seconds after which the state is said again although it has not changed."""
+PATIENCE = 60.0
+"""Seconds that ECS may take to begin a rollback of a deployment that it has declared failed."""
+
+
+@dataclass
+class Step:
+    """What one look adds."""
+
+    lines: list[str]
+    """To be shown, without the time."""
+    state: str
+    """The state in one line, for a terminal."""
+    failure: Answer | None = None
+    """The first failed task of ours, once: its evidence is to be read now."""
+    verdict: Verdict | None = None
+    """The last word, when it is said."""
+
+
+@dataclass
+class Progress:
+    """The memory of one wait."""
+
+    ours: Answer
+    """The deployment watched, as UpdateService answered it."""
+    hold: float
+    """Seconds for which all must stay well after the deployment is complete."""
+    settled: bool = False
+    """Whether the deployment was complete before the wait began: earlier failures and events are no news then."""
+    events: list[dict[str, str]] = field(default_factory=list)
+    """Events of the service since our deployment began: ``{"at", "text"}``, oldest first."""
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    first_failure: Answer | None = None
+    last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
+
+    _looks: int = 0
+    _said: str = ""
+    _said_at: float = 0.0
+    _event_ids: set[str] = field(default_factory=set)
+    _failures: dict[str, Answer] = field(default_factory=dict)
+    _forgiven: set[str] | None = None
+    _ran: set[str] = field(default_factory=set)
+    _ill_targets: dict[str, list[Answer]] = field(default_factory=dict)
+    _well_since: float | None = None
+    _failed_since: float | None = None
+    _failed: bool = False
+
+    def wants_stopped(self, service: Answer, rollout: Answer | None, running: list[Answer]) -> bool:
+        """Whether the stopped tasks are worth reading: one of ours failed or is no longer there."""
+        listed = listed_as(self.ours, service) or {}
+        lost = self._ran - {each["taskArn"] for each in running}
+        counted = ((rollout or {}).get("deploymentCircuitBreaker") or {}).get("failureCount")
+        undone = (rollout or {}).get("status", "").startswith("ROLLBACK")
+        return bool(
+            lost
+            or counted
+            or undone
+            or listed.get("failedTasks")
+            or not listed
+            or listed.get("rolloutState") == "FAILED"
+        )
+
+    def observe(self, elapsed: float, look: Look) -> Step:
+        """Take in one look, ``elapsed`` seconds after the wait began."""
+        mine = own_tasks(self.ours, look.tasks)
+        if self.settled and not self._looks:
+            self._failures = {each["taskArn"]: each for each in mine if causes.failed(each)}
+            self._event_ids = {event["id"] for event in look.service.get("events", [])}
+        self._looks += 1
+        self._remember(mine, look)
+        step = Step(lines=self._new_events(look.service), state=self._state(look))
+        self._new_failures(mine, step)
+        afterwards: list[str] = []
+        step.verdict = self._judge(elapsed, look, afterwards)
+        if self._worth_saying(elapsed, step):
+            step.lines.append(step.state)
+            self._said, self._said_at = step.state, elapsed
+        step.lines += afterwards
+        self.timeline += [{"seconds": round(elapsed, 1), "text": line} for line in step.lines]
+        return step
+
+    def say(self, elapsed: float, line: str) -> str:
+        """Enter a line of the module's own into the timeline."""
+        self.timeline.append({"seconds": round(elapsed, 1), "text": line})
+        return line
+
+    def ill_targets(self, task: Answer) -> list[Answer]:
+        """The targets of a task as they were when last seen ill; by its end they are only draining."""
+        return self._ill_targets.get(task["taskArn"], [])
+
+    def _remember(self, mine: list[Answer], look: Look) -> None:
+        for each in mine:
+            if each.get("desiredStatus") == "RUNNING":
+                self._ran.add(each["taskArn"])
+            for balancer in look.service.get("loadBalancers", []):
+                found = targets_of(each, balancer, look.targets.get(balancer.get("targetGroupArn", ""), []))
+                ill = [target for target in found if target["state"] == "unhealthy"]
+                if ill:
+                    self._ill_targets[each["taskArn"]] = ill
+
+    def _new_failures(self, mine: list[Answer], step: Step) -> None:
+        new = [each for each in mine if causes.failed(each) and each["taskArn"] not in self._failures]
+        also: dict[str, int] = {}
+        for each in sorted(new, key=_stopped_at):
+            self._failures[each["taskArn"]] = each
+            if self.first_failure is None:
+                self.first_failure = step.failure = each
+            else:
+                also[_briefly(each)] = also.get(_briefly(each), 0) + 1
+        for words, count in also.items():
+            step.lines.append(f"{count} more {'task' if count == 1 else 'tasks'} failed: {words}")
+
+    def _judge(self, elapsed: float, look: Look, lines: list[str]) -> Verdict | None:
+        now = self._unguarded(look) or self._overdue(elapsed, look) or self._vanished(look) or verdict(self.ours, look)
+        if now.word == SUCCEEDED:
+            now = self._held(elapsed, now, look, lines)
+        else:
+            self._well_since = None
+        before, self.last = self.last, now
+        if not now.final:
+            return None
+        return now if not now.twice or (before.word, before.final) == (now.word, now.final) else None
+
+    def _held(self, elapsed: float, now: Verdict, look: Look, lines: list[str]) -> Verdict:
+        running = {each["taskArn"] for each in own_tasks(self.ours, look.tasks) if is_running(each)}
+        if self._well_since is None or self._ran - running:
+            self._well_since, self._ran = elapsed, set(running)
+            if self.hold:
+                lines.append(f"all {len(running)} tasks are in service; seeing for {self.hold:.0f} s that they stay so")
+        held = elapsed - self._well_since
+        if held >= self.hold:
+            return now
+        return Verdict(UNKNOWN, f"all is well since {held:.0f} s; {self.hold:.0f} s are asked for", final=False)
+
+    def _unguarded(self, look: Look) -> Verdict | None:
+        """Without a circuit breaker, and after a deployment is complete, ECS replaces failing tasks for ever.
+
+        Then half the desired count decides, which is the circuit breaker's own default, but two at least (case C33).
+        """
+        listed = listed_as(self.ours, look.service) or {}
+        breaker = (look.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
+        complete = listed.get("rolloutState") == "COMPLETED"
+        if complete and self._forgiven is None:
+            self._forgiven = set(self._failures)
+        if listed.get("status") != "PRIMARY" or listed.get("rolloutState") == "FAILED":
+            return None
+        if breaker.get("enable") and not complete:
+            return None
+        count = len(self._failures.keys() - (self._forgiven or set()))
+        if count < max(2, math.ceil(look.service.get("desiredCount", 0) / 2)):
+            return None
+        why = "the deployment counts as complete" if complete else "no circuit breaker is configured"
+        return Verdict(FAILED, f"{count} of its tasks have failed. ECS goes on starting tasks, for {why}")
+
+    def _overdue(self, elapsed: float, look: Look) -> Verdict | None:
+        """A rollback that is configured and does not begin: say so rather than wait for ever (case C37)."""
+        lead = primary(look.service)
+        status = (look.service_deployment or {}).get("status", "")
+        if lead.get("id") != self.ours["id"] or lead.get("rolloutState") != "FAILED" or status.startswith("ROLLBACK"):
+            self._failed_since = None
+            return None
+        if self._failed_since is None:
+            self._failed_since = elapsed
+        if elapsed - self._failed_since < PATIENCE:
+            return None
+        return Verdict(FAILED, f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back")
+
+    def _vanished(self, look: Look) -> Verdict | None:
+        """Without service deployments, a failed deployment that is listed no more was rolled back."""
+        lead = primary(look.service)
+        listed = listed_as(self.ours, look.service)
+        if listed is not None:
+            self._failed = listed.get("rolloutState") == "FAILED"
+            return None
+        if look.service_deployment is not None or not self._failed or lead.get("rolloutState") != "COMPLETED":
+            return None
+        onto = name_of(lead.get("taskDefinition"))
+        return Verdict(ROLLED_BACK, f"the service is back on {onto}", twice=True)
+
+    def _new_events(self, service: Answer) -> list[str]:
+        """Texts of the events since our deployment began, by AWS's clock (case C50), oldest first."""
+        began = self.ours.get("createdAt")
+        texts = []
+        for event in reversed(service.get("events", [])):
+            if event["id"] in self._event_ids or (began is not None and event["createdAt"] < began):
+                continue
+            self._event_ids.add(event["id"])
+            text = causes.readable(str(event["message"]).removeprefix(f"(service {service.get('serviceName')}) "))
+            self.events.append({"at": event["createdAt"].isoformat(), "text": text})
+            texts.append(text)
+        return condensed(texts)
+
+    def _state(self, look: Look) -> str:
+        service, rollout = look.service, look.service_deployment or {}
+        listed = listed_as(self.ours, service) or {}
+        others = [each for each in service.get("deployments", []) if each.get("id") != self.ours["id"]]
+        old = sum(each.get("runningCount", 0) + each.get("pendingCount", 0) for each in others)
+        running = [each for each in own_tasks(self.ours, look.tasks) if is_running(each)]
+        healthy = sum(not unhealthy(each, look) for each in running)
+        said = [f"{listed.get('runningCount', 0)}/{service.get('desiredCount', 0)} running"]
+        if service.get("loadBalancers") and healthy != service.get("desiredCount"):
+            said.append(f"{healthy} healthy")
+        if listed.get("pendingCount"):
+            said.append(f"{listed['pendingCount']} starting")
+        if old:
+            said.append(f"{old} old")
+        if listed.get("failedTasks"):
+            said.append(f"{listed['failedTasks']} failed")
+        status = rollout.get("status") if (rollout.get("status") or "").startswith(("ROLLBACK", "STOP")) else None
+        return (
+            f"{', '.join(said)}; deployment {status or listed.get('rolloutState') or rollout.get('status') or 'gone'}"
+        )
+
+    def _worth_saying(self, elapsed: float, step: Step) -> bool:
+        return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)
+
+
+ROUTINE = (
+    (re.compile(r"^has started (\d+) tasks"), "started {} tasks"),
+    (re.compile(r"^registered (\d+) targets"), "registered {} targets"),
+    (re.compile(r"^deregistered (\d+) targets"), "deregistered {} targets"),
+    (re.compile(r"^has begun draining connections on (\d+) tasks"), "began to drain {} tasks"),
+    (re.compile(r"^has stopped (\d+) running tasks"), "stopped {} tasks"),
+)
+
+
+TASK_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
+SHORT = r"\1"
+
+
+def condensed(texts: list[str]) -> list[str]:
+    """Events as lines: those of the everyday kind added up in one line, every other one in full after it."""
+    counts: dict[str, int] = {}
+    lines = []
+    for text in texts:
+        for pattern, words in ROUTINE:
+            found = pattern.match(text)
+            if found:
+                counts[words] = counts.get(words, 0) + int(found[1])
+                break
+        else:
+            lines.append(f"ECS: {TASK_ID.sub(SHORT, text)}")
+    everyday = ", ".join(words.format(count) for words, count in counts.items())
+    return ([f"ECS: {everyday}"] if everyday else []) + lines
+
+
+def clock_text(seconds: float) -> str:
+    """``0:45``: minutes and seconds since the wait began."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def message(service: str, ours: Answer, last: Verdict, text: str, arn: str | None) -> str:
+    """The failure in words: what became of the deployment, what to do next, and the cause last."""
+    who = f"{service}: deployment {ours['id']} of {name_of(ours.get('taskDefinition'))}"
+    reason = last.reason.rstrip(".")
+    stop = f"`aws ecs stop-service-deployment --service-deployment-arn {arn}`" if arn else "the rollback playbook"
+    what, remedy = {
+        FAILED: ("failed", "Mend the cause and deploy again, or run the rollback playbook."),
+        ROLLED_BACK: ("was rolled back", "Mend the cause and deploy again."),
+        "superseded": (
+            "was superseded",
+            "Nothing is rolled back, for that would undo the other's deployment: find out who deploys, then run again.",
+        ),
+        "stopped": ("was stopped", "Run the same command again to deploy, or the rollback playbook to go back."),
+        NOTHING_RAN: (
+            "ran nothing",
+            "Raise the count (desiredCount, or the scale verb) and run the same command again.",
+        ),
+        "paused": ("is paused", "Answer the hook, then run the same command again: it goes on watching."),
+        UNKNOWN: (
+            "is not finished",
+            f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",
+        ),
+    }[last.word]
+    return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {text}" if text else "")
+
+
+def _briefly(task: Answer) -> str:
+    found = causes.cause(task, [], [], [])
+    code = (
+        f"container {found['container']} exited with code {found['exit_code']}"
+        if found["exit_code"] is not None
+        else ""
+    )
+    return code or found["reason"] or found["stop_code"] or address_of(task)
+
+
+def _stopped_at(task: Answer) -> datetime.datetime:
+    found = task.get("stoppingAt") or task.get("stoppedAt") or task.get("createdAt")
+    return found if isinstance(found, datetime.datetime) else datetime.datetime.max.replace(tzinfo=datetime.UTC)

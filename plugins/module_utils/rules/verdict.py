@@ -1,0 +1,285 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What became of *our* deployment, judged from one look at the service.
+
+A verdict is tied to the identity in UpdateService's own answer and to the tasks that this deployment started: the
+stock waiter ``services_stable`` cannot tell success from a rollback, from another's deployment, or from a service
+scaled to zero (aws-facts: what goes wrong with the tools people use today).
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
+
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+ROLLED_BACK = "rolled_back"
+SUPERSEDED = "superseded"
+STOPPED = "stopped"
+NOTHING_RAN = "nothing_ran"
+PAUSED = "paused"
+UNKNOWN = "unknown"
+WORDS = (SUCCEEDED, FAILED, ROLLED_BACK, SUPERSEDED, STOPPED, NOTHING_RAN, PAUSED, UNKNOWN)
+
+ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
+SAME_START = datetime.timedelta(seconds=60)
+"""How far apart ECS may date a deployment and the service deployment that carries it out."""
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, why, and how much it weighs."""
+
+    word: str
+    reason: str
+    final: bool = True
+    """Whether waiting can change it. While it can, the word is ``unknown``."""
+    twice: bool = False
+    """Whether it must be seen at two looks in a row, because one stale answer looks the same."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What AWS answered at one moment of the wait."""
+
+    service: Answer
+    service_deployment: Answer | None = None
+    """None where the endpoint does not offer them, or while ours is not listed yet."""
+    tasks: list[Answer] = field(default_factory=list)
+    """Tasks of the service that are to run, and those that were stopped if they were read."""
+    targets: dict[str, list[Answer]] = field(default_factory=dict)
+    """Targets by the ARN of their group, as reads.target_health gives them."""
+
+
+def verdict(ours: Answer, look: Look) -> Verdict:
+    """Judge the deployment ``ours`` (a member of ``deployments`` in UpdateService's answer) from one look."""
+    return (
+        _paused(look.service_deployment)
+        or _by_service_deployment(ours, look)
+        or _by_deployments(ours, look)
+        or _by_tasks(ours, look)
+    )
+
+
+def primary(service: Answer) -> Answer:
+    """The PRIMARY deployment of a service; an empty one where the controller keeps no deployments (case C36)."""
+    return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})
+
+
+def listed_as(ours: Answer, service: Answer) -> Answer | None:
+    """Our deployment as the service lists it now; None when it does not (yet, or no longer)."""
+    return next((each for each in service.get("deployments", []) if each.get("id") == ours["id"]), None)
+
+
+def name_of(arn: Any) -> str:
+    """The last part of an ARN: ``web:75``, a task's id, a target group's name and id."""
+    return str(arn or "").rsplit("/", 1)[-1]
+
+
+def group_name(arn: str) -> str:
+    """The name in a target group's ARN."""
+    parts = arn.split("/")
+    return parts[1] if len(parts) > 2 else arn
+
+
+def own_service_deployment(ours: Answer, listed: list[Answer], known: set[str]) -> str | None:
+    """ARN of the service deployment that carries out ``ours``, or None while it is not listed.
+
+    DescribeServices names no service deployment, so it is the one that began with ours; ``known`` are those that were
+    listed before our call, which cannot be it.
+    """
+    began = ours.get("createdAt")
+    if began is None:
+        return None
+    apart = {
+        each["serviceDeploymentArn"]: abs(each["createdAt"] - began)
+        for each in listed
+        if each["serviceDeploymentArn"] not in known and each.get("createdAt")
+    }
+    nearest = min(apart, key=lambda arn: apart[arn], default=None)
+    return nearest if nearest is not None and apart[nearest] <= SAME_START else None
+
+
+def own_tasks(ours: Answer, tasks: list[Answer]) -> list[Answer]:
+    """The tasks that ``ours`` started: ECS writes the deployment's id into ``startedBy``."""
+    return [each for each in tasks if each.get("startedBy") == ours["id"]]
+
+
+def is_running(task: Answer) -> bool:
+    """Whether a task runs and is meant to go on running."""
+    return task.get("lastStatus") == "RUNNING" and task.get("desiredStatus") == "RUNNING"
+
+
+def address_of(task: Answer) -> str:
+    """The private address of a task's network interface; empty in bridge and host mode."""
+    for attachment in task.get("attachments", []):
+        for detail in attachment.get("details", []):
+            if detail.get("name") == "privateIPv4Address":
+                return str(detail.get("value", ""))
+    return ""
+
+
+def targets_of(task: Answer, balancer: Answer, targets: list[Answer]) -> list[Answer]:
+    """The targets of one task in the group of one load-balancer entry, by address and port.
+
+    Without a network interface of its own the task is known by its host port: the instance's id is not in the answer.
+    """
+    address = address_of(task)
+    if address:
+        wanted = (address, balancer.get("containerPort"))
+        return [each for each in targets if (each["address"], each["port"]) == wanted]
+    ports = {
+        binding.get("hostPort")
+        for container in task.get("containers", [])
+        if container.get("name") == balancer.get("containerName")
+        for binding in container.get("networkBindings", [])
+        if binding.get("containerPort") == balancer.get("containerPort")
+    }
+    return [each for each in targets if each["port"] in ports and each["state"] != "draining"]
+
+
+def unhealthy(task: Answer, look: Look) -> str:
+    """Why a running task is not in service yet, in words; empty when it is, in every group (case C55)."""
+    if task.get("healthStatus") == "UNHEALTHY":
+        return f"{name_of(task['taskArn'])[:8]}: its container health check fails"
+    for balancer in look.service.get("loadBalancers", []):
+        group = balancer.get("targetGroupArn")
+        if not group:
+            continue
+        found = targets_of(task, balancer, look.targets.get(group, []))
+        who = (
+            f"{address_of(task) or name_of(task['taskArn'])[:8]}:{balancer.get('containerPort')} in {group_name(group)}"
+        )
+        if not found:
+            return f"{who} is not registered"
+        for each in found:
+            if each["state"] != "healthy":
+                return f"{who} is {each['state']}{' (' + each['reason'] + ')' if each['reason'] else ''}"
+    return ""
+
+
+def _going_on(reason: str) -> Verdict:
+    return Verdict(UNKNOWN, reason, final=False)
+
+
+def _paused(rollout: Answer | None) -> Verdict | None:
+    """A hook that waits for an answer: a pause may last days, so nobody waits for it (case C40)."""
+    for hook in (rollout or {}).get("lifecycleHookDetails", []):
+        if hook.get("status") == "AWAITING_ACTION" and rollout is not None:
+            return Verdict(
+                PAUSED,
+                f"it is paused at stage {rollout.get('lifecycleStage', 'unknown')} by hook {hook.get('hookId', '')}, "
+                f"which expires {hook.get('expiresAt', 'never')} with {hook.get('timeoutAction', 'ROLLBACK')}; "
+                f"to go on: `aws ecs continue-service-deployment --service-deployment-arn "
+                f"{rollout['serviceDeploymentArn']} --hook-id {hook.get('hookId', '')} --action CONTINUE`",
+            )
+    return None
+
+
+def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
+    rollout = look.service_deployment or {}
+    status, why = rollout.get("status"), rollout.get("statusReason") or ""
+    lead = primary(look.service)
+    if status == "ROLLBACK_SUCCESSFUL":
+        return Verdict(ROLLED_BACK, _rolled_back(look.service, why))
+    if status == "ROLLBACK_FAILED":
+        return Verdict(FAILED, f"the rollback of ECS failed too ({why or 'no reason given'}); {_serving(look.service)}")
+    if status == "STOPPED" and _state(look.service, ours) != "FAILED":
+        if _newer(lead, ours):
+            return _superseded(lead)
+        return Verdict(STOPPED, f"somebody stopped it{': ' + why if why else ''}; {_serving(look.service)}", twice=True)
+    if status in ROLLING_BACK:
+        return _going_on("ECS rolls it back")
+    if status == "STOP_REQUESTED":
+        return _going_on("somebody asked ECS to stop it")
+    return None
+
+
+def _by_deployments(ours: Answer, look: Look) -> Verdict | None:
+    service, lead = look.service, primary(look.service)
+    listed = listed_as(ours, service)
+    if listed is None:
+        # An older id after ours is a stale read: the answer was made before our call (release-and-scale, protocol 6).
+        return _superseded(lead) if _newer(lead, ours) else _going_on("ECS does not list it (yet)")
+    if listed.get("rolloutState") == "FAILED":
+        return _failed(ours, listed, look)
+    if lead.get("id") != ours["id"]:
+        return _superseded(lead) if _newer(lead, ours) else _going_on("an earlier deployment is PRIMARY")
+    return None
+
+
+def _failed(ours: Answer, listed: Answer, look: Look) -> Verdict:
+    service, lead = look.service, primary(look.service)
+    why = str(listed.get("rolloutStateReason") or "ECS gives no reason")
+    if lead.get("id") != ours["id"]:
+        if lead.get("rolloutState") == "COMPLETED":
+            return Verdict(ROLLED_BACK, _rolled_back(service, why), twice=True)
+        if lead.get("rolloutState") == "FAILED":
+            return Verdict(FAILED, f"the rollback of ECS failed too ({why}); {_serving(service)}", twice=True)
+        return _going_on(f"ECS rolls it back to {name_of(lead.get('taskDefinition'))}")
+    if not _rolls_back(service):
+        return Verdict(FAILED, f"{why} It is not rolled back, for that is not configured; {_serving(service)}")
+    rollout = look.service_deployment
+    if rollout["status"] in {"PENDING", "IN_PROGRESS"} if rollout else len(service["deployments"]) > 1:
+        return _going_on("it has failed and ECS has not begun to roll it back")
+    return Verdict(FAILED, f"{why} There is no completed deployment to go back to; {_serving(service)}", twice=True)
+
+
+def _by_tasks(ours: Answer, look: Look) -> Verdict:
+    service, desired = look.service, look.service.get("desiredCount", 0)
+    rollout = (look.service_deployment or {}).get("status", "SUCCESSFUL")
+    if _state(service, ours) != "COMPLETED" or rollout not in ("SUCCESSFUL", "STOPPED"):
+        return _going_on(f"deployment {_state(service, ours) or rollout}")
+    if desired == 0:
+        return Verdict(NOTHING_RAN, "the service's desired count is 0, so no task of it ever ran")
+    running = [each for each in own_tasks(ours, look.tasks) if is_running(each)]
+    if len(running) != desired:
+        return _going_on(f"{len(running)} of {desired} tasks run")
+    ill = [why for why in (unhealthy(each, look) for each in running) if why]
+    if ill:
+        return _going_on(f"{len(ill)} of {desired} tasks are not in service: {ill[0]}")
+    return Verdict(
+        SUCCEEDED, f"{desired} of {desired} tasks run on {name_of(ours.get('taskDefinition'))} and are healthy"
+    )
+
+
+def _state(service: Answer, ours: Answer) -> str:
+    return str((listed_as(ours, service) or {}).get("rolloutState", ""))
+
+
+def _newer(lead: Answer, ours: Answer) -> bool:
+    if not lead or lead.get("id") == ours["id"]:
+        return False
+    return bool(lead.get("createdAt") and ours.get("createdAt") and lead["createdAt"] > ours["createdAt"])
+
+
+def _superseded(lead: Answer) -> Verdict:
+    began = lead.get("createdAt")
+    since = f", begun {began:%Y-%m-%d %H:%M:%S %Z}" if isinstance(began, datetime.datetime) else ""
+    return Verdict(
+        SUPERSEDED, f"deployment {lead.get('id')} ({name_of(lead.get('taskDefinition'))}{since}) took over", twice=True
+    )
+
+
+def _rolls_back(service: Answer) -> bool:
+    configuration = service.get("deploymentConfiguration") or {}
+    guards = (configuration.get("deploymentCircuitBreaker") or {}, configuration.get("alarms") or {})
+    return any(each.get("enable") and each.get("rollback") for each in guards)
+
+
+def _rolled_back(service: Answer, why: str) -> str:
+    return f"the service is back on {name_of(primary(service).get('taskDefinition'))}{f' ({why})' if why else ''}"
+
+
+def _serving(service: Answer) -> str:
+    """What serves now, for the person who must decide what to do."""
+    found = [
+        f"{each.get('runningCount', 0)} on {name_of(each.get('taskDefinition'))}"
+        for each in service.get("deployments", [])
+        if each.get("runningCount")
+    ]
+    return f"running now: {', '.join(found) or 'no task'} (desired {service.get('desiredCount', 0)})"

@@ -1,0 +1,451 @@
+#!/usr/bin/python
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment
+short_description: Roll an Amazon ECS service and judge what became of it
+version_added: 0.1.0
+description:
+  - Brings a service to a revision and to declared settings with one UpdateService call that holds only what differs;
+    makes no call when nothing differs.
+  - Watches the deployment that this call began, by its own id and on its own tasks and targets, and says what becomes
+    of it. Only a deployment that is complete, whose tasks all run and are healthy in every target group, and which
+    stayed so for O(stable_seconds), has succeeded.
+  - Shows what happens while it waits, and the cause of the first failure as soon as it is known.
+  - When the same content is already being rolled out, by a run that was interrupted, goes on watching it.
+  - Never creates, deletes or scales a service, unless O(settings) declares C(desiredCount).
+author:
+  - The steady.ecs authors (@steady-ecs)
+options:
+  cluster:
+    description: Name of the cluster.
+    type: str
+    required: true
+  service:
+    description: Name of the service. Its deployment controller must be ECS.
+    type: str
+    required: true
+  task_definition:
+    description:
+      - The revision to run, as ARN or as C(family:revision). When left out, the live one stays.
+      - In check mode it may end in C((next)), which stands for a revision that is not registered yet.
+    type: str
+  settings:
+    description:
+      - Settings of the service in AWS's own words, such as C(deploymentConfiguration) and
+        C(healthCheckGracePeriodSeconds). Only what is named is compared and changed; null goes back to AWS's default.
+      - C(desiredCount) is sent only when it is declared, so that autoscaling keeps its say.
+    type: dict
+    default: {}
+  force:
+    description:
+      - Start new tasks even when nothing differs, once.
+      - A forced deployment of the same content that is still in progress is watched, not begun again.
+    type: bool
+    default: false
+  wait:
+    description: Whether to watch the deployment to its end. Without it the verdict is V(unknown).
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - Seconds to watch. After that the verdict is V(unknown) and the task fails, but the deployment goes on and the
+        same task watches it again.
+    type: int
+    default: 1800
+  wait_delay:
+    description:
+      - Seconds between two looks, 1 to 15. The interval never grows, so the end is noticed within one of them.
+      - Each look takes about six calls. 5 seconds leave room for twenty services at a time under AWS's limits.
+    type: int
+    default: 5
+  stable_seconds:
+    description:
+      - Seconds for which the new tasks must stay up and healthy after the deployment is complete. ECS counts a task
+        that runs for three seconds as a success.
+      - Not waited for when nothing was changed.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+    description: Makes no writing call and returns the same keys.
+  diff_mode:
+    support: full
+    description: Shows the settings and the revision before and after.
+"""
+
+EXAMPLES = r"""
+- name: Roll the service to a revision
+  steady.ecs.deployment:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    task_definition: pardon-simulator:75
+
+- name: Change how deployments replace tasks
+  steady.ecs.deployment:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    settings:
+      healthCheckGracePeriodSeconds: 60
+      deploymentConfiguration:
+        minimumHealthyPercent: 100
+        deploymentCircuitBreaker:
+          enable: true
+          rollback: true
+
+- name: Restart the service on its live revision
+  steady.ecs.deployment:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    force: true
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - What became of the deployment. The task fails for every word but V(succeeded), and V(nothing_ran) where a count
+      of 0 is declared. V(unknown) without failure in check mode and without O(wait).
+  returned: always
+  type: str
+  sample: succeeded
+cause:
+  description: The first failure, or null.
+  returned: always
+  type: dict
+  sample:
+    task: 1dc5c17a-422b-4dc4-b493-371970c6c4d6
+    container: coral
+    image: example.com/coral:2
+    exit_code: 3
+    meaning: the application ended
+    stop_code: EssentialContainerExited
+    reason: Essential container in task exited
+    target_reason: null
+    log_lines: ["cannot open the database"]
+    events: []
+deployment_id:
+  description: Id of the deployment that was watched, or empty in check mode when there would be a new one.
+  returned: always
+  type: str
+  sample: ecs-svc/9223370512345678901
+service_deployment_arn:
+  description: ARN of its service deployment; null where it is not known.
+  returned: always
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:service-deployment/pardon-production-cluster/pardon-production-service/nCGq
+task_definition_arn:
+  description: The revision that the service names now; in check mode, the one that it would name.
+  returned: always
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:75
+previous_task_definition_arn:
+  description: The revision before.
+  returned: always
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
+desired_count:
+  description: Tasks that the service is to run now.
+  returned: always
+  type: int
+  sample: 3
+running_count:
+  description: Tasks of the service that run now.
+  returned: always
+  type: int
+  sample: 3
+duration_seconds:
+  description: Seconds that the task took, from its first read.
+  returned: always
+  type: float
+  sample: 412.5
+events:
+  description: Events of the service since the deployment began, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"at": "2025-11-27T10:02:11+00:00", "text": "has reached a steady state."}]
+timeline:
+  description: What was shown while waiting.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"seconds": 45.0, "text": "2/3 running, 1 starting, 1 old; deployment IN_PROGRESS"}]
+differences:
+  description: What differed between declared and live.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - resource: service
+      path: healthCheckGracePeriodSeconds
+      expected: 60
+      actual: 0
+      type: NOT_EQUAL
+"""
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, progress, service, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+
+SPEC = Spec(
+    options={
+        "cluster": {"type": "str", "required": True},
+        "service": {"type": "str", "required": True},
+        "task_definition": {"type": "str"},
+        "settings": {"type": "dict", "default": {}},
+        "force": {"type": "bool", "default": False},
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "int", "default": 1800},
+        "wait_delay": {"type": "int", "default": 5},
+        "stable_seconds": {"type": "int", "default": 10},
+    }
+)
+
+NEXT = "(next)"
+
+Answer = dict[str, Any]
+
+
+class Rollout:
+    """One run: what was live, what is to change, and what is watched."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.params = task, task.params
+        self.cluster, self.name = self.params["cluster"], self.params["service"]
+        self.began = waits.clock.now()
+        self.live = reads.service(task, self.cluster, self.name)
+        self.now = self.live
+        self.differences = planned(self.params, self.live)
+        self.before = verdict.primary(self.live)
+        in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
+        self.resumes = in_progress and not self.differences
+        self.arguments = service.request(self.differences, self.live, self.params["force"] and not self.resumes)
+        self.known: set[str] = set()
+        self.arn: str | None = None
+        self.cause: Answer | None = None
+        self.progress = progress.Progress(self.before, 0, settled=True)
+        self.word = verdict.UNKNOWN
+
+    def update(self) -> None:
+        """Make the one call, and take the identity of what is watched from its answer."""
+        if self.arguments:
+            self.known = {each["serviceDeploymentArn"] for each in self.listed()}
+            self.now = watch.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
+        ours = verdict.primary(self.now)
+        is_new = ours["id"] != self.before["id"]
+        if not is_new:
+            self.known = set()
+        settled = not is_new and ours.get("rolloutState") == "COMPLETED"
+        hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
+        self.progress = progress.Progress(ours, hold, settled)
+
+    def arrived(self, found: Answer) -> bool:
+        """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
+        if planned(self.params, found):
+            return False
+        new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
+        return not new_tasks or verdict.primary(found).get("id") != self.before.get("id")
+
+    def listed(self) -> list[Answer]:
+        """Service deployments of the service; none where they are not offered."""
+        return reads.service_deployments(self.task, self.cluster, self.name) or []
+
+    def find_service_deployment(self) -> None:
+        """Look for the ARN of what is watched, until it is listed."""
+        if self.arn is None:
+            self.arn = verdict.own_service_deployment(self.progress.ours, self.listed(), self.known)
+
+    def say(self, line: str) -> None:
+        """Show a line of the module's own and enter it into the timeline."""
+        elapsed = waits.clock.now() - self.began
+        self.task.report(f"{progress.clock_text(elapsed)}  {self.progress.say(elapsed, line)}")
+
+    def answer(self) -> Answer:
+        """The keys that every run returns."""
+        wanted = self.params["task_definition"] if self.task.check_mode else None
+        would_begin = self.task.check_mode and bool(self.arguments)
+        before = {each.path: each.actual for each in self.differences}
+        after = {each.path: each.expected for each in self.differences}
+        if self.arguments.get("forceNewDeployment"):
+            before["forceNewDeployment"], after["forceNewDeployment"] = False, True
+        return {
+            "changed": bool(self.arguments),
+            "verdict": self.word,
+            "cause": self.cause,
+            "deployment_id": "" if would_begin else self.progress.ours["id"],
+            "service_deployment_arn": self.arn,
+            "task_definition_arn": wanted or self.now["taskDefinition"],
+            "previous_task_definition_arn": previous(self.live, self.resumes),
+            "desired_count": self.now["desiredCount"],
+            "running_count": self.now["runningCount"],
+            "duration_seconds": round(waits.clock.now() - self.began, 1),
+            "events": self.progress.events,
+            "timeline": self.progress.timeline,
+            "differences": [each.as_dict() for each in self.differences],
+            "diff": {"before": before, "after": after},
+        }
+
+
+def planned(params: Answer, live: Answer) -> list[Difference]:
+    """What is to change. Refuses what cannot be meant."""
+    controller = (live.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise Failure(
+            f"{params['service']} is deployed by the controller {controller}, which keeps no deployments of ECS's own. "
+            "Use that controller's tools, or move the service to the controller ECS.",
+            reason="controller",
+        )
+    try:
+        settings = service.compare(params["settings"], live)
+    except DeclarationError as wrong:
+        raise Failure(f"settings: {wrong.msg}", reason="declaration") from None
+    return service.revision_difference(params["task_definition"], live) + settings
+
+
+def previous(live: Answer, resumes: bool) -> str:
+    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
+    earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []
+    return str(earlier[0]["taskDefinition"] if earlier else live["taskDefinition"])
+
+
+def begin_to_wait(rollout: Rollout) -> None:
+    """Say what is watched, and how to resume and to stop it: after an interruption nothing can be said any more."""
+    ours = rollout.progress.ours
+    if rollout.progress.settled and not rollout.arguments:
+        return
+    rollout.find_service_deployment()
+    verb = "goes on watching" if rollout.resumes else "watching"
+    rollout.say(f"{verb} deployment {ours['id']} of {verdict.name_of(ours['taskDefinition'])}")
+    rollout.say("if this is interrupted: the same command again resumes it")
+    stop = f"`aws ecs stop-service-deployment --service-deployment-arn {rollout.arn}`, or " if rollout.arn else ""
+    rollout.say(f"to stop it and go back: {stop}the rollback playbook")
+
+
+def follow(rollout: Rollout) -> verdict.Verdict:
+    """Look until the last word is said or the time is over."""
+    task, params = rollout.task, rollout.params
+    absent: list[Failure] = []
+    offset = waits.clock.now() - rollout.began
+
+    def poll(elapsed: float) -> verdict.Verdict | None:
+        try:
+            rollout.find_service_deployment()
+            seen = watch.look(task, rollout.cluster, rollout.name, rollout.arn, rollout.progress.wants_stopped)
+        except Failure as failure:
+            absent.append(failure)
+            # One answer that lacks the service may be a stale one.
+            missing_once = failure.fields.get("reason") == "service_not_found" and len(absent) == 1
+            if not waits.passing(failure) and not missing_once:
+                raise
+            if len(absent) == 1:
+                rollout.say(f"could not look, looking on: {causes.readable(failure.msg)}")
+            return None
+        absent.clear()
+        rollout.now = seen.service
+        step = rollout.progress.observe(elapsed + offset, seen)
+        show(rollout, step, elapsed + offset)
+        return step.verdict
+
+    found = waits.until(poll, params["wait_timeout"], params["wait_delay"])
+    if found is not None:
+        return found
+    reason = f"{params['wait_timeout']} s have passed; last seen: {rollout.progress.last.reason}"
+    return verdict.Verdict(verdict.UNKNOWN, reason, final=False)
+
+
+def show(rollout: Rollout, step: progress.Step, elapsed: float) -> None:
+    """Put one look on the screen; read the evidence of the first failure while it is there."""
+    if step.failure is not None:
+        rollout.cause = explain(rollout, step.failure)
+        rollout.say(f"task {verdict.name_of(step.failure['taskArn'])[:8]} failed: {causes.as_text(rollout.cause)}")
+    for line in step.lines:
+        rollout.task.report(f"{progress.clock_text(elapsed)}  {line}")
+    rollout.task.count(f"{progress.clock_text(elapsed)}  {step.state}")
+
+
+def explain(rollout: Rollout, failed: Answer) -> Answer:
+    """The cause of one task's failure, with the end of its log."""
+    balancers = rollout.now.get("loadBalancers") or [{}]
+    serving = str(balancers[0].get("containerName", ""))
+    definition = reads.task_definition(rollout.task, failed["taskDefinitionArn"])
+    container = str(causes.culprit(failed, serving).get("name", ""))
+    stream = causes.log_stream(definition, container, failed["taskArn"])
+    lines = watch.last_log_lines(rollout.task, stream, causes.LOG_LINES)
+    texts = [each["text"] for each in rollout.progress.events]
+    lines = causes.masked(lines, causes.secret_values(definition))
+    return causes.cause(failed, lines, rollout.progress.ill_targets(failed), texts, serving)
+
+
+def conclude(rollout: Rollout, last: verdict.Verdict) -> Answer:
+    """The result, or the failure with its cause last."""
+    rollout.word = last.word
+    declared_nothing = str(rollout.params["settings"].get("desiredCount")) == "0"
+    if last.word == verdict.SUCCEEDED or (last.word == verdict.NOTHING_RAN and declared_nothing):
+        rollout.cause = None
+        if rollout.arguments or rollout.resumes:
+            rollout.say(f"{last.word}: {last.reason}")
+        return rollout.answer()
+    failed = rollout.progress.first_failure
+    if failed is not None and not (rollout.cause or {}).get("log_lines"):
+        rollout.cause = explain(rollout, failed)  # its last lines may have come after it ended
+    texts = [each["text"] for each in rollout.progress.events]
+    if failed is None and last.word in (verdict.FAILED, verdict.ROLLED_BACK, verdict.UNKNOWN):
+        from_events = causes.cause({}, [], [], texts)
+        rollout.cause = from_events if from_events["reason"] else None
+    text = causes.as_text(rollout.cause) if rollout.cause else ""
+    raise Failure(
+        progress.message(rollout.name, rollout.progress.ours, last, text, rollout.arn),
+        **{"reason": last.word, **rollout.answer()},
+    )
+
+
+def run(task: Task) -> Answer:
+    """Plan, update, watch, judge."""
+    if not 1 <= task.params["wait_delay"] <= 15:
+        raise Failure(
+            f"wait_delay must be 1 to 15 seconds, or the end is noticed late; it is {task.params['wait_delay']}.",
+            reason="declaration",
+        )
+    if str(task.params["task_definition"] or "").endswith(NEXT) and not task.check_mode:
+        raise Failure(
+            f"task_definition {task.params['task_definition']} stands for a revision that is not registered. Give the "
+            "task_definition_arn that steady.ecs.task_definition returned in this run.",
+            reason="declaration",
+        )
+    rollout = Rollout(task)
+    if task.check_mode:
+        return rollout.answer()
+    rollout.update()
+    if not task.params["wait"]:
+        return rollout.answer()
+    try:
+        begin_to_wait(rollout)
+        last = follow(rollout)
+    except Failure as failure:
+        # Whatever keeps us from looking is no failure of the deployment (case C78).
+        raise Failure(
+            f"{failure.msg} Deployment {rollout.progress.ours['id']} goes on; resume with the same command.",
+            **{**rollout.answer(), **failure.fields},
+        ) from None
+    return conclude(rollout, last)
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    execute(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
