@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from werkzeug.test import Client
@@ -41,7 +42,7 @@ class MotoCalls:
             query_string=request["query_string"] or None,
             data=request["body"],
         )
-        received = {"status_code": response.status_code, "headers": response.headers, "body": response.get_data()}
+        received = {"status_code": response.status_code, "headers": HeadersDict(response.headers), "body": response.get_data()}
         answer: Params = parser.parse(received, found.output_shape)
         if response.status_code >= 300:
             error = answer.get("Error", {})
