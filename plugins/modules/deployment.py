@@ -263,8 +263,8 @@ class Rollout:
         return reads.service_deployments(self.task, self.cluster, self.name) or []
 
     def find_service_deployment(self) -> None:
-        """Look for the ARN of what is watched, until it is listed."""
-        if self.arn is None:
+        """Look for the ARN of what is watched, until it is listed. What is complete already needs none."""
+        if self.arn is None and not self.progress.settled:
             self.arn = verdict.own_service_deployment(self.progress.ours, self.listed(), self.known)
 
     def say(self, line: str) -> None:
@@ -287,7 +287,7 @@ class Rollout:
             "deployment_id": "" if would_begin else self.progress.ours["id"],
             "service_deployment_arn": self.arn,
             "task_definition_arn": wanted or self.now["taskDefinition"],
-            "previous_task_definition_arn": previous(self.live, self.resumes),
+            "previous_task_definition_arn": verdict.previous_revision(self.live, self.resumes),
             "desired_count": self.now["desiredCount"],
             "running_count": self.now["runningCount"],
             "duration_seconds": round(waits.clock.now() - self.began, 1),
@@ -300,30 +300,16 @@ class Rollout:
 
 def planned(params: Answer, live: Answer) -> list[Difference]:
     """What is to change. Refuses what cannot be meant."""
-    controller = (live.get("deploymentController") or {}).get("type", "ECS")
-    if controller != "ECS":
-        raise Failure(
-            f"{params['service']} is deployed by the controller {controller}, which keeps no deployments of ECS's own. "
-            "Use that controller's tools, or move the service to the controller ECS.",
-            reason="controller",
-        )
     try:
-        settings = service.compare(params["settings"], live)
+        return service.planned(params["task_definition"], params["settings"], live)
     except DeclarationError as wrong:
-        raise Failure(f"settings: {wrong.msg}", reason="declaration") from None
-    return service.revision_difference(params["task_definition"], live) + settings
-
-
-def previous(live: Answer, resumes: bool) -> str:
-    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
-    earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []
-    return str(earlier[0]["taskDefinition"] if earlier else live["taskDefinition"])
+        raise Failure(wrong.msg, reason="declaration") from None
 
 
 def begin_to_wait(rollout: Rollout) -> None:
     """Say what is watched, and how to resume and to stop it: after an interruption nothing can be said any more."""
     ours = rollout.progress.ours
-    if rollout.progress.settled and not rollout.arguments:
+    if rollout.progress.settled:
         return
     rollout.find_service_deployment()
     verb = "goes on watching" if rollout.resumes else "watching"
@@ -379,12 +365,12 @@ def explain(rollout: Rollout, failed: Answer) -> Answer:
     """The cause of one task's failure, with the end of its log."""
     balancers = rollout.now.get("loadBalancers") or [{}]
     serving = str(balancers[0].get("containerName", ""))
-    definition = reads.task_definition(rollout.task, failed["taskDefinitionArn"])
     container = str(causes.culprit(failed, serving).get("name", ""))
+    definition = watch.definition_if_readable(rollout.task, failed["taskDefinitionArn"])
     stream = causes.log_stream(definition, container, failed["taskArn"])
     lines = watch.last_log_lines(rollout.task, stream, causes.LOG_LINES)
-    texts = [each["text"] for each in rollout.progress.events]
     lines = causes.masked(lines, causes.secret_values(definition))
+    texts = [each["text"] for each in rollout.progress.events]
     return causes.cause(failed, lines, rollout.progress.ill_targets(failed), texts, serving)
 
 

@@ -85,6 +85,14 @@ def look(
     return Look(service, rollout, tasks, {each: reads.target_health(task, each) for each in sorted(groups)})
 
 
+def definition_if_readable(task: Task, arn: str) -> Answer:
+    """A revision, or an empty one when it cannot be read now: evidence is worth having, never worth failing for."""
+    try:
+        return reads.task_definition(task, arn)
+    except Failure:
+        return {}
+
+
 def last_log_lines(task: Task, stream: tuple[str, str] | None, lines: int) -> list[str]:
     """The end of one log stream, oldest line first; empty when it cannot be had: a log never decides anything."""
     if stream is None:

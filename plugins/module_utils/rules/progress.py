@@ -244,10 +244,9 @@ class Progress:
             said.append(f"{old} old")
         if listed.get("failedTasks"):
             said.append(f"{listed['failedTasks']} failed")
-        status = rollout.get("status") if (rollout.get("status") or "").startswith(("ROLLBACK", "STOP")) else None
-        return (
-            f"{', '.join(said)}; deployment {status or listed.get('rolloutState') or rollout.get('status') or 'gone'}"
-        )
+        status = str(rollout.get("status", ""))
+        undone = status if status.startswith(("ROLLBACK", "STOP")) else ""
+        return f"{', '.join(said)}; deployment {undone or listed.get('rolloutState') or status or 'not listed'}"
 
     def _worth_saying(self, elapsed: float, step: Step) -> bool:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)

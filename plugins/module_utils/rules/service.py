@@ -118,6 +118,8 @@ SETTINGS: dict[str, Setting] = {
     "propagateTags": Setting(_text, "NONE"),
 }
 
+NOT_FOR_ROLLING = ("lifecycleHooks", "bakeTimeInMinutes", "linearConfiguration", "canaryConfiguration")
+
 NAMES = sorted({path.partition(".")[0] for path in SETTINGS})
 
 WRITTEN_DOWN = (
@@ -145,7 +147,19 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
         if expected != actual:
             found.append(Difference(RESOURCE, path, expected, actual))
+            found += _goes_with(path, expected, leaves, live)
     return found
+
+
+def planned(task_definition: str | None, settings: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
+    """All that one UpdateService would settle: the revision, then the settings. Raises DeclarationError."""
+    controller = (live.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise DeclarationError(
+            f"{live.get('serviceName')} is deployed by the controller {controller}, which keeps no deployments of "
+            "ECS's own. Use that controller's tools, or move the service to the controller ECS."
+        )
+    return revision_difference(task_definition, live) + compare(settings, live)
 
 
 def deploys(differences: list[Difference], live: dict[str, Any]) -> bool:
@@ -182,7 +196,10 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
         for step in inner[:-1]:
             place[step] = place.get(step) or {}
             place = place[step]
-        place[inner[-1]] = each.expected
+        if each.expected is None:
+            place.pop(inner[-1], None)
+        else:
+            place[inner[-1]] = each.expected
     _complete(arguments)
     if force or "capacityProviderStrategy" in arguments:
         arguments["forceNewDeployment"] = True
@@ -238,6 +255,18 @@ def _unknown(path: str) -> str:
         )
     place = f" in {above}" if above else ""
     return f"The service setting {name}{place} is not known. Settings{place}: {', '.join(known)}."
+
+
+def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
+    """What a strategy other than ROLLING has of its own goes with it, and the plan says so (case C60)."""
+    if (path, expected) != (f"{_CONFIGURATION}.strategy", "ROLLING"):
+        return []
+    configuration = live.get(_CONFIGURATION) or {}
+    return [
+        Difference(RESOURCE, f"{_CONFIGURATION}.{name}", None, configuration[name])
+        for name in NOT_FOR_ROLLING
+        if configuration.get(name) and f"{_CONFIGURATION}.{name}" not in leaves
+    ]
 
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:

@@ -75,6 +75,12 @@ def listed_as(ours: Answer, service: Answer) -> Answer | None:
     return next((each for each in service.get("deployments", []) if each.get("id") == ours["id"]), None)
 
 
+def previous_revision(live: Answer, resumes: bool) -> str:
+    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
+    earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []
+    return str(earlier[0]["taskDefinition"] if earlier else live["taskDefinition"])
+
+
 def name_of(arn: Any) -> str:
     """The last part of an ARN: ``web:75``, a task's id, a target group's name and id."""
     return str(arn or "").rsplit("/", 1)[-1]
@@ -272,7 +278,8 @@ def _rolls_back(service: Answer) -> bool:
 
 
 def _rolled_back(service: Answer, why: str) -> str:
-    return f"the service is back on {name_of(primary(service).get('taskDefinition'))}{f' ({why})' if why else ''}"
+    because = f" ({why.rstrip('.')})" if why else ""
+    return f"the service is back on {name_of(primary(service).get('taskDefinition'))}{because}"
 
 
 def _serving(service: Answer) -> str:
