@@ -1,0 +1,50 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The live state of a service in the form that release records keep, and the place where its records are."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+STORE_OPTIONS: dict[str, Any] = {
+    "store": {"type": "str"},
+    "account": {"type": "str", "required": True},
+    "cluster": {"type": "str", "required": True},
+    "service": {"type": "str", "required": True},
+}
+"""The options that name a service and its store, equal in every module that reads or writes records."""
+
+
+def store(task: Task) -> store_files.Store:
+    """The store of the service that a task names. Touches no file."""
+    params = task.params
+    if not params.get("region"):
+        raise Failure("No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region")
+    identity = Identity(params["account"], params["region"], params["cluster"], params["service"])
+    # Check mode writes nothing, so a folder that does not outlive the job is no danger.
+    environment = {name: value for name, value in os.environ.items() if name != "CI" or not task.check_mode}
+    return store_files.Store(store_files.root(params.get("store"), environment), identity)
+
+
+def state(task: Task) -> Document:
+    """``before`` of a record: revision, PRIMARY deployment, settings, running count, all attributes of each group."""
+    service = reads.service(task, task.params["cluster"], task.params["service"])
+    primary = next((each["id"] for each in service.get("deployments", []) if each["status"] == "PRIMARY"), None)
+    return {
+        "task_definition": service["taskDefinition"],
+        "deployment": primary,
+        "settings": live_settings(service),
+        "running": service["runningCount"],
+        "attributes": {arn: reads.target_group_attributes(task, arn) for arn in group_arns(service)},
+    }
+
+
+def group_arns(service: Document) -> list[str]:
+    """ARNs of the target groups that a service registers its tasks with, in a fixed order."""
+    return sorted({each["targetGroupArn"] for each in service.get("loadBalancers", []) if each.get("targetGroupArn")})

@@ -1,0 +1,227 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The two documents of the release store: their shape, what makes one acceptable, and their states.
+
+``head.json`` is one small object a service (counter, pointer, open release); a record is one object a release. What
+is read back is input: it is checked as strictly as an argument. No value of an environment variable, and no digest of
+one, ever stands in a record.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+Document = dict[str, Any]
+
+SCHEMA = 1
+SIZE_LIMIT = 256 * 1024
+"""Bytes. A record has about 3 KB."""
+TOOL = "0.1.0"
+"""Version of the collection that writes; a test compares it with galaxy.yml."""
+
+BASELINE, DEPLOY, ROLLBACK = "baseline", "deploy", "rollback"
+KINDS = (BASELINE, DEPLOY, ROLLBACK)
+
+PREPARED, APPLYING, VERIFYING, ROLLING_BACK = "prepared", "applying", "verifying", "rolling_back"
+SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED = "succeeded", "failed", "rolled_back", "abandoned"
+FINAL = {SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED}
+TRANSITIONS: dict[str, set[str]] = {
+    PREPARED: {APPLYING, FAILED, ABANDONED},
+    APPLYING: {APPLYING, VERIFYING, ROLLING_BACK, ROLLED_BACK, FAILED, ABANDONED},
+    VERIFYING: {VERIFYING, ROLLING_BACK, SUCCEEDED, ROLLED_BACK, FAILED, ABANDONED},
+    ROLLING_BACK: {ROLLING_BACK, ROLLED_BACK, FAILED, ABANDONED},
+}
+"""From a state to the states that may follow; a final state has no successor. A state may repeat itself, because each
+Ansible task adds its step. Straight to rolled_back: ECS's own circuit breaker went back before we did."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_ARN = re.compile(r"arn:[a-z-]+:(?:ecs|elasticloadbalancing):([a-z0-9-]+):([0-9]{12}):\S{1,600}")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The service that a store folder belongs to."""
+
+    account: str
+    region: str
+    cluster: str
+    service: str
+
+    def problem(self) -> str | None:
+        """Why these names must not become a path, or None."""
+        for label, pattern, value in (
+            ("account", _ACCOUNT, self.account),
+            ("region", _REGION, self.region),
+            ("cluster", _NAME, self.cluster),
+            ("service", _NAME, self.service),
+        ):
+            if not pattern.fullmatch(value):
+                return f"{label} {value!r} is not a name as AWS gives them"
+        return None
+
+    def as_dict(self) -> dict[str, str]:
+        """As ``target`` of a record."""
+        return {"account": self.account, "region": self.region, "cluster": self.cluster, "service": self.service}
+
+
+def _object(**options: Any) -> Document:
+    return {"type": "dict", "required": True, "options": options}
+
+
+_TEXT: Document = {"type": "str"}
+_WHOLE: Document = {"type": "int"}
+_NEEDED_TEXT: Document = {"type": "str", "required": True}
+_NEEDED_WHOLE: Document = {"type": "int", "required": True}
+_FREE: Document = {"type": "dict", "required": True}
+_TEXTS: Document = {"type": "list", "elements": "str"}
+_WRITTEN: Document = {"epoch": _NEEDED_WHOLE, "nonce": _NEEDED_TEXT, "n": _NEEDED_WHOLE, "write_id": _NEEDED_TEXT}
+
+HEAD: Document = {
+    "schema": _NEEDED_WHOLE,
+    "seq": _NEEDED_WHOLE,
+    "current": _WHOLE,
+    "open": _WHOLE,
+    "lease": {"type": "dict"},
+    **_WRITTEN,
+}
+
+RECORD: Document = {
+    "schema": _NEEDED_WHOLE,
+    "seq": _NEEDED_WHOLE,
+    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
+    "state": {"type": "str", "required": True, "choices": [*TRANSITIONS, *sorted(FINAL)]},
+    "base": _WHOLE,
+    "restores": _WHOLE,
+    "target": _object(
+        account=_NEEDED_TEXT, region=_NEEDED_TEXT, cluster=_NEEDED_TEXT, service=_NEEDED_TEXT, target_groups=_TEXTS
+    ),
+    "audit": _object(
+        who=_NEEDED_TEXT,
+        host=_TEXT,
+        tool=_NEEDED_TEXT,
+        commit=_TEXT,
+        ref=_TEXT,
+        why=_TEXT,
+        started=_NEEDED_TEXT,
+        finished=_TEXT,
+    ),
+    "intent": _object(
+        task_definition=_object(family=_TEXT, revision=_TEXT, images=_TEXTS, changes=_TEXTS),
+        settings=_FREE,
+        count_policy=_object(
+            mode={"type": "str", "required": True, "choices": ["fixed", "autoscaled", "keep"]}, count=_WHOLE
+        ),
+        attributes=_FREE,
+    ),
+    "before": _object(
+        task_definition=_NEEDED_TEXT, deployment=_TEXT, settings=_FREE, running=_NEEDED_WHOLE, attributes=_FREE
+    ),
+    "steps": _object(
+        attributes=_TEXT,
+        task_definition=_TEXT,
+        registered={"type": "bool"},
+        deployment=_TEXT,
+        service_deployment=_TEXT,
+    ),
+    "verdict": _object(
+        result=_TEXT,
+        checks={
+            "type": "list",
+            "elements": "dict",
+            "options": {"name": _NEEDED_TEXT, "ok": {"type": "bool"}, "detail": _TEXT},
+        },
+        reason=_TEXT,
+        rolled_back_by=_TEXT,
+        outcome=_TEXT,
+        cause={"type": "dict"},
+        duration_seconds={"type": "float"},
+        timeline={
+            "type": "list",
+            "elements": "dict",
+            "options": {"seconds": {"type": "float", "required": True}, "text": _NEEDED_TEXT},
+        },
+    ),
+    "log": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"t": _NEEDED_TEXT, "state": _NEEDED_TEXT},
+    },
+    **_WRITTEN,
+}
+
+
+def read_back(document: Any, shape: Document) -> tuple[Document, list[str]]:
+    """The document with its types settled, and what is wrong with it (empty when it may be used)."""
+    if not isinstance(document, dict):
+        return {}, ["it is not a JSON object"]
+    if document.get("schema") != SCHEMA:
+        return {}, [f"its schema is {document.get('schema')!r}, and this version reads schema {SCHEMA} only"]
+    checked = ArgumentSpecValidator(shape).validate(document)
+    return checked.validated_parameters, list(checked.error_messages)
+
+
+def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
+    """What in a well-formed record does not belong to this service: another identity, foreign ARNs, odd attributes."""
+    wrong = []
+    if record["seq"] != seq:
+        wrong.append(f"it says seq {record['seq']}")
+    if {name: record["target"][name] for name in identity.as_dict()} != identity.as_dict():
+        wrong.append("it belongs to another service")
+    attributes = {**record["before"]["attributes"], **record["intent"]["attributes"]}
+    arns = [
+        record["before"]["task_definition"],
+        record["steps"]["task_definition"],
+        record["intent"]["task_definition"]["revision"],
+        *(record["target"]["target_groups"] or []),
+        *attributes,
+    ]
+    for arn in arns:
+        found = _ARN.fullmatch(arn) if arn else None
+        if arn and (not found or found.groups() != (identity.region, identity.account)):
+            wrong.append(f"{arn!r} is no ARN of this account and Region")
+    for values in attributes.values():
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            wrong.append("target-group attributes are not text")
+    return wrong
+
+
+def new_head() -> Document:
+    """What a service has that nobody has released yet."""
+    return {
+        "schema": SCHEMA,
+        "seq": 0,
+        "current": None,
+        "open": None,
+        "lease": None,
+        "epoch": 0,
+        "nonce": "",
+        "n": 0,
+        "write_id": "",
+    }
+
+
+def written(document: Document, nonce: str = "", **fields: Any) -> Document:
+    """A copy with these fields, marked as one more write: ``write_id`` tells a later reader whose write it was."""
+    nonce = nonce or document["nonce"]
+    n = document["n"] + 1
+    return {**document, **fields, "nonce": nonce, "n": n, "write_id": f"{nonce}.{n}"}
+
+
+def moved(record: Document, state: str, now: str, **fields: Any) -> Document:
+    """The record in its next state, with the move in its log. Raises ValueError for a move that does not exist."""
+    if state not in TRANSITIONS.get(record["state"], set()):
+        raise ValueError(f"release {record['seq']} is {record['state']}: it cannot become {state}")
+    log = [*record["log"], {"t": now, "state": state}]
+    return written(record, state=state, log=log, **fields)
+
+
+def proven(record: Document) -> bool:
+    """Whether somebody verified it: a baseline only says what was found."""
+    return bool(record["state"] == SUCCEEDED and record["kind"] != BASELINE)

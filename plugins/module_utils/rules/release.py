@@ -1,0 +1,338 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The life of a release: what opening, applying and closing write, in which order, so that a run may die anywhere.
+
+Every function answers documents; the edge writes them. The order is that of the protocol: a record is on file before
+the head names it, and the head names it before the first change. So a record above ``head.seq`` was never applied,
+and a final record that the head still names as open only waits for the head to be settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    ABANDONED,
+    APPLYING,
+    BASELINE,
+    FAILED,
+    FINAL,
+    PREPARED,
+    ROLLED_BACK,
+    ROLLING_BACK,
+    SCHEMA,
+    SUCCEEDED,
+    TOOL,
+    TRANSITIONS,
+    VERIFYING,
+    Document,
+    Identity,
+    moved,
+    written,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, properties, state_of
+
+Records = Mapping[int, Document]
+
+OUTCOME_STATUS = {
+    "proven": 0,
+    "unchanged": 0,
+    "drifted": 2,
+    "failed_rolled_back": 3,
+    "failed": 4,
+    "held": 5,
+    "superseded": 6,
+    "interrupted": 7,
+    "error": 1,
+}
+"""The outcome words and the exit status of each; ``./steady`` has a copy in shell, and a test compares."""
+
+OUTCOMES_BY_WEIGHT = (
+    "unchanged",
+    "proven",
+    "drifted",
+    "held",
+    "error",
+    "superseded",
+    "failed_rolled_back",
+    "interrupted",
+    "failed",
+)
+"""From the best to the worst, for a run over several hosts: how urgently a person must look at the service. Nothing
+was changed by a run that was held or refused (error); a superseded service runs somebody else's release; one rolled
+back runs the old one; an interrupted one goes on unwatched; a failed one may be broken right now."""
+
+STATE_OF_OUTCOME = {
+    "proven": SUCCEEDED,
+    "unchanged": SUCCEEDED,
+    "failed_rolled_back": ROLLED_BACK,
+    "failed": FAILED,
+    "superseded": FAILED,
+    "held": FAILED,
+    "error": FAILED,
+}
+"""The final state of a record by the outcome of its run. An interrupted run closes nothing: its record stays open."""
+
+CREATE, REPLACE, HEAD = "create", "replace", "head"
+MAX_TIMELINE = 200
+
+
+@dataclass(frozen=True)
+class Write:
+    """One document to write: a new record, a record again, or the head."""
+
+    how: str
+    document: Document
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run wants to do, before anything is written."""
+
+    identity: Identity
+    kind: str
+    intent: Document
+    audit: Document
+    """who, host, commit, ref, why."""
+    nonce: str
+    restores: int | None = None
+
+
+@dataclass
+class Opening:
+    """The release that a run works on, and the writes that open it (none when an interrupted one is resumed)."""
+
+    record: Document
+    writes: list[Write] = field(default_factory=list)
+    baseline: Document | None = None
+    resumed: bool = False
+
+
+def worst(outcomes: list[str]) -> str:
+    """The word that a run over several hosts ends with; ``error`` when there is none, or an unknown one."""
+    if not outcomes or not set(outcomes) <= set(OUTCOMES_BY_WEIGHT):
+        return "error"
+    return max(outcomes, key=OUTCOMES_BY_WEIGHT.index)
+
+
+def settled(head: Document, records: Records) -> Document:
+    """The head as it would be had the last run not died between its record's final write and the head's."""
+    last = records.get(head["open"]) if head["open"] is not None else None
+    if last is None or last["state"] not in FINAL:
+        return head
+    current = last["seq"] if last["state"] == SUCCEEDED else head["current"]
+    return {**head, "open": None, "current": current}
+
+
+def opened(head: Document, records: Records) -> Document | None:
+    """The record of the release that a run has open, alive or dead; None when there is none."""
+    number = settled(head, records)["open"]
+    return None if number is None else records[number]
+
+
+def opening(
+    head: Document, records: Records, request: Request, live: Document, now: str, content_differs: bool = True
+) -> Opening:
+    """Open a release: resume the interrupted one of the same intent, or write down what this one will change.
+
+    ``live`` has the shape of ``before``; ``content_differs``: the plan has a difference in the task definition. The
+    writes, in order: what died earlier becomes abandoned; a baseline, if the live state is that of no release; the
+    record ``prepared``; the head that names it; the record ``applying``.
+    """
+    head = settled(head, records)
+    left = None if head["open"] is None else records[head["open"]]
+    if left and _resumable(left, request, live, content_differs):
+        if left["state"] != PREPARED:
+            return Opening(record=left, resumed=True)
+        left = moved(left, APPLYING, now)
+        return Opening(record=left, writes=[Write(REPLACE, left)], resumed=True)
+    writes, known = _buried(head, records, left, now)
+    seq = max([head["seq"], *known])
+    epoch = head["epoch"] + 1
+    base, baseline = _adopted(head, known, live), None
+    if not explained(base, known, live):
+        seq += 1
+        baseline = _baseline(seq, epoch, base, request, live, now)
+        writes.append(Write(CREATE, baseline))
+        base = seq
+    record = _record(seq + 1, epoch, base, request, live, now)
+    next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base, epoch=epoch)
+    applying = moved(record, APPLYING, now)
+    writes += [Write(CREATE, record), Write(HEAD, next_head), Write(REPLACE, applying)]
+    return Opening(record=applying, writes=writes, baseline=baseline)
+
+
+def explained(base: int | None, records: Records, live: Document) -> bool:
+    """Whether the live state is that of release ``base``, or what dead or failed releases after it left of it.
+
+    Such a half-done state is no hand edit and gets no baseline: else it became what the next rollback restores. A
+    revision newer than the one before is taken for the one that a dead release registered without writing it down.
+    """
+    if base is None:
+        return False
+    state = state_of(records[base])
+    if not differences(state, live):
+        return True
+    dead = [each for number, each in records.items() if number > base and each["state"] in (FAILED, ABANDONED)]
+    if not dead:
+        return False
+    possible = [state, *(state_of(each) for each in dead), *(each["before"] for each in dead)]
+    revisions = {each["task_definition"] for each in possible}
+    if live["task_definition"] not in revisions and not any(_may_have_registered(each, live) for each in dead):
+        return False
+    known = [properties(each) for each in possible]
+    return all(
+        any(each.get(name) == value for each in known) for name, value in properties(live).items() if name in known[0]
+    )
+
+
+def step(record: Document, steps: Document, now: str) -> Document:
+    """The record with what was done so far. Raises ValueError when the release is not open any more."""
+    done = {name: value for name, value in steps.items() if value is not None}
+    intent = record["intent"]
+    if done.get("task_definition") and intent["task_definition"]["revision"] is None:
+        content = {**intent["task_definition"], "revision": done["task_definition"]}
+        intent = {**intent, "task_definition": content}
+    state = record["state"] if record["state"] == ROLLING_BACK else VERIFYING if _rolled_out(done) else record["state"]
+    if state == PREPARED:
+        state = APPLYING
+    return moved(record, state, now, steps={**record["steps"], **done}, intent=intent)
+
+
+def rolling_back(record: Document, now: str) -> Document:
+    """The record of a release that is being undone. Raises ValueError when it is closed."""
+    return moved(record, ROLLING_BACK, now)
+
+
+def closing(head: Document, record: Document, outcome: str, result: Document, now: str) -> list[Write]:
+    """The last writes of a release: its final state, then the head, whose ``current`` moves on success only.
+
+    ``result``: result (the verdict's word), checks, reason, rolled_back_by, cause, duration_seconds, timeline.
+    """
+    state = STATE_OF_OUTCOME[outcome]
+    if state == SUCCEEDED and record["state"] == APPLYING:
+        record = moved(record, VERIFYING, now)
+    if state == ROLLED_BACK and ROLLED_BACK not in TRANSITIONS.get(record["state"], set()):
+        state = FAILED
+    verdict = {**record["verdict"], **result, "outcome": outcome}
+    verdict["timeline"] = (verdict["timeline"] or [])[:MAX_TIMELINE]
+    last = moved(record, state, now, verdict=verdict, audit={**record["audit"], "finished": now})
+    current = last["seq"] if state == SUCCEEDED else head["current"]
+    return [Write(REPLACE, last), Write(HEAD, written(head, record["nonce"], open=None, current=current))]
+
+
+def _rolled_out(done: Document) -> bool:
+    return bool(done.get("deployment") or done.get("service_deployment"))
+
+
+def _resumable(left: Document, request: Request, live: Document, content_differs: bool) -> bool:
+    """Whether a dead run's release is the one wanted now. Values of the environment are not on file, so content is
+    compared where it is: the plan against the live revision."""
+    if left["state"] not in (PREPARED, APPLYING, VERIFYING) or left["kind"] != request.kind:
+        return False
+    if left["restores"] != request.restores:
+        return False
+    names = ("settings", "attributes", "count_policy")
+    if any(left["intent"][name] != request.intent[name] for name in names):
+        return False
+    was, wanted = left["intent"]["task_definition"], request.intent["task_definition"]
+    if was["changes"] != wanted["changes"] or was["images"] != wanted["images"]:
+        return False
+    untouched = (
+        left["steps"]["task_definition"] is None and live["task_definition"] == left["before"]["task_definition"]
+    )
+    return untouched or not content_differs
+
+
+def _buried(
+    head: Document, records: Records, left: Document | None, now: str
+) -> tuple[list[Write], dict[int, Document]]:
+    """Writes that abandon what dead runs left, and the records as they are then."""
+    known = dict(records)
+    for number, record in records.items():
+        if record["state"] not in FINAL and (number > head["seq"] or (left and number == left["seq"])):
+            known[number] = moved(record, ABANDONED, now)
+    return [Write(REPLACE, known[number]) for number in sorted(known) if known[number] is not records[number]], known
+
+
+def _adopted(head: Document, records: Records, live: Document) -> int | None:
+    """The current release; or the baseline of a run that died before it wrote the head, if it still says what is
+    live: a second one would say the same."""
+    orphans = [
+        number
+        for number, record in records.items()
+        if number > head["seq"] and record["kind"] == BASELINE and not differences(state_of(record), live)
+    ]
+    current = head["current"]
+    if orphans and not explained(current, {k: v for k, v in records.items() if k <= head["seq"]}, live):
+        return max(orphans)
+    return None if current is None else int(current)
+
+
+def _may_have_registered(dead: Document, live: Document) -> bool:
+    before, number = _revision(dead["before"]["task_definition"])
+    family, live_number = _revision(live["task_definition"])
+    unknown = dead["steps"]["task_definition"] is None and bool(dead["intent"]["task_definition"]["changes"])
+    return unknown and family == before and live_number > number
+
+
+def _revision(arn: str) -> tuple[str, int]:
+    family, _, number = arn.rpartition(":")
+    return family, int(number) if number.isdigit() else 0
+
+
+def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
+    """What was found, as a release: succeeded, for it serves; not proven, for nobody verified it."""
+    intent = {
+        "task_definition": {
+            "family": _family(live["task_definition"]),
+            "revision": live["task_definition"],
+            "images": [],
+            "changes": [],
+        },
+        "settings": {},
+        "count_policy": {"mode": "keep", "count": None},
+        "attributes": {},
+    }
+    found = Request(request.identity, BASELINE, intent, request.audit, request.nonce)
+    record = _record(seq, epoch, base, found, live, now)
+    reason = "as it was found; not proven" if base is None else "changed by hand since the last release; not proven"
+    return {
+        **record,
+        "state": SUCCEEDED,
+        "log": [{"t": now, "state": SUCCEEDED}],
+        "audit": {**record["audit"], "finished": now},
+        "verdict": {**record["verdict"], "result": "unknown", "reason": reason},
+    }
+
+
+def _record(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
+    audit = {name: request.audit.get(name) for name in ("who", "host", "commit", "ref", "why")}
+    return {
+        "schema": SCHEMA,
+        "seq": seq,
+        "kind": request.kind,
+        "state": PREPARED,
+        "base": base,
+        "restores": request.restores,
+        "target": {**request.identity.as_dict(), "target_groups": sorted(live["attributes"])},
+        "audit": {**audit, "tool": TOOL, "started": now, "finished": None},
+        "intent": request.intent,
+        "before": live,
+        "steps": dict.fromkeys(("attributes", "task_definition", "registered", "deployment", "service_deployment")),
+        "verdict": {
+            **dict.fromkeys(("result", "reason", "rolled_back_by", "outcome", "cause", "duration_seconds")),
+            "checks": [],
+            "timeline": [],
+        },
+        "log": [{"t": now, "state": PREPARED}],
+        "epoch": epoch,
+        "nonce": request.nonce,
+        "n": 1,
+        "write_id": f"{request.nonce}.1",
+    }
+
+
+def _family(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]

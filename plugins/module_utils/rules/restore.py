@@ -1,0 +1,152 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a rollback goes, and what it puts back.
+
+Undoing a release that is open goes back exactly to where it started from, a baseline included. The operator's
+rollback goes to the last *proven* release before the live one; what was never proven is a way back only where nothing
+proven exists. Going back twice goes back further: it never returns to the release that was left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, SUCCEEDED, Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, opened, settled
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
+    COUNT,
+    declared,
+    differences,
+    flat_settings,
+    nested_settings,
+    state_of,
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The release to restore, and why that one; or why there is none, and what to do instead."""
+
+    record: Document | None
+    reason: str
+    remedy: str = ""
+
+
+def choose(head: Document, records: Records, live: Document, wanted: int | None = None) -> Choice:
+    """The release that a rollback restores now; ``wanted`` names one (``rollback_to``)."""
+    if wanted is not None:
+        return _named(records, wanted)
+    head = settled(head, records)
+    if head["current"] is None:
+        return Choice(
+            None,
+            "No release of this service is on record, so nothing is known to go back to.",
+            "Deploy once: the first release writes down what was live before it. Until then "
+            "`aws ecs update-service --task-definition FAMILY:REVISION` goes back by hand.",
+        )
+    open_record = opened(head, records)
+    if open_record:
+        return _undone(open_record, records)
+    current = records[head["current"]]
+    if differences(state_of(current), live):
+        return _proven_from(current, records, f"what is live is not release {current['seq']}")
+    start = _before(current, records)
+    if start is None:
+        return Choice(None, f"Nothing is older than release {current['seq']}, which is live.", _other(current, records))
+    return _proven_from(start, records, f"release {current['seq']} is live")
+
+
+def restoration(target: Document, records: Records, live: Document) -> Document:
+    """What restoring this release means: its revision, and the settings and attributes that later releases declared.
+
+    ``{"seq", "kind", "proven", "task_definition", "attributes": {ARN: {key: text}}, "settings": {...}, "force",
+    "not_restorable": [name]}``. ``force``: its revision is live already, so only a forced deployment replaces tasks.
+    ``not_restorable``: declared since, but unknown to that release (a target group attached later).
+    """
+    state = state_of(target)
+    later = [declared(each) for number, each in records.items() if number > target["seq"]]
+    attributes: dict[str, dict[str, str]] = {}
+    unknown: list[str] = []
+    for arn, key in sorted({(arn, key) for each in later for arn, keys in each["attributes"].items() for key in keys}):
+        value = state["attributes"].get(arn, {}).get(key)
+        if value is None:
+            unknown.append(f"{arn} {key}")
+        else:
+            attributes.setdefault(arn, {})[key] = value
+    known = flat_settings(state["settings"])
+    paths = sorted({path for each in later for path in each["settings"]})
+    unknown += [path for path in paths if path not in known]
+    settings: dict[str, Any] = {path: known[path] for path in paths if path in known}
+    settings.update(_count(target, records))
+    return {
+        "seq": target["seq"],
+        "kind": target["kind"],
+        "proven": proven(target),
+        "task_definition": state["task_definition"],
+        "attributes": attributes,
+        "settings": nested_settings(settings),
+        "force": state["task_definition"] == live["task_definition"],
+        "not_restorable": unknown,
+    }
+
+
+def changes(restored: Document, live: Document) -> list[Difference]:
+    """What a restoration would change: for the plan that a rollback prints."""
+    return differences(restored, live)
+
+
+def _count(target: Document, records: Records) -> dict[str, int]:
+    """The desired count, only where both the target and a later release fixed it: else it belongs to others."""
+    policy = target["intent"]["count_policy"]
+    later = [each["intent"]["count_policy"] for number, each in records.items() if number > target["seq"]]
+    if policy["mode"] == "fixed" and any(each["mode"] == "fixed" for each in later):
+        return {COUNT: policy["count"]}
+    return {}
+
+
+def _named(records: Records, wanted: int) -> Choice:
+    record = records.get(wanted)
+    if record is not None and record["state"] == SUCCEEDED:
+        return Choice(record, f"release {wanted} was asked for")
+    possible = ", ".join(str(number) for number, each in sorted(records.items()) if each["state"] == SUCCEEDED)
+    found = "is not on record" if record is None else f"ended {record['state']}, so it is no state to go back to"
+    return Choice(None, f"Release {wanted} {found}.", f"Set rollback_to to one of: {possible or 'none exists yet'}.")
+
+
+def _undone(record: Document, records: Records) -> Choice:
+    """An open rollback goes on to where it was going; any other open release is undone."""
+    number = record["restores"] if record["kind"] == ROLLBACK else record["base"]
+    if number is None or number not in records:
+        return Choice(
+            None,
+            f"Release {record['seq']} is open, and the record of what was before it is missing.",
+            f"`aws ecs update-service --task-definition {record['before']['task_definition']}` goes back by hand.",
+        )
+    return Choice(records[number], f"release {record['seq']} is open ({record['state']})")
+
+
+def _before(record: Document, records: Records) -> Document | None:
+    """What was current before a release; for a rollback, before the release that it restored."""
+    while record["restores"] is not None and record["restores"] in records:
+        record = records[record["restores"]]
+    return None if record["base"] is None else records.get(record["base"])
+
+
+def _proven_from(start: Document, records: Records, reason: str) -> Choice:
+    each: Document | None = start
+    while each is not None:
+        if proven(each):
+            return Choice(each, reason)
+        each = _before(each, records)
+    return Choice(start, f"{reason}; release {start['seq']} is not proven, but nothing proven is older")
+
+
+def _other(current: Document, records: Records) -> str:
+    later = [str(number) for number, each in sorted(records.items()) if proven(each) and number != current["seq"]]
+    if not later:
+        return "Deploy the content that you want instead."
+    return (
+        f"To go to another proven release, name it: -e rollback_to={later[-1]} (proven: {', '.join(map(str, later))})."
+    )

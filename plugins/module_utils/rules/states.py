@@ -1,0 +1,142 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The state of a service that releases change and rollback restores: revision, settings, target-group attributes.
+
+A *state* is ``{"task_definition": ARN, "settings": {...}, "attributes": {ARN: {key: text}}}``; ``before`` of a record
+is one, with more in it. The desired count is a policy (autoscaling may own it), so it is never part of a state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.service import NO_DEFAULT, SETTINGS
+
+COUNT = "desiredCount"
+
+
+def attribute_text(value: Any) -> str:
+    """A target-group attribute as AWS keeps it: text, with lower-case truth values."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def flat_settings(settings: Document) -> Document:
+    """Settings by dotted path, ``deploymentConfiguration.maximumPercent``; null above paths stands for each below."""
+    found: Document = {}
+
+    def walk(value: Any, path: str) -> None:
+        below = [each for each in SETTINGS if each.startswith(f"{path}.")]
+        if path in SETTINGS:
+            found[path] = value
+        elif value is None:
+            found.update(dict.fromkeys(below))
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                walk(item, f"{path}.{name}")
+
+    for name, value in settings.items():
+        walk(value, name)
+    return found
+
+
+def nested_settings(flat: Document) -> Document:
+    """The reverse of :func:`flat_settings`: AWS's own nesting, as the module ``deployment`` takes it."""
+    found: Document = {}
+    for path, value in flat.items():
+        place, *steps = found, *path.split(".")
+        for name in steps[:-1]:
+            place = place.setdefault(name, {})
+        place[steps[-1]] = value
+    return found
+
+
+def live_settings(service: Document) -> Document:
+    """Every setting that can be declared, as a service in DescribeServices's answer has it, in AWS's nesting."""
+    found: Document = {}
+    for path, setting in SETTINGS.items():
+        value: Any = service
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if path == COUNT or (value in (None, "") and setting.default is NO_DEFAULT):
+            continue
+        found[path] = setting.default if value in (None, "") else setting.normal(path, value)
+    return nested_settings(found)
+
+
+def state_of(record: Document) -> Document:
+    """The state that a record's release has brought about, or was to bring about: what it found, and its own on top."""
+    before, intent = record["before"], record["intent"]
+    settings = {**flat_settings(before["settings"]), **_settled(intent["settings"])}
+    revision = record["steps"]["task_definition"] or intent["task_definition"]["revision"]
+    return {
+        "task_definition": revision or before["task_definition"],
+        "settings": nested_settings(settings),
+        "attributes": added_attributes(before["attributes"], intent["attributes"]),
+    }
+
+
+def _settled(declared: Document) -> Document:
+    """Declared settings by path, null replaced by AWS's default, in the form in which equal means equal."""
+    found: Document = {}
+    for path, value in flat_settings(declared).items():
+        setting = SETTINGS[path]
+        if path == COUNT:
+            continue
+        if value is not None:
+            found[path] = setting.normal(path, value)
+        elif setting.default is not NO_DEFAULT:
+            found[path] = setting.default
+    return found
+
+
+def added_attributes(below: Document, above: Document) -> Document:
+    """Attributes by target group, the second laid over the first."""
+    return {arn: {**below.get(arn, {}), **above.get(arn, {})} for arn in sorted({*below, *above})}
+
+
+def properties(state: Document) -> dict[tuple[str, str], Any]:
+    """Settings and attributes of a state in one flat form: by (resource, path)."""
+    found: dict[tuple[str, str], Any] = {
+        ("service", path): value for path, value in flat_settings(state["settings"]).items()
+    }
+    for arn, values in state["attributes"].items():
+        found.update({(f"target group {group_name(arn)}", key): text for key, text in values.items()})
+    return found
+
+
+def differences(state: Document, live: Document) -> list[Difference]:
+    """What would have to change for the live state to become this one.
+
+    A setting or attribute that only one side knows decides nothing: AWS adds some over the years, and a target group
+    may have been attached or detached since.
+    """
+    found = []
+    if state["task_definition"] != live["task_definition"]:
+        found.append(Difference("service", "taskDefinition", state["task_definition"], live["task_definition"]))
+    actual = properties(live)
+    for (resource, path), value in properties(state).items():
+        if actual.get((resource, path), value) != value:
+            found.append(Difference(resource, path, value, actual[resource, path]))
+    return found
+
+
+def group_name(arn: str) -> str:
+    """``targetgroup/NAME/ID`` of an ARN, shortened to NAME."""
+    parts = arn.split("/")
+    return parts[1] if len(parts) > 1 else arn
+
+
+def declared(record: Document) -> Document:
+    """The names that a release declared.
+
+    ``{"attributes": {ARN: [key]}, "settings": [path], "task_definition": [path]}``. A name that the last release
+    declared and the inventory no longer does is a finding in plan and drift.
+    """
+    intent = record["intent"]
+    return {
+        "attributes": {arn: sorted(values) for arn, values in sorted(intent["attributes"].items())},
+        "settings": sorted(flat_settings(intent["settings"])),
+        "task_definition": sorted(intent["task_definition"]["changes"] or []),
+    }

@@ -1,0 +1,197 @@
+"""The module ``release``, through the production story and its accidents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
+from ansible_collections.steady.ecs.plugins.modules import release, release_info
+
+from tests.unit.modules.releases import ACCOUNT, CHANGES, DURATION, FAMILY, GROUP, SECRET, World
+
+PLAN = [{"resource": "task definition", "path": "containerDefinitions[coral].environment[CORAL_SESSIONS]"}]
+DECLARED: dict[str, Any] = {"changes": CHANGES, "attributes": {DURATION: 86400}, "differences": PLAN}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def act(world: World, tmp_path: Path) -> Any:
+    def call(state: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        task = world.task(release.SPEC.options, check_mode, store=str(tmp_path), state=state, **params)
+        return release.run(task)
+
+    return call
+
+
+@pytest.fixture
+def info(world: World, tmp_path: Path) -> Any:
+    def call(**params: Any) -> dict[str, Any]:
+        return release_info.run(world.task(release_info.SPEC.options, store=str(tmp_path), **params))
+
+    return call
+
+
+def on_file(path: Path) -> dict[int, dict[str, Any]]:
+    return {int(each.stem): json.loads(each.read_text()) for each in path.rglob("releases/*.json")}
+
+
+def deploy(act: Any, world: World, outcome: str = "proven") -> int:
+    seq: int = act("opened", **DECLARED)["release"]["seq"]
+    act("applied", seq=seq, steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "registered": True})
+    world.deployed()
+    act("applied", seq=seq, steps={"deployment": "ecs-svc/75"})
+    act("closed", seq=seq, outcome=outcome, verdict="succeeded")
+    return seq
+
+
+def test_the_first_deploy_writes_a_baseline_and_its_record(act: Any, info: Any, world: World, tmp_path: Path) -> None:
+    assert deploy(act, world) == 2
+    records = on_file(tmp_path)
+    assert [records[1]["kind"], records[1]["state"], records[1]["verdict"]["result"]] == [
+        "baseline",
+        "succeeded",
+        "unknown",
+    ]
+    assert records[1]["before"]["attributes"][GROUP][DURATION] == "3600"
+    assert [records[2]["base"], records[2]["state"], records[2]["steps"]["task_definition"]] == [
+        1,
+        "succeeded",
+        f"{FAMILY}:75",
+    ]
+    assert records[2]["intent"]["attributes"] == {GROUP: {DURATION: "86400"}}
+    assert [each["state"] for each in records[2]["log"]] == [
+        "prepared",
+        "applying",
+        "applying",
+        "verifying",
+        "succeeded",
+    ]
+    assert records[2]["audit"]["who"] == f"arn:aws:iam::{ACCOUNT}:user/ada"
+    found = info()
+    assert (found["current"]["seq"], found["open"], found["live_is_current"]) == (2, None, True)
+
+
+def test_rollback_restores_the_baseline_and_then_has_nothing_older(act: Any, info: Any, world: World) -> None:
+    deploy(act, world)
+    target = info()["target"]
+    assert target == {
+        "seq": 1,
+        "kind": "baseline",
+        "proven": False,
+        "task_definition": f"{FAMILY}:74",
+        "attributes": {GROUP: {DURATION: "3600"}},
+        "settings": {},
+        "force": False,
+        "not_restorable": [],
+    }
+    opened = act("opened", kind="rollback")
+    assert (opened["release"]["seq"], opened["release"]["restores"], opened["target"]) == (3, 1, target)
+    assert opened["release"]["baseline"] is None
+    world.revision, world.attributes[DURATION] = 74, "3600"
+    act("applied", seq=3, steps={"attributes": "done", "task_definition": f"{FAMILY}:74", "deployment": "ecs-svc/3"})
+    act("closed", seq=3, outcome="proven")
+    found = info()
+    assert found["current"]["seq"] == 3
+    assert found["target"] is None
+    assert "rollback_to=2" in found["remedy"]
+    with pytest.raises(Failure, match="rollback_to=2"):
+        act("opened", kind="rollback")
+    assert info(rollback_to=2)["target"]["task_definition"] == f"{FAMILY}:75"
+
+
+def test_a_failed_deploy_is_undone_to_where_it_started(act: Any, info: Any, world: World) -> None:
+    seq = act("opened", **DECLARED)["release"]["seq"]
+    world.deployed()
+    act("rolling_back", seq=seq)
+    target = info()["target"]
+    assert (target["seq"], target["task_definition"]) == (1, f"{FAMILY}:74")
+    assert target["attributes"] == {GROUP: {DURATION: "3600"}}
+    world.revision, world.attributes[DURATION] = 74, "3600"
+    act("closed", seq=seq, outcome="failed_rolled_back", verdict="failed", rolled_back_by="us")
+    found = info()
+    assert (found["current"]["seq"], found["open"], found["live_is_current"]) == (1, None, True)
+    assert found["history"][0]["state"] == "rolled_back"
+
+
+def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
+    answer = act("opened", changes=CHANGES, differences=[])
+    assert answer == {"changed": False, "release": None, "target": None}
+    assert on_file(tmp_path) == {}
+    assert act("applied", seq=None)["changed"] is False
+    assert act("closed", seq=None, outcome="unchanged")["changed"] is False
+
+
+def test_check_mode_writes_nothing(act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    answer = act("opened", check_mode=True, **DECLARED)
+    assert answer["changed"] and answer["release"]["seq"] is None and answer["release"]["kind"] == "deploy"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_deploy_resumes_an_interrupted_one(act: Any, info: Any, world: World, tmp_path: Path) -> None:
+    opened = act("opened", **DECLARED)["release"]
+    world.deployed()
+    assert store_files.interrupted(opened["path"], opened["seq"], {"task_definition": f"{FAMILY}:75"})
+    assert info()["open"]["interrupted"]
+    again = act("opened", **{**DECLARED, "differences": []})
+    assert (again["changed"], again["release"]["seq"], again["release"]["resumed"]) == (False, 2, True)
+    act("applied", seq=2, steps={"deployment": "ecs-svc/75"})
+    act("closed", seq=2, outcome="proven")
+    assert sorted(on_file(tmp_path)) == [1, 2]
+    assert info()["current"]["seq"] == 2
+
+
+def test_another_intent_abandons_it_without_a_baseline_of_its_half_done_state(
+    act: Any, world: World, tmp_path: Path
+) -> None:
+    act("opened", **DECLARED)
+    world.deployed()
+    opened = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
+    assert (opened["seq"], opened["base"], opened["baseline"]) == (3, 1, None)
+    assert on_file(tmp_path)[2]["state"] == "abandoned"
+
+
+def test_a_change_by_hand_gets_a_baseline_but_a_rollback_prefers_what_is_proven(
+    act: Any, info: Any, world: World
+) -> None:
+    deploy(act, world)
+    world.attributes["deregistration_delay.timeout_seconds"] = "300"
+    opened = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
+    assert (opened["seq"], opened["baseline"], opened["base"]) == (4, 3, 3)
+    assert info()["target"]["seq"] == 3, "an open release is undone exactly"
+    act("applied", seq=4, steps={"attributes": "done", "deployment": "ecs-svc/75"})
+    world.attributes[DURATION] = "7200"
+    act("closed", seq=4, outcome="proven")
+    assert info()["target"]["seq"] == 2, "what nobody verified is no way back where something proven exists"
+
+
+def test_no_environment_value_reaches_a_record(act: Any, world: World, tmp_path: Path) -> None:
+    deploy(act, world)
+    checks = [{"name": "environment TOKEN", "ok": True, "found": SECRET, "expected": SECRET}]
+    opened = act("opened", **{**DECLARED, "definition": {"containerDefinitions": []}})["release"]
+    cause = {"container": "coral", "exit_code": 1, "log_lines": [SECRET]}
+    act("closed", seq=opened["seq"], outcome="failed", checks=checks, cause=cause)
+    text = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+    assert "environment[TOKEN]" in text
+    assert SECRET not in text
+
+
+def test_a_foreign_account_is_refused(act: Any, world: World, tmp_path: Path) -> None:
+    world.account = "111111111111"
+    with pytest.raises(Failure, match="111111111111"):
+        act("opened", **DECLARED)
+    assert on_file(tmp_path) == {}
+
+
+def test_a_closed_release_cannot_be_closed_again(act: Any, world: World) -> None:
+    seq = deploy(act, world)
+    with pytest.raises(Failure, match="is succeeded"):
+        act("closed", seq=seq, outcome="failed")
