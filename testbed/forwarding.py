@@ -83,6 +83,9 @@ class Forwarder:
             max_line_size=32768,
             max_field_size=32768,
         )
+        # A load balancer sends a request once: aiohttp would repeat an idempotent one whose connection broke. There is
+        # no public switch; aiohttp's own test client sets this one.
+        self.session._retry_connection = False
 
     async def close(self) -> None:
         await self.session.close()

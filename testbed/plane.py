@@ -40,6 +40,7 @@ class Site:
     sockets: asyncio.Server
 
     async def close(self) -> None:
+        """Free the address at once; requests in flight have a second to end."""
         self.sockets.close()
         self.http.pre_shutdown()  # idle connections at once
         await self.http.shutdown(timeout=1)
@@ -69,13 +70,15 @@ class Plane:
         self.sites: dict[Where, Site] = {}
         self.checks: dict[Target, asyncio.Task[None]] = {}
         self.drains: dict[Target, asyncio.Task[None]] = {}
+        self.closing: set[asyncio.Task[None]] = set()
         self.loop = asyncio.new_event_loop()
         self.ready, self.stopping = threading.Event(), asyncio.Event()
         self.thread = threading.Thread(target=self._run, daemon=True, name="load-balancers")
 
     def start(self) -> None:
         self.thread.start()
-        self.ready.wait(10)
+        if not self.ready.wait(10):
+            raise RuntimeError("the load balancers' thread did not start")
 
     def stop(self) -> None:
         """Close every socket and end every check; returns when the thread is gone."""
@@ -89,10 +92,10 @@ class Plane:
     async def _serve_until_stopped(self) -> None:
         self.checker, self.forwarder = Checker(self.scale, self.declared), Forwarder()
         self.ready.set()
-        seen: list[tuple[int, int]] = []
+        seen: list[tuple[Elbv2, int]] = []
         try:
             while not self.stopping.is_set():
-                now = [(id(api), api.revision) for api in list(self.regions())]
+                now = [(api, api.revision) for api in list(self.regions())]
                 if now != seen:
                     seen = now
                     await self._follow(await asyncio.to_thread(self._wanted))
@@ -100,7 +103,7 @@ class Plane:
         finally:
             for task in (*self.checks.values(), *self.drains.values()):
                 task.cancel()
-            await asyncio.gather(*(site.close() for site in self.sites.values()))
+            await asyncio.gather(*self.closing, *(site.close() for site in self.sites.values()))
             await self.checker.close()
             await self.forwarder.close()
 
@@ -127,7 +130,10 @@ class Plane:
 
     async def _follow(self, wanted: Wanted) -> None:
         for where in set(self.sites) - set(wanted.sites):
-            await self.sites.pop(where).close()
+            task = self.loop.create_task(self.sites.pop(where).close())
+            self.closing.add(task)
+            task.add_done_callback(self.closing.discard)
+            await asyncio.sleep(0)  # its socket is closed now: a new listener may want the same address
         for where, (api, listener) in wanted.sites.items():
             if where in self.sites:
                 self.sites[where].api, self.sites[where].listener = api, listener
@@ -138,10 +144,9 @@ class Plane:
         for target, group in wanted.checks.items():
             if target not in self.checks:
                 self.checks[target] = self.loop.create_task(self.checker.watch(group, target))
-        for target in set(self.drains) - set(wanted.drains):
-            del self.drains[target]
+        self.drains = {target: task for target, task in self.drains.items() if not task.done()}
         for target in wanted.drains:
-            if target not in self.drains:
+            if target not in self.drains and not target.let_go:
                 self.drains[target] = self.loop.create_task(drain(target))
 
     async def _open(self, where: Where, api: Elbv2, listener: Listener) -> None:

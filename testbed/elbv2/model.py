@@ -101,7 +101,11 @@ class TargetGroup:
     def shown(self) -> dict[Address, Target]:
         """Every target that DescribeTargetHealth lists: also those let go whose deregistration delay still runs."""
         now = time.time()
-        self.deregistered = {k: t for k, t in self.deregistered.items() if t.drain_until and t.drain_until > now}
+        self.deregistered = {
+            key: target
+            for key, target in self.deregistered.items()
+            if not target.let_go or (target.drain_until or now) > now
+        }
         return {**self.deregistered, **self.targets}
 
 

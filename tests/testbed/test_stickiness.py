@@ -1,0 +1,219 @@
+"""Sticky sessions: cookies that clients cannot make or keep for longer than the group's duration, and re-pointing."""
+
+import threading
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed import stickiness
+from tests.testbed.harness import App, Entrance, Handler, Host, cookie, forward, running, until
+
+ON = {"stickiness__enabled": "true"}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    with running() as found:
+        yield found
+
+
+def stays(entrance: Entrance, cookies: dict[str, str], times: int = 8) -> set[str]:
+    return {entrance.get(**cookie(**cookies)).me for _ in range(times)}
+
+
+def other(apps: tuple[App, ...], address: str) -> App:
+    return next(app for app in apps if app.address != address)
+
+
+def own(apps: tuple[App, ...], address: str) -> App:
+    return next(app for app in apps if app.address == address)
+
+
+# -- the value -----------------------------------------------------------------------------------------------------
+
+
+@given(st.text(), st.lists(st.one_of(st.text(), st.integers())), st.floats(min_value=0, max_value=1e9))
+def test_a_value_opens_for_its_purpose_until_it_expires(purpose: str, fields: list[str | int], until: float) -> None:
+    value = stickiness.seal(purpose, until, *fields)
+    assert stickiness.unseal(purpose, value, until - 1) == fields
+    assert stickiness.unseal(purpose, value, until) is None
+    assert stickiness.unseal(purpose + "x", value, until - 1) is None
+
+
+@given(st.integers(min_value=0), st.characters(codec="ascii"))
+def test_a_changed_value_does_not_open(position: int, character: str) -> None:
+    value = stickiness.seal("group", 10, "127.0.0.1", 8080)
+    position %= len(value) - 1  # the last character carries bits that are not used
+    forged = value[:position] + character + value[position + 1 :]
+    assert forged == value or stickiness.unseal("group", forged, 0) is None
+
+
+@given(st.text(max_size=100))
+def test_no_text_opens_or_breaks_it(text: str) -> None:
+    assert stickiness.unseal("group", text, 0) is None
+
+
+# -- lb_cookie -----------------------------------------------------------------------------------------------------
+
+
+def test_off_by_default(host: Host) -> None:
+    entrance, _ = host.served(host.app())
+    assert entrance.get().cookies == {}
+
+
+def test_cookies_as_aws_sets_them(host: Host) -> None:
+    entrance, _ = host.served(host.app(), **ON)
+    answer = entrance.get()
+    plain, twin = answer.headers.get_all("Set-Cookie")
+    assert plain.startswith("AWSALB=") and plain.endswith("; Path=/")
+    assert twin.startswith("AWSALBCORS=") and twin.endswith("; Path=/; SameSite=None")
+    assert answer.cookies["AWSALB"] == answer.cookies["AWSALBCORS"]
+    expires = parsedate_to_datetime(plain.split("Expires=")[1].split(";")[0])
+    assert expires.timestamp() - time.time() == pytest.approx(7 * 86400, abs=10)  # whatever the duration is
+    again = entrance.get(**cookie(**answer.cookies))
+    assert again.cookies["AWSALB"] != answer.cookies["AWSALB"]  # set anew with every answer
+
+
+def test_a_client_stays_on_its_target_and_others_are_spread(host: Host) -> None:
+    apps = host.app(), host.app(), host.app()
+    entrance, _ = host.served(*apps, **ON)
+    first = entrance.get()
+    assert stays(entrance, first.cookies) == {first.me}
+    assert stays(entrance, {"AWSALBCORS": first.cookies["AWSALBCORS"]}) == {first.me}
+    assert {entrance.get().me for _ in range(9)} == {app.address for app in apps}
+
+
+def test_a_forged_cookie_and_one_of_another_group_are_ignored(host: Host) -> None:
+    apps = host.app(), host.app()
+    entrance, _ = host.served(*apps, **ON)
+    elsewhere, _ = host.served(*apps, **ON)
+    for value in (elsewhere.get().cookies["AWSALB"], "x", "", entrance.get().cookies["AWSALB"][:-2] + "AA"):
+        assert stays(entrance, {"AWSALB": value}) == {app.address for app in apps}
+
+
+def test_a_cookie_is_no_good_after_the_groups_duration(host: Host) -> None:
+    apps = host.app(), host.app()
+    entrance, _ = host.served(*apps, **ON, stickiness__lb_cookie__duration_seconds="1")
+    first = entrance.get()
+    assert stays(entrance, first.cookies, 4) == {first.me}
+    until(lambda: stays(entrance, first.cookies, 4) == {app.address for app in apps}, 3)
+
+
+def test_a_client_of_an_unhealthy_target_moves_once(host: Host) -> None:
+    apps = host.app(), host.app(), host.app()
+    entrance, group = host.served(*apps, **ON)
+    first = entrance.get()
+    own(apps, first.me).health = 500
+    host.await_states(group, "healthy", "healthy", "unhealthy")
+    moved = entrance.get(**cookie(**first.cookies))
+    assert moved.me != first.me
+    assert stays(entrance, moved.cookies) == {moved.me}
+    own(apps, first.me).health = 200
+    host.await_states(group, "healthy", "healthy", "healthy")
+    assert stays(entrance, moved.cookies) == {moved.me}
+
+
+def test_a_client_of_a_deregistered_target_moves_at_once(host: Host) -> None:
+    apps = host.app(), host.app()
+    entrance, group = host.served(*apps, **ON)
+    first = entrance.get()
+    host.deregister(group, own(apps, first.me))
+    assert host.states(group)[first.me][0] == "draining"
+    assert stays(entrance, first.cookies) == {other(apps, first.me).address}
+
+
+def test_when_all_are_unhealthy_a_client_stays(host: Host) -> None:
+    apps = host.app(), host.app()
+    entrance, group = host.served(*apps, **ON)
+    first = entrance.get()
+    for app in apps:
+        app.health = 500
+    host.await_states(group, "unhealthy", "unhealthy")
+    assert stays(entrance, first.cookies) == {first.me}
+
+
+def test_errors_of_the_load_balancer_set_no_cookie_of_a_target(host: Host) -> None:
+    group = host.group(**ON)
+    entrance = host.listen(forward(group))
+    host.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": host.address()}])
+    answer = entrance.get()
+    assert (answer.status, answer.cookies) == (502, {})
+
+
+# -- app_cookie ----------------------------------------------------------------------------------------------------
+
+
+def test_application_cookies(host: Host) -> None:
+    apps = host.app(), host.app()
+
+    def login(handler: Handler) -> None:
+        handler.send(200, f'{{"me": "{handler.server.address}"}}'.encode(), ("Set-Cookie", "session=1; Path=/"))
+
+    for app in apps:
+        app.routes["/login"] = login
+    name = {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "session"}
+    entrance, _ = host.served(*apps, **ON, **name)
+    assert entrance.get().cookies == {}  # the application has not started a session
+    first = entrance.get("/login")
+    assert sorted(first.cookies) == ["AWSALBAPP-0", "AWSALBAPP-0CORS", "session"]
+    both = {"session": "1", "AWSALBAPP__0": first.cookies["AWSALBAPP-0"]}
+    assert stays(entrance, both) == {first.me}
+    alone = {"AWSALBAPP__0": first.cookies["AWSALBAPP-0"]}
+    assert stays(entrance, alone) == {app.address for app in apps}
+    renewed = entrance.get(**cookie(**both)).cookies
+    assert set(renewed) == {"AWSALBAPP-0", "AWSALBAPP-0CORS"}
+
+
+# -- AWSALBTG ------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_of_a_weighted_forward_stays_in_its_group(host: Host) -> None:
+    apps = host.app(), host.app()
+    groups = host.group(apps[0]), host.group(apps[1])
+    entrance = host.listen(forward(*groups, sticky=60))
+    for group in groups:
+        host.await_states(group, "healthy")
+    first = entrance.get()
+    assert sorted(first.cookies) == ["AWSALBTG", "AWSALBTGCORS"]
+    assert stays(entrance, first.cookies, 20) == {first.me}
+    assert {entrance.get().me for _ in range(60)} == {app.address for app in apps}
+    own_group = groups[apps.index(own(apps, first.me))]
+    weights = tuple(0 if group == own_group else 1 for group in groups)
+    host.elb.modify_listener(
+        ListenerArn=entrance.listener, DefaultActions=[forward(*groups, weights=weights, sticky=60)]
+    )
+    assert stays(entrance, first.cookies) == {other(apps, first.me).address}
+
+
+def test_group_and_target_stickiness_together(host: Host) -> None:
+    apps = host.app(), host.app(), host.app(), host.app()
+    groups = host.group(*apps[:2], **ON), host.group(*apps[2:], **ON)
+    entrance = host.listen(forward(*groups, sticky=60))
+    for group in groups:
+        host.await_states(group, "healthy", "healthy")
+    first = entrance.get()
+    assert sorted(first.cookies) == ["AWSALB", "AWSALBCORS", "AWSALBTG", "AWSALBTGCORS"]
+    assert stays(entrance, first.cookies, 20) == {first.me}
+
+
+def test_many_clients_at_once_each_stay_on_one_target(host: Host) -> None:
+    apps = host.app(), host.app(), host.app()
+    entrance, _ = host.served(*apps, **ON)
+    seen: list[set[str]] = []
+
+    def client() -> None:
+        first = entrance.get()
+        seen.append({first.me} | stays(entrance, first.cookies, 5))
+
+    threads = [threading.Thread(target=client) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(seen) == 30
+    assert all(len(targets) == 1 for targets in seen)
+    assert len(set.union(*seen)) == 3
