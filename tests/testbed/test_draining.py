@@ -57,11 +57,8 @@ class Slow:
 def test_requests_in_flight_end_and_nothing_new_arrives(host: Host) -> None:
     app, neighbour = host.app(), host.app()
     entrance, group = host.served(app, neighbour, deregistration_delay__timeout_seconds="200")
-    neighbour.routes["/slow"] = lambda handler: handler.send(404, b"")
-    while True:
-        slow = Slow(app, entrance) if entrance.get().me == neighbour.address else None
-        if slow:
-            break
+    until(lambda: entrance.get().me == neighbour.address)  # round robin: the next one is for `app`
+    slow = Slow(app, entrance)
     host.deregister(group, app)
     assert host.states(group)[app.address] == ("draining", "Target.DeregistrationInProgress")
     assert {entrance.get().me for _ in range(10)} == {neighbour.address}

@@ -1,0 +1,565 @@
+"""The load balancing API without its plane: what it stores, tells and refuses. The calls go through the model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from testbed import strict, wire
+from testbed.addresses import Addresses
+from testbed.elbv2 import Elbv2
+
+MODEL = wire.service_model("elbv2")
+NOWHERE = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
+Json = dict[str, Any]
+
+
+class Api:
+    """The operations by their names: api("CreateRule", ...) as strictly as through the bed's port."""
+
+    def __init__(self) -> None:
+        self.state = Elbv2("us-east-1", "000000000000", Addresses("127.99"), 1.0)
+
+    def __call__(self, operation: str, **params: Any) -> Json:
+        return strict.call(MODEL, self.state, operation, params)
+
+    def balancer(self, name: str = "web", **more: Any) -> Json:
+        made = self("CreateLoadBalancer", **{"Name": name, "Subnets": ["subnet-1", "subnet-2"], **more})
+        found: Json = made["LoadBalancers"][0]
+        return found
+
+    def group(self, name: str = "web", **more: Any) -> Json:
+        settings = {"Name": name, "Protocol": "HTTP", "Port": 8080, "VpcId": "vpc-1", "TargetType": "ip", **more}
+        found: Json = self("CreateTargetGroup", **settings)["TargetGroups"][0]
+        return found
+
+    def listener(self, balancer: Json, *actions: Json, port: int = 8080, **more: Any) -> Json:
+        settings = {"LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "HTTP", "Port": port, **more}
+        found: Json = self("CreateListener", **settings, DefaultActions=list(actions))["Listeners"][0]
+        return found
+
+    def rule(self, listener: Json, priority: int, **more: Any) -> Json:
+        settings = {"Conditions": [PATH], "Actions": [FIXED], **more}
+        made = self("CreateRule", ListenerArn=listener["ListenerArn"], Priority=priority, **settings)
+        found: Json = made["Rules"][0]
+        return found
+
+
+FIXED: Json = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
+PATH: Json = {"Field": "path-pattern", "Values": ["/x"]}
+
+
+def to(*groups: Json, **config: Any) -> Json:
+    if len(groups) == 1 and not config:
+        return {"Type": "forward", "TargetGroupArn": groups[0]["TargetGroupArn"]}
+    tuples = [{"TargetGroupArn": group["TargetGroupArn"]} for group in groups]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples, **config}}
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+def refused(code: str, words: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(wire.AwsError) as found:
+        call()
+    assert found.value.code == code, found.value.message
+    assert words in found.value.message
+
+
+# -- load balancers ------------------------------------------------------------------------------------------------
+
+
+def test_a_load_balancer_and_its_loopback_address(api: Api) -> None:
+    made = api.balancer(Tags=[{"Key": "team", "Value": "a"}], SecurityGroups=["sg-1"], Scheme="internal")
+    assert made["DNSName"] == "127.99.0.2"
+    assert made["State"] == {"Code": "active"} and made["Type"] == "application"
+    assert [zone["SubnetId"] for zone in made["AvailabilityZones"]] == ["subnet-1", "subnet-2"]
+    assert api("DescribeLoadBalancers", Names=["web"])["LoadBalancers"] == [made]
+    assert api("DescribeLoadBalancers", LoadBalancerArns=[made["LoadBalancerArn"]])["LoadBalancers"] == [made]
+    assert api.balancer("other")["DNSName"] == "127.99.0.3"
+
+
+def test_creating_twice_is_idempotent_and_a_name_is_taken_once(api: Api) -> None:
+    assert api.balancer() == api.balancer()
+    refused("DuplicateLoadBalancerName", "different settings", lambda: api.balancer(Scheme="internal"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "more"),
+    [
+        ("InvalidAction", "network", {"Type": "network"}),
+        ("InvalidAction", "gateway", {"Type": "gateway"}),
+        ("InvalidAction", "dualstack", {"IpAddressType": "dualstack"}),
+        ("InvalidAction", "IpamPools", {"IpamPools": {}}),
+        ("InvalidAction", "SubnetMappings.AllocationId", {"SubnetMappings": [{"SubnetId": "s", "AllocationId": "a"}]}),
+        ("ValidationError", "At least two subnets", {"Subnets": ["subnet-1"]}),
+        ("ValidationError", "both", {"SubnetMappings": [{"SubnetId": "subnet-3"}]}),
+        ("InvalidConfigurationRequest", "same Availability Zone", {"Subnets": ["subnet-1", "subnet-1"]}),
+        ("ValidationError", "Scheme", {"Scheme": "public"}),
+        ("ValidationError", "not valid", {"Name": "internal-web"}),
+        ("ValidationError", "not valid", {"Name": "-web"}),
+        ("ValidationError", "not valid", {"Name": "x" * 33}),
+        ("DuplicateTagKeys", "'a'", {"Tags": [{"Key": "a"}, {"Key": "a"}]}),
+        ("TooManyTags", "50", {"Tags": [{"Key": f"k{n}"} for n in range(51)]}),
+        ("ValidationError", "aws:x", {"Tags": [{"Key": "aws:x"}]}),
+    ],
+)
+def test_refused_load_balancers(api: Api, code: str, words: str, more: Json) -> None:
+    refused(code, words, lambda: api.balancer(**more))
+    assert api("DescribeLoadBalancers")["LoadBalancers"] == []
+
+
+def test_a_missing_load_balancer(api: Api) -> None:
+    api.balancer()
+    refused("LoadBalancerNotFound", "nope", lambda: api("DescribeLoadBalancers", Names=["web", "nope"]))
+    gone = f"{NOWHERE}:loadbalancer/app/x/0123456789abcdef"
+    refused("LoadBalancerNotFound", gone, lambda: api("DescribeLoadBalancerAttributes", LoadBalancerArn=gone))
+    assert api("DeleteLoadBalancer", LoadBalancerArn=gone) == {}
+
+
+def test_deletion_takes_the_listeners_along_unless_protected(api: Api) -> None:
+    balancer, group = api.balancer(), api.group()
+    arn = balancer["LoadBalancerArn"]
+    listener = api.listener(balancer, to(group))
+    protect = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    api("ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=protect)
+    refused("OperationNotPermitted", "deletion protection", lambda: api("DeleteLoadBalancer", LoadBalancerArn=arn))
+    protect[0]["Value"] = "false"
+    api("ModifyLoadBalancerAttributes", LoadBalancerArn=arn, Attributes=protect)
+    api("DeleteLoadBalancer", LoadBalancerArn=arn)
+    refused("ListenerNotFound", "", lambda: api("DescribeListeners", ListenerArns=[listener["ListenerArn"]]))
+    api("DeleteTargetGroup", TargetGroupArn=group["TargetGroupArn"])
+
+
+def test_settings_of_a_load_balancer_that_can_change(api: Api) -> None:
+    arn = api.balancer()["LoadBalancerArn"]
+    api("SetSecurityGroups", LoadBalancerArn=arn, SecurityGroups=["sg-2"])
+    api("SetSubnets", LoadBalancerArn=arn, Subnets=["subnet-3", "subnet-4"])
+    api("SetIpAddressType", LoadBalancerArn=arn, IpAddressType="ipv4")
+    (found,) = api("DescribeLoadBalancers")["LoadBalancers"]
+    assert found["SecurityGroups"] == ["sg-2"]
+    assert [zone["SubnetId"] for zone in found["AvailabilityZones"]] == ["subnet-3", "subnet-4"]
+    refused(
+        "InvalidAction", "dualstack", lambda: api("SetIpAddressType", LoadBalancerArn=arn, IpAddressType="dualstack")
+    )
+
+
+def test_pages(api: Api) -> None:
+    names = [f"b{n}" for n in range(5)]
+    for name in names:
+        api.balancer(name)
+    seen, marker = [], None
+    while True:
+        more = {"Marker": marker} if marker else {}
+        answer = api("DescribeLoadBalancers", PageSize=2, **more)
+        seen.append([found["LoadBalancerName"] for found in answer["LoadBalancers"]])
+        marker = answer["NextMarker"]
+        if not marker:
+            break
+    assert seen == [["b0", "b1"], ["b2", "b3"], ["b4"]]
+    for size in (0, 401):
+        refused("ValidationError", "pageSize", lambda size=size: api("DescribeLoadBalancers", PageSize=size))
+    refused("ValidationError", "token", lambda: api("DescribeTargetGroups", Marker="x"))
+
+
+# -- target groups -------------------------------------------------------------------------------------------------
+
+
+def test_a_target_groups_defaults(api: Api) -> None:
+    made = api("CreateTargetGroup", Name="web", Protocol="HTTP", Port=80, VpcId="vpc-1")["TargetGroups"][0]
+    arn = made.pop("TargetGroupArn")
+    assert arn.startswith(f"{NOWHERE}:targetgroup/web/")
+    assert made == {
+        "TargetGroupName": "web",
+        "Protocol": "HTTP",
+        "ProtocolVersion": "HTTP1",
+        "Port": 80,
+        "VpcId": "vpc-1",
+        "TargetType": "instance",
+        "IpAddressType": "ipv4",
+        "HealthCheckProtocol": "HTTP",
+        "HealthCheckPort": "traffic-port",
+        "HealthCheckEnabled": True,
+        "HealthCheckPath": "/",
+        "HealthCheckIntervalSeconds": 30,
+        "HealthCheckTimeoutSeconds": 5,
+        "HealthyThresholdCount": 5,
+        "UnhealthyThresholdCount": 2,
+        "Matcher": {"HttpCode": "200"},
+        "LoadBalancerArns": [],
+    }
+
+
+def test_a_target_group_name_is_taken_once(api: Api) -> None:
+    assert api.group() == api.group()
+    refused("DuplicateTargetGroupName", "different settings", lambda: api.group(Port=81))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "more"),
+    [
+        ("InvalidAction", "lambda", {"TargetType": "lambda"}),
+        ("InvalidAction", "alb", {"TargetType": "alb"}),
+        *(("InvalidAction", p, {"Protocol": p}) for p in ("HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC")),
+        ("InvalidAction", "GRPC", {"ProtocolVersion": "GRPC"}),
+        ("InvalidAction", "ipv6", {"IpAddressType": "ipv6"}),
+        ("InvalidAction", "TargetControlPort", {"TargetControlPort": 9}),
+        ("InvalidAction", "Matcher.GrpcCode", {"Matcher": {"GrpcCode": "0"}}),
+        ("ValidationError", "port", {"Port": 65536}),
+        ("ValidationError", "Protocol", {"Protocol": "http"}),
+        ("ValidationError", "VpcId", {"VpcId": ""}),
+        ("ValidationError", "healthCheckIntervalSeconds", {"HealthCheckIntervalSeconds": 4}),
+        ("ValidationError", "healthCheckIntervalSeconds", {"HealthCheckIntervalSeconds": 301}),
+        ("ValidationError", "healthCheckTimeoutSeconds", {"HealthCheckTimeoutSeconds": 1}),
+        ("ValidationError", "healthyThresholdCount", {"HealthyThresholdCount": 11}),
+        ("ValidationError", "unhealthyThresholdCount", {"UnhealthyThresholdCount": 1}),
+        ("ValidationError", "interval must be greater than the timeout", {"HealthCheckIntervalSeconds": 5}),
+        ("InvalidConfigurationRequest", "TCP", {"HealthCheckProtocol": "TCP"}),
+        ("InvalidConfigurationRequest", "enabled", {"HealthCheckEnabled": False}),
+        ("ValidationError", "path", {"HealthCheckPath": "health"}),
+        ("ValidationError", "path", {"HealthCheckPath": "/a b"}),
+        ("ValidationError", "port", {"HealthCheckPort": "http"}),
+        ("ValidationError", "port", {"HealthCheckPort": "0"}),
+        *(
+            ("ValidationError", "200-499", {"Matcher": {"HttpCode": code}})
+            for code in ("199", "500", "200-500", "299-200", "", "200,", "2xx")
+        ),
+    ],
+)
+def test_refused_target_groups(api: Api, code: str, words: str, more: Json) -> None:
+    refused(code, words, lambda: api.group(**more))
+    assert api("DescribeTargetGroups")["TargetGroups"] == []
+
+
+def test_modified_health_checks(api: Api) -> None:
+    arn = api.group()["TargetGroupArn"]
+    api("ModifyTargetGroup", TargetGroupArn=arn, HealthCheckPath="/health", Matcher={"HttpCode": "200,204-299"})
+    (found,) = api("DescribeTargetGroups", TargetGroupArns=[arn])["TargetGroups"]
+    assert (found["HealthCheckPath"], found["Matcher"]) == ("/health", {"HttpCode": "200,204-299"})
+    wrong = {"HealthCheckPath": "/other", "HealthCheckTimeoutSeconds": 30}
+    refused("ValidationError", "timeout", lambda: api("ModifyTargetGroup", TargetGroupArn=arn, **wrong))
+    assert api("DescribeTargetGroups")["TargetGroups"] == [found]
+
+
+def test_ways_to_describe_target_groups(api: Api) -> None:
+    balancer, used, spare = api.balancer(), api.group("used"), api.group("spare")
+    api.listener(balancer, to(used))
+    arn = balancer["LoadBalancerArn"]
+    (found,) = api("DescribeTargetGroups", LoadBalancerArn=arn)["TargetGroups"]
+    assert (found["TargetGroupName"], found["LoadBalancerArns"]) == ("used", [arn])
+    assert len(api("DescribeTargetGroups", Names=["used", "spare"])["TargetGroups"]) == 2
+    refused("TargetGroupNotFound", "", lambda: api("DescribeTargetGroups", Names=["used", "nope"]))
+    gone = f"{NOWHERE}:targetgroup/x/0123456789abcdef"
+    for operation in ("DescribeTargetHealth", "DescribeTargetGroupAttributes", "ModifyTargetGroup"):
+        refused("TargetGroupNotFound", "", lambda operation=operation: api(operation, TargetGroupArn=gone))
+    refused("ValidationError", "same time", lambda: api("DescribeTargetGroups", Names=["used"], LoadBalancerArn=arn))
+    refused("ResourceInUse", "in use", lambda: api("DeleteTargetGroup", TargetGroupArn=used["TargetGroupArn"]))
+    assert api("DeleteTargetGroup", TargetGroupArn=spare["TargetGroupArn"]) == {}
+    assert api("DeleteTargetGroup", TargetGroupArn=spare["TargetGroupArn"]) == {}
+
+
+def test_attributes_are_changed_all_or_nothing(api: Api) -> None:
+    arn = api.group()["TargetGroupArn"]
+
+    def modify(*pairs: tuple[str, str]) -> Json:
+        attributes = [{"Key": key, "Value": value} for key, value in pairs]
+        return api("ModifyTargetGroupAttributes", TargetGroupArn=arn, Attributes=attributes)
+
+    before = api("DescribeTargetGroupAttributes", TargetGroupArn=arn)
+    assert len(before["Attributes"]) == 14
+    refused("ValidationError", "nope", lambda: modify(("stickiness.enabled", "true"), ("nope", "1")))
+    assert api("DescribeTargetGroupAttributes", TargetGroupArn=arn) == before
+    after = modify(("stickiness.enabled", "true"), ("deregistration_delay.timeout_seconds", "10"))
+    assert {"Key": "stickiness.enabled", "Value": "true"} in after["Attributes"]
+    assert api("DescribeTargetGroupAttributes", TargetGroupArn=arn) == after
+    modify(("stickiness.enabled", "false"), ("deregistration_delay.timeout_seconds", "300"))
+    assert api("DescribeTargetGroupAttributes", TargetGroupArn=arn) == before
+
+
+# -- targets -------------------------------------------------------------------------------------------------------
+
+
+def test_health_of_targets(api: Api) -> None:
+    group = api.group()
+    arn = group["TargetGroupArn"]
+    api("RegisterTargets", TargetGroupArn=arn, Targets=[{"Id": "127.99.1.2"}, {"Id": "127.99.1.2", "Port": 9090}])
+
+    def rows(**more: Any) -> list[tuple[str, int, str, str | None]]:
+        found = api("DescribeTargetHealth", TargetGroupArn=arn, **more)["TargetHealthDescriptions"]
+        return [
+            (r["Target"]["Id"], r["Target"]["Port"], r["TargetHealth"]["State"], r["TargetHealth"]["Reason"])
+            for r in found
+        ]
+
+    unused = "Target.NotInUse"
+    assert rows() == [("127.99.1.2", 8080, "unused", unused), ("127.99.1.2", 9090, "unused", unused)]
+    api.listener(api.balancer(), to(group))
+    first = ("127.99.1.2", 8080, "initial", "Elb.RegistrationInProgress")
+    assert rows()[0] == first  # at once: DescribeTargetHealth right after RegisterTargets
+    asked = rows(Targets=[{"Id": "127.99.1.2", "Port": 8080}, {"Id": "127.99.9.9"}])
+    assert asked == [first, ("127.99.9.9", 8080, "unused", "Target.NotRegistered")]
+    api("DeregisterTargets", TargetGroupArn=arn, Targets=[{"Id": "127.99.1.2", "Port": 9090}, {"Id": "127.99.9.9"}])
+    draining = ("127.99.1.2", 9090, "draining", "Target.DeregistrationInProgress")
+    assert sorted(rows()) == [first, draining]
+    refused("InvalidAction", "Include", lambda: rows(Include=["AnomalyDetection"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "identifier"),
+    [
+        ("ip", "ValidationError", "10.0.0.7"),
+        ("ip", "ValidationError", "8.8.8.8"),
+        ("ip", "ValidationError", "::1"),
+        ("ip", "ValidationError", "localhost"),
+        ("instance", "ValidationError", "127.99.1.2"),
+        ("instance", "InvalidTarget", "i-0123456789abcdef0"),
+    ],
+)
+def test_targets_that_cannot_be_registered(api: Api, kind: str, code: str, identifier: str) -> None:
+    arn = api.group(TargetType=kind)["TargetGroupArn"]
+    targets = [{"Id": "127.99.1.3"}, {"Id": identifier}] if kind == "ip" else [{"Id": identifier}]
+    refused(code, identifier, lambda: api("RegisterTargets", TargetGroupArn=arn, Targets=targets))
+    assert api("DescribeTargetHealth", TargetGroupArn=arn)["TargetHealthDescriptions"] == []
+
+
+# -- listeners and rules -------------------------------------------------------------------------------------------
+
+
+def test_a_listener(api: Api) -> None:
+    balancer, group = api.balancer(), api.group()
+    made = api.listener(balancer, to(group))
+    arn = group["TargetGroupArn"]
+    config = {
+        "TargetGroups": [{"TargetGroupArn": arn, "Weight": 1}],
+        "TargetGroupStickinessConfig": {"Enabled": False},
+    }
+    assert made["DefaultActions"] == [{"Type": "forward", "TargetGroupArn": arn, "ForwardConfig": config}]
+    assert api("DescribeListeners", LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"] == [made]
+    refused("DuplicateListener", "already exists", lambda: api.listener(balancer, to(group)))
+    other = api.listener(balancer, FIXED, port=8081)
+    clash = {"ListenerArn": other["ListenerArn"], "Port": 8080}
+    refused("DuplicateListener", "already exists", lambda: api("ModifyListener", **clash))
+    (rule,) = api("DescribeRules", ListenerArn=made["ListenerArn"])["Rules"]
+    assert (rule["Priority"], rule["IsDefault"]) == ("default", True)
+    refused("OperationNotPermitted", "Default rule", lambda: api("DeleteRule", RuleArn=rule["RuleArn"]))
+    refused(
+        "OperationNotPermitted", "Default rule", lambda: api("ModifyRule", RuleArn=rule["RuleArn"], Actions=[FIXED])
+    )
+    api("DeleteListener", ListenerArn=made["ListenerArn"])
+    refused("ListenerNotFound", "", lambda: api("DeleteListener", ListenerArn=made["ListenerArn"]))
+
+
+def test_a_target_group_belongs_to_one_load_balancer(api: Api) -> None:
+    group = api.group()
+    api.listener(api.balancer(), to(group))
+    other = api.balancer("other")
+    refused("TargetGroupAssociationLimit", group["TargetGroupArn"], lambda: api.listener(other, to(group)))
+
+
+def test_a_port_that_this_user_must_not_open_is_refused_by_name(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*words: Any, **more: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("socket.create_server", forbidden)
+    balancer = api.balancer()
+    refused("InvalidAction", "127.99.0.2:80: this machine", lambda: api.listener(balancer, FIXED, port=80))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "more"),
+    [
+        ("InvalidAction", "HTTPS", {"Protocol": "HTTPS"}),
+        ("InvalidAction", "TCP", {"Protocol": "TCP"}),
+        ("InvalidAction", "SslPolicy", {"SslPolicy": "x"}),
+        ("InvalidAction", "Certificates", {"Certificates": [{"CertificateArn": "x"}]}),
+        ("InvalidAction", "MutualAuthentication", {"MutualAuthentication": {"Mode": "off"}}),
+        ("ValidationError", "port", {"Port": 0}),
+    ],
+)
+def test_refused_listeners(api: Api, code: str, words: str, more: Json) -> None:
+    balancer = api.balancer()
+    settings = {"LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "HTTP", "Port": 8080, **more}
+    refused(code, words, lambda: api("CreateListener", **settings, DefaultActions=[FIXED]))
+
+
+def authenticate(kind: str) -> Json:
+    return {"Type": kind}
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "actions"),
+    [
+        ("InvalidAction", "authenticate-oidc", [authenticate("authenticate-oidc"), FIXED]),
+        ("InvalidAction", "authenticate-cognito", [authenticate("authenticate-cognito")]),
+        ("InvalidAction", "jwt-validation", [authenticate("jwt-validation"), FIXED]),
+        ("ValidationError", "exactly one", [FIXED, FIXED]),
+        ("ValidationError", "exactly one", []),
+        ("ValidationError", "Type", [{"Type": "drop"}]),
+        ("InvalidLoadBalancerAction", "TargetGroupArn", [{**FIXED, "TargetGroupArn": "x"}]),
+        ("ValidationError", "target group", [{"Type": "forward"}]),
+        ("TargetGroupNotFound", "", [{"Type": "forward", "TargetGroupArn": "arn:nowhere"}]),
+        ("ValidationError", "2XX", [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "302"}}]),
+        (
+            "ValidationError",
+            "content type",
+            [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "image/png"}}],
+        ),
+        ("InvalidLoadBalancerAction", "loop", [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301"}}]),
+        (
+            "ValidationError",
+            "port",
+            [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301", "Port": "70000"}}],
+        ),
+        ("ValidationError", "order", [{**FIXED, "Order": 50001}]),
+    ],
+)
+def test_refused_actions(api: Api, code: str, words: str, actions: list[Json]) -> None:
+    balancer = api.balancer()
+    refused(code, words, lambda: api.listener(balancer, *actions))
+
+
+def test_weighted_forward(api: Api) -> None:
+    balancer, groups = api.balancer(), [api.group(f"g{n}") for n in range(6)]
+    sticky = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
+    (action,) = api.listener(balancer, to(*groups[:2], **sticky))["DefaultActions"]
+    assert "TargetGroupArn" not in action
+    assert action["ForwardConfig"]["TargetGroupStickinessConfig"] == sticky["TargetGroupStickinessConfig"]
+    assert [group["Weight"] for group in action["ForwardConfig"]["TargetGroups"]] == [1, 1]
+    listener = api.listener(balancer, FIXED, port=8081)["ListenerArn"]
+
+    def modify(action: Json) -> Callable[[], Json]:
+        return lambda: api("ModifyListener", ListenerArn=listener, DefaultActions=[action])
+
+    refused("TooManyTargetGroups", "5", modify(to(*groups)))
+    without = {"TargetGroupStickinessConfig": {"Enabled": True}}
+    refused("InvalidLoadBalancerAction", "duration", modify(to(*groups[:2], **without)))
+    too_long = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 604801}}
+    refused("ValidationError", "durationSeconds", modify(to(*groups[:2], **too_long)))
+    refused("InvalidLoadBalancerAction", "unique", modify(to(groups[0], groups[0], **sticky)))
+    heavy = to(*groups[:2], **sticky)
+    heavy["ForwardConfig"]["TargetGroups"][0]["Weight"] = 1000
+    refused("ValidationError", "weight", modify(heavy))
+    (unchanged,) = api("DescribeListeners", ListenerArns=[listener])["Listeners"]
+    assert unchanged["DefaultActions"] == [FIXED]
+
+
+def test_rules_and_their_priorities(api: Api) -> None:
+    listener = api.listener(api.balancer(), FIXED)
+    late, early = api.rule(listener, 20), api.rule(listener, 10)
+    assert early["Conditions"] == [{**PATH, "PathPatternConfig": {"Values": ["/x"]}}]
+
+    def order() -> list[str]:
+        return [rule["Priority"] for rule in api("DescribeRules", ListenerArn=listener["ListenerArn"])["Rules"]]
+
+    assert order() == ["10", "20", "default"]
+    refused("PriorityInUse", "'10'", lambda: api.rule(listener, 10))
+    refused("ValidationError", "priority", lambda: api.rule(listener, 50001))
+
+    def set_priorities(*pairs: tuple[Json, int]) -> Json:
+        wanted = [{"RuleArn": rule["RuleArn"], "Priority": priority} for rule, priority in pairs]
+        return api("SetRulePriorities", RulePriorities=wanted)
+
+    refused("PriorityInUse", "'10'", lambda: set_priorities((late, 10)))
+    refused("PriorityInUse", "'5'", lambda: set_priorities((late, 5), (early, 5)))
+    assert order() == ["10", "20", "default"]
+    swapped = set_priorities((late, 10), (early, 20))
+    assert [rule["Priority"] for rule in swapped["Rules"]] == ["10", "20"]
+    first = api("DescribeRules", ListenerArn=listener["ListenerArn"])["Rules"][0]
+    assert first["RuleArn"] == late["RuleArn"]
+    default = api("DescribeRules", ListenerArn=listener["ListenerArn"])["Rules"][-1]
+    refused("OperationNotPermitted", "default rule", lambda: set_priorities((default, 1)))
+    api("DeleteRule", RuleArn=late["RuleArn"])
+    refused("RuleNotFound", "", lambda: api("DescribeRules", RuleArns=[late["RuleArn"]]))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "conditions"),
+    [
+        ("ValidationError", "at least one", []),
+        ("ValidationError", "must be one of", [{"Field": "cookie", "Values": ["x"]}]),
+        ("ValidationError", "value must be specified", [{"Field": "path-pattern", "Values": []}]),
+        ("ValidationError", "'5' condition values", [{"Field": "path-pattern", "Values": [f"/{n}" for n in range(6)]}]),
+        ("InvalidConfigurationRequest", "one 'path-pattern'", [PATH, PATH]),
+        ("InvalidAction", "regular expressions", [{"Field": "path-pattern", "RegexValues": ["/.*"]}]),
+        (
+            "InvalidAction",
+            "regular expressions",
+            [{"Field": "host-header", "HostHeaderConfig": {"RegexValues": ["a"]}}],
+        ),
+        ("ValidationError", "not valid", [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/33"]}}]),
+        (
+            "ValidationError",
+            "not valid",
+            [{"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["get"]}}],
+        ),
+        ("ValidationError", "HttpHeaderName", [{"Field": "http-header", "HttpHeaderConfig": {"Values": ["x"]}}]),
+        ("ValidationError", "cannot be specified", [{"Field": "http-header", "Values": ["x"]}]),
+        ("ValidationError", "not valid", [{"Field": "path-pattern", "Values": ["/" * 129]}]),
+    ],
+)
+def test_refused_conditions(api: Api, code: str, words: str, conditions: list[Json]) -> None:
+    listener = api.listener(api.balancer(), FIXED)
+    refused(code, words, lambda: api.rule(listener, 1, Conditions=conditions))
+    assert len(api("DescribeRules", ListenerArn=listener["ListenerArn"])["Rules"]) == 1
+
+
+def test_transforms_are_refused_by_name(api: Api) -> None:
+    listener = api.listener(api.balancer(), FIXED)
+    transforms = [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}]
+    refused("InvalidAction", "Transforms", lambda: api.rule(listener, 1, Transforms=transforms))
+
+
+# -- tags ----------------------------------------------------------------------------------------------------------
+
+
+def test_tags(api: Api) -> None:
+    balancer = api.balancer()
+    listener = api.listener(balancer, FIXED, Tags=[{"Key": "team", "Value": "a"}])
+    rule, group = api.rule(listener, 1, Tags=[{"Key": "team", "Value": "b"}]), api.group()
+    arns = [balancer["LoadBalancerArn"], listener["ListenerArn"], rule["RuleArn"], group["TargetGroupArn"]]
+
+    def tags() -> list[dict[str, str]]:
+        found = api("DescribeTags", ResourceArns=arns)["TagDescriptions"]
+        assert [row["ResourceArn"] for row in found] == arns
+        return [{tag["Key"]: tag["Value"] for tag in row["Tags"]} for row in found]
+
+    assert tags() == [{}, {"team": "a"}, {"team": "b"}, {}]
+    api("AddTags", ResourceArns=arns[:2], Tags=[{"Key": "team", "Value": "c"}, {"Key": "env"}])
+    assert tags()[:2] == [{"team": "c", "env": ""}] * 2
+    api("RemoveTags", ResourceArns=arns[:1], TagKeys=["team", "unknown"])
+    assert tags()[0] == {"env": ""}
+    refused("DuplicateTagKeys", "x", lambda: api("AddTags", ResourceArns=arns, Tags=[{"Key": "x"}, {"Key": "x"}]))
+    many = [{"Key": f"k{n}"} for n in range(50)]
+    refused("TooManyTags", "50", lambda: api("AddTags", ResourceArns=[arns[3], arns[0]], Tags=many))
+    assert tags()[3] == {}  # all or nothing
+
+
+@pytest.mark.parametrize(
+    ("arn", "code"),
+    [
+        (f"{NOWHERE}:loadbalancer/app/x/0123456789abcdef", "LoadBalancerNotFound"),
+        (f"{NOWHERE}:targetgroup/x/0123456789abcdef", "TargetGroupNotFound"),
+        (f"{NOWHERE}:listener/app/x/0123456789abcdef/0", "ListenerNotFound"),
+        (f"{NOWHERE}:listener-rule/app/x/0123456789abcdef/0/1", "RuleNotFound"),
+        ("nonsense", "ValidationError"),
+    ],
+)
+def test_tags_of_what_is_missing(api: Api, arn: str, code: str) -> None:
+    refused(code, "", lambda: api("DescribeTags", ResourceArns=[arn]))
+    refused(code, "", lambda: api("AddTags", ResourceArns=[arn], Tags=[{"Key": "a"}]))
+
+
+def test_tags_of_twenty_resources_a_call(api: Api) -> None:
+    arns = [api.group(f"g{n}")["TargetGroupArn"] for n in range(21)]
+    assert len(api("DescribeTags", ResourceArns=arns[:20])["TagDescriptions"]) == 20
+    refused("ValidationError", "20", lambda: api("DescribeTags", ResourceArns=arns))
+
+
+# -- what is not implemented ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", strict.unsupported(MODEL, Elbv2("r", "a", Addresses("127.99"), 1.0)))
+def test_every_other_operation_is_refused_by_name(api: Api, operation: str) -> None:
+    refused("InvalidAction", f"does not implement elbv2:{operation}", lambda: api(operation))
