@@ -1,0 +1,90 @@
+"""The outcome of a run, for each way that it can end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import (
+    Run,
+    closing,
+    detail,
+    outcome,
+    rolls_back,
+)
+
+OPENED = {"release": {"seq": 2}}
+SUCCEEDED = {"verdict": "succeeded", "deployment_id": "ecs-svc/1"}
+HEALTHY = {"ok": True, "summary": "web runs web:75, 3/3 healthy", "checks": [{"name": "tasks", "ok": True}]}
+BROKEN = {"msg": "container app ended with exit code 3"}
+FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"container": "app"}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "word", "back"),
+    [
+        pytest.param({"opened": OPENED, "deployment": SUCCEEDED, "health": HEALTHY}, "proven", False, id="good"),
+        pytest.param({"opened": {"release": None}, "health": HEALTHY}, "unchanged", False, id="empty plan"),
+        pytest.param({"opened": OPENED, "check_mode": True}, "unchanged", False, id="check mode"),
+        pytest.param({"failure": BROKEN}, "error", False, id="refused before the first write"),
+        pytest.param({"failure": BROKEN, "opened": OPENED, "deployment": FAILED}, "failed", True, id="not put back"),
+        pytest.param(
+            {"failure": BROKEN, "opened": OPENED, "deployment": FAILED, "restored": HEALTHY},
+            "failed_rolled_back",
+            True,
+            id="put back",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "opened": OPENED, "deployment": FAILED, "stay": True}, "failed", False, id="stay"
+        ),
+        pytest.param(
+            {"failure": BROKEN, "opened": OPENED, "deployment": {**FAILED, "verdict": "superseded"}},
+            "superseded",
+            False,
+            id="superseded",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "opened": OPENED, "deployment": {**FAILED, "verdict": "unknown"}},
+            "interrupted",
+            False,
+            id="the deployment goes on",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "opened": OPENED, "deployment": {"verdict": "unknown", "deployment_id": ""}},
+            "failed",
+            True,
+            id="nothing goes on",
+        ),
+        pytest.param({"failure": BROKEN, "opened": OPENED, "health": {"ok": False}}, "failed", True, id="not healthy"),
+        pytest.param(
+            {"failure": BROKEN, "opened": {"release": None}, "health": {"ok": False}},
+            "failed",
+            False,
+            id="empty plan, not healthy",
+        ),
+    ],
+)
+def test_each_end_has_its_word(answers: dict[str, Any], word: str, back: bool) -> None:
+    run = Run(**answers)
+    assert (outcome(run), rolls_back(run)) == (word, back)
+
+
+def test_the_cause_comes_last() -> None:
+    run = Run(failure=BROKEN, opened=OPENED, deployment=FAILED, restored=HEALTHY)
+    assert detail(run).endswith(BROKEN["msg"])
+    assert closing(run)["cause"] == {"container": "app"}
+    assert closing(run)["rolled_back_by"] == "us"
+
+
+def test_ecs_is_named_when_its_own_circuit_breaker_went_back() -> None:
+    run = Run(failure=BROKEN, opened=OPENED, deployment={**FAILED, "verdict": "rolled_back"}, restored=HEALTHY)
+    assert closing(run)["rolled_back_by"] == "ecs"
+
+
+def test_an_empty_plan_still_says_what_runs() -> None:
+    assert detail(Run(opened={"release": None}, health=HEALTHY)) == "no difference; web runs web:75, 3/3 healthy"
+
+
+def test_check_mode_counts_the_differences() -> None:
+    assert detail(Run(check_mode=True, plan={"differences": [{}]})) == "check mode: 1 difference would be settled"
+    assert detail(Run(check_mode=True, plan={"differences": []})) == "no difference"
