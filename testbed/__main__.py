@@ -12,7 +12,7 @@ from pathlib import Path
 from .slots import Record, alone, folder, remove_files
 
 STARTS_WITHIN = 30.0  # seconds
-ENDS_WITHIN = 10.0
+ENDS_WITHIN = 6.0
 NOT_RUNNING = 3  # as `systemctl status` and the LSB have it
 
 

@@ -42,7 +42,11 @@ class MotoCalls:
             query_string=request["query_string"] or None,
             data=request["body"],
         )
-        received = {"status_code": response.status_code, "headers": HeadersDict(response.headers), "body": response.get_data()}
+        received = {
+            "status_code": response.status_code,
+            "headers": HeadersDict(response.headers),
+            "body": response.get_data(),
+        }
         answer: Params = parser.parse(received, found.output_shape)
         if response.status_code >= 300:
             error = answer.get("Error", {})

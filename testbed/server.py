@@ -3,7 +3,9 @@
 import io
 import os
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,11 @@ class Bed:
     def _reset(self) -> None:
         self._stop_processes()
         with self.lock:
+            places = [
+                (r.elbv2.balancers[found.balancer].address, found.port)
+                for r in self.regions.values()
+                for found in r.elbv2.listeners.values()
+            ]
             self.regions.clear()
             self.families.clear()
             self.addresses.reset()
@@ -106,6 +113,7 @@ class Bed:
             if self.declared:
                 self.declared.reset()
         self.moto_calls.reset()
+        wait_until_free(places)
 
     def region(self, name: str) -> Region:
         with self.lock:
@@ -183,6 +191,18 @@ class Bed:
         finally:
             getattr(chunks, "close", lambda: None)()
         return kept[0], kept[1], content
+
+
+def wait_until_free(places: Iterable[tuple[str, int]]) -> None:
+    """Until the load balancers have closed these sockets: the next listener may want the same address."""
+    pause, end = threading.Event(), time.monotonic() + PATIENCE
+    for place in places:
+        while time.monotonic() < end:
+            try:
+                socket.create_server(place).close()
+                break
+            except OSError:
+                pause.wait(0.01)
 
 
 def _error_code(answer: Answer) -> str:

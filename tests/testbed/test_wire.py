@@ -1,0 +1,156 @@
+"""What every operation has in common: refusals, errors in each protocol's form, paging, credentials."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.testbed.beds import Bed, World
+
+IMPLEMENTED = {  # what the tests of the bed rely on: a handler lost by accident must not become a quiet refusal
+    "ecs": 26,
+    "elbv2": 29,
+}
+
+
+def post(bed: Bed, scope: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """A raw signed request: what no client of boto3's would send."""
+    signed = f"AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/{scope}/aws4_request, Signature=x"
+    request = urllib.request.Request(bed.endpoint, data=body, headers={"Authorization": signed, **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
+
+
+def ecs(bed: Bed, operation: str, params: Any) -> dict[str, Any]:
+    target = {"X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}"}
+    target["Content-Type"] = "application/x-amz-json-1.1"
+    body = params if isinstance(params, bytes) else json.dumps(params).encode()
+    return dict(json.loads(post(bed, "ecs", target, body)[1]))
+
+
+def elb(bed: Bed, body: str) -> str:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return post(bed, "elasticloadbalancing", form, body.encode())[1].decode()
+
+
+@pytest.mark.parametrize("service", ["ecs", "elbv2"])
+def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared_bed: Bed, service: str) -> None:
+    """An empty request reaches every handler: it answers or misses a parameter, or the bed names what it lacks."""
+    names = declared_bed.client(service).meta.service_model.operation_names
+    refused = set()
+    for name in names:
+        text = json.dumps(ecs(declared_bed, name, {})) if service == "ecs" else elb(declared_bed, f"Action={name}")
+        if "InvalidAction" in text:
+            assert f"The test bed does not implement {service}:{name}" in text
+            refused.add(name)
+    assert len(set(names) - refused) >= IMPLEMENTED[service]
+    assert {"ecs": {"CreateTaskSet", "ExecuteCommand"}, "elbv2": {"CreateTrustStore"}}[service] <= refused
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "named"),
+    [
+        ("CreateService", {"serviceRegistries": [{"registryArn": "a"}]}, "serviceRegistries"),
+        ("CreateService", {"deploymentConfiguration": {"bakeTimeInMinutes": 5}}, "bakeTimeInMinutes"),
+        ("CreateService", {"loadBalancers": [{"advancedConfiguration": {}}]}, "loadBalancers.advancedConfiguration"),
+        ("UpdateService", {"capacityProviderStrategy": []}, "capacityProviderStrategy"),
+        ("UpdateService", {"availabilityZoneRebalancing": "ENABLED"}, "availabilityZoneRebalancing"),
+        ("RunTask", {"overrides": {"cpu": "1"}}, "overrides"),
+        ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
+        ("DescribeTasks", {"tasks": ["x"], "nonsense": 1}, "nonsense"),
+        ("RegisterTaskDefinition", {"containerDefinitions": [{"imagee": "x"}]}, "containerDefinitions.imagee"),
+    ],
+)
+def test_a_parameter_that_nobody_reads_is_refused_by_name(
+    declared_bed: Bed, operation: str, params: dict[str, Any], named: str
+) -> None:
+    answer = ecs(declared_bed, operation, params)
+    assert answer["__type"] == "InvalidAction"
+    assert f"{named} of ecs:{operation}" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({}, "Value null at 'taskDefinition'"),
+        ({"taskDefinition": 7}, "Value at 'taskDefinition' is not a string"),
+        ({"taskDefinition": "a", "count": True}, "Value at 'count' is not a integer"),
+        ({"taskDefinition": "a", "launchType": "MOON"}, "Member must satisfy enum value set: [EC2, FARGATE"),
+    ],
+)
+def test_what_breaks_the_model_is_refused(declared_bed: Bed, params: dict[str, Any], said: str) -> None:
+    answer = ecs(declared_bed, "RunTask", params)
+    assert answer["__type"] == "InvalidParameterException"
+    assert said in answer["message"]
+
+
+def test_a_null_counts_as_not_sent(declared_bed: Bed) -> None:
+    answer = ecs(declared_bed, "CreateCluster", {"clusterName": "nulls", "configuration": None, "tags": None})
+    assert answer["cluster"]["clusterName"] == "nulls"
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+def test_a_body_that_is_no_json_object_is_refused(declared_bed: Bed, body: bytes) -> None:
+    assert ecs(declared_bed, "ListClusters", body)["__type"] == "SerializationException"
+
+
+def test_a_number_that_is_none_is_refused(declared_bed: Bed) -> None:
+    assert "MalformedInput" in elb(declared_bed, "Action=DescribeTargetGroups&PageSize=many")
+
+
+def test_an_operation_that_aws_does_not_have(declared_bed: Bed) -> None:
+    assert ecs(declared_bed, "MakeCoffee", {})["__type"] == "InvalidAction"
+    assert "<Code>InvalidAction</Code>" in elb(declared_bed, "Action=MakeCoffee")
+
+
+@pytest.mark.parametrize("service", ["ecs", "elbv2", "s3", "logs", "sts", "cloudwatch"])
+def test_expired_credentials_are_refused_in_every_protocol(declared_bed: Bed, service: str) -> None:
+    calls = {"s3": "list_buckets", "logs": "describe_log_groups", "sts": "get_caller_identity"}
+    calls |= {"ecs": "list_clusters", "elbv2": "describe_load_balancers", "cloudwatch": "list_metrics"}
+    with pytest.raises(ClientError) as caught:
+        getattr(declared_bed.client(service, key="EXPIRED1"), calls[service])()
+    assert caught.value.response["Error"]["Code"] in ("ExpiredToken", "ExpiredTokenException")
+
+
+def test_pages_hold_everything_once(declared: World) -> None:
+    made = {declared.register(f"v{n}") for n in range(5)}
+    paginator = declared.ecs.get_paginator("list_task_definitions")
+    pages = list(paginator.paginate(familyPrefix=declared.name, PaginationConfig={"PageSize": 2}))
+    assert [len(p["taskDefinitionArns"]) for p in pages] == [2, 2, 1]
+    assert {arn for p in pages for arn in p["taskDefinitionArns"]} == made
+    with pytest.raises(ClientError, match="Invalid token"):
+        declared.ecs.list_clusters(nextToken="nonsense")
+
+
+def test_regions_do_not_see_each_other(declared: World) -> None:
+    other = declared.bed.client("ecs", region="eu-central-1")
+    assert other.list_clusters()["clusterArns"] == []
+    assert other.create_cluster(clusterName="c")["cluster"]["clusterArn"].startswith(
+        "arn:aws:ecs:eu-central-1:000000000000:"
+    )
+
+
+def test_the_account_is_the_same_in_every_service(declared: World) -> None:
+    assert declared.bed.client("sts").get_caller_identity()["Account"] == "000000000000"
+    arn = declared.ecs.describe_clusters(clusters=[declared.name])["clusters"][0]["clusterArn"]
+    assert arn == f"arn:aws:ecs:us-east-1:000000000000:cluster/{declared.name}"
+
+
+def test_stacks_cannot_make_what_would_land_in_another_store(declared_bed: Bed) -> None:
+    template = json.dumps({"Resources": {"C": {"Type": "AWS::ECS::Cluster", "Properties": {}}}})
+    with pytest.raises(ClientError, match="AWS::ECS resources in stacks"):
+        declared_bed.client("cloudformation").create_stack(StackName="s", TemplateBody=template)
+
+
+def test_s3_keeps_a_head_answers_length(declared_bed: Bed) -> None:
+    s3 = declared_bed.client("s3")
+    s3.create_bucket(Bucket="head")
+    s3.put_object(Bucket="head", Key="k", Body=b"12345")
+    assert s3.head_object(Bucket="head", Key="k")["ContentLength"] == 5
+    assert s3.get_object(Bucket="head", Key="k")["Body"].read() == b"12345"
