@@ -33,6 +33,7 @@ from typing import Any
 from testbed.browser import Browser, Failed
 
 RESTORE_EVERY, STREAM_EVERY, THREAD_LENGTH = 5, 4, 40  # turns; then a new thread, or long runs only compare histories
+LEAVING = 5  # users who take their last look at the same time
 Health = Callable[[], dict[str, str]]  # target address -> state of its target health
 
 
@@ -175,7 +176,7 @@ class User:
             raise Failed("assertion", f"{method} {path}: the answer is no JSON object: {body[:100]!r}")
         return found
 
-    async def live(self, begin: float, stop: asyncio.Event) -> None:
+    async def live(self, begin: float, stop: asyncio.Event, leaving: asyncio.Semaphore) -> None:
         """A visit every `pace` seconds from `begin` on (a time of the loop); after `stop` one last look at all."""
         loop = asyncio.get_running_loop()
         while not stop.is_set():
@@ -186,7 +187,8 @@ class User:
                 await self.attempt(self.visit)
             begin = max(begin + self.pace, loop.time())
         if self.thread:
-            await self.attempt(self.check_history)
+            async with leaving:  # not all at once: the rush would be in the latencies
+                await self.attempt(self.check_history)
         self.browser.close()
 
     async def attempt(self, what: Callable[[], Any]) -> None:
@@ -278,7 +280,9 @@ class Users:
         self._ready.set()
         step = self.ramp / max(1, len(self.users))
         begin = self._loop.time()
-        await asyncio.gather(*(user.live(begin + n * step, self._stop) for n, user in enumerate(self.users)))
+        lives = [(user, begin + n * step) for n, user in enumerate(self.users)]
+        leaving = asyncio.Semaphore(LEAVING)
+        await asyncio.gather(*(user.live(at, self._stop, leaving) for user, at in lives))
 
     def stop(self) -> Summary:
         """Let everyone finish what they do and re-read their history; the final count."""
