@@ -1,0 +1,158 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The cause of a failure, in words that a person at three in the morning can act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+
+from tests.unit.answers import GROUP, crashed, target, task
+
+
+def stopped(code: str, reason: str, *containers: dict[str, Any]) -> dict[str, Any]:
+    return task(2, 0, stopCode=code, stoppedReason=reason, containers=list(containers), lastStatus="STOPPED")
+
+
+def container(name: str, code: int | None = None, reason: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name, "image": f"example.com/{name}:2"}
+    return found | ({"exitCode": code} if code is not None else {}) | ({"reason": reason} if reason else {})
+
+
+PULL = "CannotPullContainerError: example.com/app:nope: not found"
+ELB = f"Task failed ELB health checks in (target-group {GROUP})"
+
+
+@pytest.mark.parametrize(
+    ("task_answer", "failed"),
+    [
+        (crashed(2, 0), True),
+        (crashed(2, 0, code=0), True),
+        (stopped("TaskFailedToStart", PULL), True),
+        (stopped("ServiceSchedulerInitiated", ELB), True),
+        (stopped("ServiceSchedulerInitiated", "Task failed container health checks"), True),
+        (stopped("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/2)"), False),
+        (stopped("UserInitiated", "Task stopped by user"), False),
+        (stopped("SpotInterruption", "Your Spot Task was interrupted."), False),
+        (stopped("InfrastructureHealth", "The underlying host failed"), False),
+        (task(2, 0), False),
+    ],
+)
+def test_what_counts_as_a_failure_of_the_deployment(task_answer: dict[str, Any], failed: bool) -> None:
+    assert causes.failed(task_answer) is failed
+
+
+@pytest.mark.parametrize(
+    ("task_answer", "name"),
+    [
+        (stopped("EssentialContainerExited", "", container("a", 143), container("b", 3), container("c", 0)), "b"),
+        (stopped("EssentialContainerExited", "", container("a", 143), container("b", 0)), "b"),
+        (stopped("EssentialContainerExited", "", container("a", 143), container("b", 137, "OutOfMemoryError: x")), "b"),
+        (stopped("TaskFailedToStart", PULL, container("a"), container("b", None, PULL)), "b"),
+        (stopped("ServiceSchedulerInitiated", ELB, container("a", 143), container("app", 137)), "app"),
+        (stopped("TaskFailedToStart", "ResourceInitializationError: x", container("a"), container("b")), None),
+    ],
+)
+def test_the_container_that_failed_first_is_named(task_answer: dict[str, Any], name: str | None) -> None:
+    assert causes.culprit(task_answer, "app").get("name") == name
+
+
+@pytest.mark.parametrize(
+    ("task_answer", "words"),
+    [
+        (crashed(2, 0, 137), "killed"),
+        (crashed(2, 0, 127), "not found in the image"),
+        (crashed(2, 0, 0), "ended by itself"),
+        (crashed(2, 0, 135), "signal 7"),
+        (stopped("TaskFailedToStart", PULL, container("app", None, PULL)), "cannot be pulled"),
+        (stopped("TaskFailedToStart", "ResourceInitializationError: secret x"), "before it starts"),
+        (stopped("EssentialContainerExited", "x", container("app", 137, "OutOfMemoryError: killed")), "memory"),
+        (stopped("ServiceSchedulerInitiated", ELB, container("app", 137)), "health check failed"),
+    ],
+)
+def test_a_code_or_reason_gets_a_meaning(task_answer: dict[str, Any], words: str) -> None:
+    found = causes.cause(task_answer, [], [], [], "app")
+    assert words in found["meaning"]
+    assert words in causes.as_text(found)
+
+
+def test_everything_known_is_in_the_paragraph() -> None:
+    lines = [f"line {number}" for number in range(30)]
+    found = causes.cause(crashed(2, 0), lines, [], ["has started 1 tasks", "is unable to place a task"])
+    assert found["exit_code"] == 3
+    assert found["log_lines"] == lines[-20:]
+    assert found["events"] == ["is unable to place a task"]
+    assert causes.as_text(found) == (
+        "Container app (example.com/app:2) exited with code 3: the application ended. ECS says: Essential container in "
+        "task exited [EssentialContainerExited]. Last log lines: line 27 | line 28 | line 29."
+    )
+
+
+def test_a_task_that_ecs_stopped_did_not_exit_by_itself() -> None:
+    ill = target(2, 0, "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]")
+    found = causes.cause(stopped("ServiceSchedulerInitiated", ELB, container("app", 137)), [], [ill], [], "app")
+    assert found["exit_code"] is None
+    assert found["target_reason"] == (
+        "10.0.2.0:8080 is unhealthy Target.ResponseCodeMismatch (Health checks failed with these codes: [503])"
+    )
+    assert "tg-web" in found["reason"]
+    assert "arn:" not in causes.as_text(found)
+
+
+def test_the_event_tells_the_target_reason_when_no_look_did() -> None:
+    name = task(2, 0)["taskArn"].rsplit("/", 1)[1]
+    text = f"(task {name}) is unhealthy due to (reason Health checks failed with these codes: [503])"
+    found = causes.cause(stopped("ServiceSchedulerInitiated", ELB), [], [], [text])
+    assert "[503]" in found["target_reason"]
+
+
+def test_without_a_failed_task_the_events_speak() -> None:
+    text = "was unable to place a task because no container instance met all of its requirements."
+    assert "no capacity" not in causes.as_text(causes.cause({}, [], [], ["has started 1 tasks"]))
+    found = causes.cause({}, [], [], ["has started 1 tasks", text])
+    assert found["reason"] == text
+    assert "unable to place" in causes.as_text(found)
+
+
+def test_a_missing_reason_is_no_null() -> None:
+    answer = crashed(2, 0, 137)
+    answer["stoppedReason"] = None
+    assert "None" not in causes.as_text(causes.cause(answer, [], [], []))
+
+
+def test_what_comes_from_outside_carries_no_control_characters() -> None:
+    answer = crashed(2, 0)
+    answer["stoppedReason"] = "bad\x1b[31m\nreason"
+    found = causes.cause(answer, ["red\x1b[31m"], [], [])
+    assert "\x1b" not in causes.as_text(found)
+    assert "\n" not in causes.as_text(found)
+
+
+def test_values_of_the_environment_do_not_come_out_in_log_lines() -> None:
+    definition = {
+        "containerDefinitions": [
+            {
+                "name": "app",
+                "environment": [{"name": "PASSWORD", "value": "hunter2hunter2"}, {"name": "N", "value": "3"}],
+            }
+        ]
+    }
+    lines = ["auth hunter2hunter2 in 3 s", "postgres://me:secret@db/x"]
+    assert causes.masked(lines, causes.secret_values(definition)) == ["auth hidden in 3 s", "postgres://hidden@db/x"]
+
+
+def test_the_log_stream_is_known_with_awslogs_and_a_prefix_only() -> None:
+    options = {"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "p"}
+
+    def definition(driver: str, options: dict[str, str]) -> dict[str, Any]:
+        return {
+            "containerDefinitions": [{"name": "app", "logConfiguration": {"logDriver": driver, "options": options}}]
+        }
+
+    arn = "arn:aws:ecs:us-east-1:111122223333:task/c1/abc"
+    assert causes.log_stream(definition("awslogs", options), "app", arn) == ("/ecs/web", "p/app/abc")
+    assert causes.log_stream(definition("awslogs", {"awslogs-group": "/ecs/web"}), "app", arn) is None
+    assert causes.log_stream(definition("fluentd", options), "app", arn) is None
+    assert causes.log_stream({}, "app", arn) is None

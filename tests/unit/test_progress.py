@@ -1,0 +1,199 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What several looks add up to. Ours is ecs-svc/2 of web:2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import progress as rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Look, Verdict
+
+from tests.unit.answers import GROUP, crashed, deployment, event, moment, rollout, service, target, task
+
+OURS = deployment(2, state="IN_PROGRESS")
+WELL = {GROUP: [target(2, index) for index in range(4)]}
+TASKS = [task(2, index) for index in range(3)]
+NO_BREAKER = {"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}}
+
+
+def done(**changes: Any) -> Look:
+    tasks = changes.pop("tasks", TASKS)
+    return Look(service(deployment(2), **changes), rollout(2, "SUCCESSFUL"), tasks, WELL)
+
+
+def starting(tasks: list[dict[str, Any]], **changes: Any) -> Look:
+    ours = deployment(2, state="IN_PROGRESS", runningCount=len(tasks), pendingCount=3 - len(tasks))
+    return Look(service(ours, deployment(1, "ACTIVE"), **changes), rollout(2, "IN_PROGRESS"), tasks, WELL)
+
+
+def test_success_is_said_only_after_the_hold() -> None:
+    watched = Progress(OURS, hold=10)
+    assert watched.observe(0, done()).verdict is None
+    assert watched.observe(5, done()).verdict is None
+    found = watched.observe(10, done()).verdict
+    assert found is not None
+    assert found.word == "succeeded"
+
+
+def test_a_task_that_stops_begins_the_hold_anew() -> None:
+    watched = Progress(OURS, hold=10)
+    watched.observe(0, done())
+    assert watched.observe(9, done(tasks=[*TASKS[:2], crashed(2, 2)])).verdict is None
+    replaced = [*TASKS[:2], task(2, 3)]
+    assert watched.observe(12, done(tasks=replaced)).verdict is None
+    assert watched.observe(21, done(tasks=replaced)).verdict is None
+    assert watched.observe(22, done(tasks=replaced)).verdict is not None
+
+
+def test_a_task_replaced_between_two_looks_begins_the_hold_anew() -> None:
+    watched = Progress(OURS, hold=10)
+    watched.observe(0, done())
+    replaced = [*TASKS[:2], task(2, 3)]
+    assert watched.observe(10, done(tasks=replaced)).verdict is None
+
+
+def test_crashes_after_the_deployment_is_complete_are_its_failure() -> None:
+    watched = Progress(OURS, hold=10)
+    watched.observe(0, done())
+    watched.observe(3, done(tasks=[*TASKS[:2], crashed(2, 2)]))
+    found = watched.observe(6, done(tasks=[*TASKS[:2], crashed(2, 2), crashed(2, 3)])).verdict
+    assert found is not None
+    assert (found.word, found.final) == ("failed", True)
+
+
+def test_the_second_exit_fails_a_deployment_that_no_breaker_guards() -> None:
+    watched = Progress(OURS, hold=10)
+    assert watched.observe(0, starting([TASKS[0], crashed(2, 1)], **NO_BREAKER)).verdict is None
+    found = watched.observe(5, starting([TASKS[0], crashed(2, 1), crashed(2, 2)], **NO_BREAKER)).verdict
+    assert found is not None
+    assert found.word == "failed"
+    assert "no circuit breaker" in found.reason
+
+
+def test_with_a_breaker_it_is_the_breaker_that_decides() -> None:
+    watched = Progress(OURS, hold=10)
+    assert watched.observe(0, starting([crashed(2, index) for index in range(9)])).verdict is None
+
+
+def test_tasks_of_another_deployment_never_count() -> None:
+    watched = Progress(OURS, hold=0)
+    step = watched.observe(0, starting([*TASKS, *(crashed(1, index) for index in range(9))], **NO_BREAKER))
+    assert step.failure is None
+    assert step.verdict is None
+
+
+def test_the_first_failure_is_handed_out_once_and_the_rest_is_added_up() -> None:
+    watched = Progress(OURS, hold=10)
+    first = watched.observe(0, starting([crashed(2, 1), crashed(2, 0), crashed(2, 2)]))
+    assert first.failure is not None
+    assert first.failure["taskArn"] == crashed(2, 0)["taskArn"], "the one that stopped first"
+    assert "2 more tasks failed: container app exited with code 3" in first.lines
+    assert watched.observe(5, starting([crashed(2, 1), crashed(2, 0), crashed(2, 2)])).failure is None
+
+
+def test_superseded_is_believed_at_the_second_look_in_a_row() -> None:
+    other = Look(service(deployment(3, state="IN_PROGRESS"), deployment(2, "ACTIVE", "IN_PROGRESS")))
+    watched = Progress(OURS, hold=0)
+    assert watched.observe(0, other).verdict is None
+    assert watched.observe(5, starting(TASKS)).verdict is None
+    assert watched.observe(10, other).verdict is None
+    found = watched.observe(15, other).verdict
+    assert found is not None
+    assert found.word == "superseded"
+
+
+def test_a_rollback_that_never_begins_is_not_waited_for() -> None:
+    failed = Look(service(deployment(2, state="FAILED"), deployment(1, "ACTIVE")), rollout(2, "IN_PROGRESS"))
+    watched = Progress(OURS, hold=0)
+    assert watched.observe(0, failed).verdict is None
+    assert watched.observe(59, failed).verdict is None
+    found = watched.observe(60, failed).verdict
+    assert found is not None
+    assert found.word == "failed"
+
+
+def test_a_failed_deployment_that_disappears_was_rolled_back() -> None:
+    failed = Look(service(deployment(1, state="IN_PROGRESS"), deployment(2, "ACTIVE", "FAILED")))
+    gone = Look(service(deployment(1)))
+    watched = Progress(OURS, hold=0)
+    watched.observe(0, failed)
+    assert watched.observe(5, gone).verdict is None
+    found = watched.observe(10, gone).verdict
+    assert found is not None
+    assert found.word == "rolled_back"
+    stale = Progress(OURS, hold=0)
+    for elapsed in (0, 5, 10):
+        assert stale.observe(elapsed, gone).verdict is None, "never seen failed: a stale read"
+
+
+def test_only_events_of_our_time_are_told_once_and_condensed() -> None:
+    events = [
+        event(5, 130, "was unable to place a task."),
+        event(4, 124, "registered 1 targets in (target-group arn:x)"),
+        event(3, 123, "has started 1 tasks: (task 0123456789abcdef0123456789abcdef)."),
+        event(2, 122, "has started 2 tasks: (task a) (task b)."),
+        event(1, 119, "was unable to place a task, yesterday."),
+    ]
+    watched = Progress(OURS, hold=0)
+    lines = watched.observe(0, starting(TASKS, events=events)).lines
+    assert [line for line in lines if line.startswith("ECS")] == [
+        "ECS: started 3 tasks, registered 1 targets",
+        "ECS: was unable to place a task.",
+    ]
+    assert [each["text"] for each in watched.events][0] == "has started 2 tasks: (task a) (task b)."
+    assert watched.events[0]["at"] == moment(122).isoformat()
+    assert not [line for line in watched.observe(5, starting(TASKS, events=events)).lines if line.startswith("ECS")]
+
+
+def test_the_state_is_said_when_it_changes_and_every_fifteen_seconds() -> None:
+    watched = Progress(OURS, hold=0)
+    said = {elapsed: watched.observe(elapsed, starting(TASKS[:2])).lines for elapsed in (0, 5, 10, 15, 20)}
+    line = "2/3 running, 2 healthy, 1 starting, 3 old; deployment IN_PROGRESS"
+    assert said == {0: [line], 5: [], 10: [], 15: [line], 20: []}
+    assert watched.observe(22, starting(TASKS)).lines == ["3/3 running, 3 old; deployment IN_PROGRESS"]
+    assert [each["seconds"] for each in watched.timeline] == [0, 15, 22]
+
+
+def test_what_was_complete_before_keeps_its_old_failures_and_events_to_itself() -> None:
+    watched = Progress(OURS, hold=0, settled=True)
+    step = watched.observe(0, done(tasks=[*TASKS, crashed(2, 8), crashed(2, 9)], events=[event(1, 130, "old")]))
+    assert step.failure is None
+    assert watched.events == []
+    assert step.verdict is not None
+    assert step.verdict.word == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("answer", "running", "wanted"),
+    [
+        (service(deployment(2)), TASKS, False),
+        (service(deployment(2)), TASKS[:2], True),
+        (service(deployment(2, failedTasks=1)), TASKS, True),
+        (service(deployment(2, state="FAILED")), TASKS, True),
+        (service(deployment(1)), TASKS, True),
+    ],
+)
+def test_stopped_tasks_are_read_only_when_one_was_lost(
+    answer: dict[str, Any], running: list[dict[str, Any]], wanted: bool
+) -> None:
+    watched = Progress(OURS, hold=0)
+    watched.observe(0, done())
+    assert watched.wants_stopped(answer, None, running) is wanted
+
+
+@pytest.mark.parametrize("word", ["failed", "rolled_back", "superseded", "stopped", "nothing_ran", "paused", "unknown"])
+def test_each_word_has_a_sentence_with_a_way_on_and_the_cause_last(word: str) -> None:
+    text = rules.message("web", OURS, Verdict(word, "why."), "Container app exited.", None)
+    assert text.startswith("web: deployment ecs-svc/2 of web:2 ")
+    assert text.endswith("Cause: Container app exited.")
+    assert ": why. " in text
+
+
+def test_unknown_is_never_called_failed() -> None:
+    text = rules.message("web", OURS, Verdict("unknown", "1800 s have passed", final=False), "", "arn:x")
+    assert "failed" not in text
+    assert "goes on: run the same command again" in text
+    assert "stop-service-deployment --service-deployment-arn arn:x" in text
