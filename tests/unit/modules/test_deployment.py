@@ -213,6 +213,14 @@ def test_a_lost_forced_deployment_is_known_by_its_new_id(world: World) -> None:
     assert len(world.writes()) == 1
 
 
+def test_a_forced_deployment_that_did_not_arrive_is_not_taken_for_one_that_did(world: World) -> None:
+    goes_well(world)
+    world.fail("update_service", no_answer)
+    found = roll(world, force=True)
+    assert (found["verdict"], found["deployment_id"]) == ("succeeded", "ecs-svc/2")
+    assert len(world.writes()) == 2
+
+
 def test_a_call_that_did_not_arrive_is_sent_once_more(world: World) -> None:
     goes_well(world)
     world.fail("update_service", no_answer)
