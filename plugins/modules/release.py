@@ -222,6 +222,10 @@ release:
       description: Number of the release that a rollback restores.
       type: int
       sample: null
+    duration_seconds:
+      description: How long it took; null until it is closed.
+      type: float
+      sample: null
     resumed:
       description: Whether an interrupted run's release of the same intent goes on.
       type: bool
@@ -239,14 +243,13 @@ target:
 
 import platform
 import secrets
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import Store, utc_now
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release, restore
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document, Identity
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -340,17 +343,21 @@ def _request(task: Task, identity: Identity, found: Document, target: Document |
             "Switch the profile, or correct service_account.",
             reason="wrong_account",
         )
-    if target:
-        declared = intent.restoring(target)
-    else:
-        declared = intent.intent(
-            found["task_definition"],
-            params["changes"],
-            params["definition"],
-            params["images"],
-            params["settings"],
-            {_group(params["target_group"], found): params["attributes"]} if params["attributes"] else {},
+    try:
+        declared = (
+            intent.restoring(target)
+            if target
+            else intent.intent(
+                found["task_definition"],
+                params["changes"],
+                params["definition"],
+                params["images"],
+                params["settings"],
+                intent.by_group(params["attributes"], params["target_group"], list(found["attributes"])),
+            )
         )
+    except DeclarationError as wrong:
+        raise Failure(wrong.msg, reason="declaration") from None
     return release.Request(
         identity=identity,
         kind=params["kind"],
@@ -367,19 +374,6 @@ def _request(task: Task, identity: Identity, found: Document, target: Document |
     )
 
 
-def _group(wanted: str | None, found: Document) -> str:
-    """The ARN of the target group that the declared attributes belong to."""
-    arns: list[str] = [arn for arn in found["attributes"] if wanted in (None, arn, group_name(arn))]
-    if len(arns) != 1:
-        names = ", ".join(group_name(arn) for arn in found["attributes"]) or "none"
-        raise Failure(
-            f"Attributes are declared for {wanted or 'the only target group'} of the service, which has: {names}. "
-            "Set target_group_name to one of them.",
-            reason="target_group",
-        )
-    return arns[0]
-
-
 def _note(task: Task) -> dict[str, Any]:
     params, store, now = task.params, live.store(task), utc_now()
     with store.locked():
@@ -390,31 +384,19 @@ def _note(task: Task) -> dict[str, Any]:
             elif params["state"] == "rolling_back":
                 writes = [release.Write(release.REPLACE, release.rolling_back(record, now))]
             else:
-                writes = release.closing(store.head(), record, params["outcome"], _result(params, record, now), now)
+                writes = release.closing(
+                    store.head(), record, params["outcome"], intent.result(params, record, now), now
+                )
         except ValueError as problem:
             raise Failure(f"{problem}. Look at it with release_info.", reason="release_closed") from None
         store.apply(writes)
     return {"changed": True, "release": _answer(store, writes[0].document)}
 
 
-def _result(params: Document, record: Document, now: str) -> Document:
-    duration = params["duration_seconds"]
-    if duration is None:
-        duration = (datetime.fromisoformat(now) - datetime.fromisoformat(record["audit"]["started"])).total_seconds()
-    return {
-        "result": params["verdict"],
-        "reason": params["reason"],
-        "rolled_back_by": params["rolled_back_by"],
-        "checks": intent.recorded_checks(params["checks"]),
-        "cause": intent.recorded_cause(params["cause"]),
-        "timeline": [{"seconds": float(each["seconds"]), "text": str(each["text"])} for each in params["timeline"]],
-        "duration_seconds": float(duration),
-    }
-
-
 def _answer(store: Store, record: Document) -> dict[str, Any]:
     names = ("seq", "kind", "state", "base", "restores")
-    return {**{name: record[name] for name in names}, "path": str(store.folder)}
+    answer = {name: record[name] for name in names}
+    return {**answer, "path": str(store.folder), "duration_seconds": record["verdict"]["duration_seconds"]}
 
 
 def main() -> None:

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     attribute_text,
     flat_settings,
+    group_name,
     nested_settings,
 )
 
@@ -82,6 +85,40 @@ def _fields(container: str, fields: Document) -> list[str]:
         elif name != "name":
             found.append(f"{place}.{name}")
     return found
+
+
+def by_group(attributes: Document, wanted: str | None, arns: list[str]) -> dict[str, Document]:
+    """Declared attributes by the ARN of their target group: the named one, or the service's only one.
+
+    Raises DeclarationError that names the service's target groups.
+    """
+    if not attributes:
+        return {}
+    found = [arn for arn in arns if wanted in (None, arn, group_name(arn))]
+    if len(found) != 1:
+        names = ", ".join(group_name(arn) for arn in arns) or "none"
+        raise DeclarationError(
+            f"Attributes are declared for {wanted or 'the only target group'} of the service, which has: {names}. "
+            "Set target_group_name to one of them."
+        )
+    return {found[0]: attributes}
+
+
+def result(given: Document, record: Document, now: str) -> Document:
+    """The end of a release as its record keeps it, from the options of the module; the duration if none is given."""
+    seconds = given["duration_seconds"]
+    if seconds is None:
+        began = datetime.fromisoformat(record["audit"]["started"])
+        seconds = (datetime.fromisoformat(now) - began).total_seconds()
+    return {
+        "result": given["verdict"],
+        "reason": given["reason"],
+        "rolled_back_by": given["rolled_back_by"],
+        "checks": recorded_checks(given["checks"]),
+        "cause": recorded_cause(given["cause"]),
+        "timeline": [{"seconds": float(each["seconds"]), "text": str(each["text"])} for each in given["timeline"]],
+        "duration_seconds": float(seconds),
+    }
 
 
 def recorded_checks(checks: list[dict[str, Any]]) -> list[Document]:

@@ -92,6 +92,14 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     }
 
 
+def way_back(record: Document, records: Records) -> Document | None:
+    """What going back from this very release restores, whatever came after it: for its report."""
+    if record["state"] != SUCCEEDED:
+        return None if record["base"] is None else records.get(record["base"])
+    start = _before(record, records)
+    return None if start is None else _proven_from(start, records, "").record
+
+
 def changes(restored: Document, live: Document) -> list[Difference]:
     """What a restoration would change: for the plan that a rollback prints."""
     return differences(restored, live)
