@@ -192,6 +192,7 @@ class State:
         self.services: dict[str, Service] = {}  # by ARN
         self.tasks: dict[str, Task] = {}  # by ARN
         self.tags: dict[str, list[Params]] = {}  # by ARN
+        self.run_tokens: dict[str, tuple[Params, list[str]]] = {}  # RunTask's parameters and tasks by clientToken
         self.rollouts: dict[str, Rollout] = {}  # by ARN
         self.revisions: dict[str, Params] = {}  # by ARN, AWS's form
 

@@ -34,9 +34,19 @@ class Tasks(State):
 
     @reads(
         *("cluster", "taskDefinition", "count", "startedBy", "group", "launchType", "networkConfiguration"),
-        *("platformVersion", "propagateTags", "tags", "enableExecuteCommand", "enableECSManagedTags"),
+        *("platformVersion", "propagateTags", "tags", "enableExecuteCommand", "enableECSManagedTags", "clientToken"),
     )
     def run_task(self, p: Params) -> Params:
+        """The same clientToken gives the same tasks ("Ensuring idempotency in Amazon ECS API requests")."""
+        token = p.get("clientToken")
+        if token in self.run_tokens:
+            before, arns = self.run_tokens[token]
+            if before != p:
+                raise AwsError("ConflictException", "The client token was used with other parameters.")
+            return {
+                "tasks": [self._task_view(self.tasks[a], ["TAGS"]) for a in arns if a in self.tasks],
+                "failures": [],
+            }
         cluster, definition = self.cluster(p.get("cluster")), self.definition(p["taskDefinition"], active=True)
         unrunnable(definition)
         if p.get("launchType") != "FARGATE":
@@ -57,6 +67,8 @@ class Tasks(State):
             self._propagate(task, definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None)
             self.tags[task.arn] += p.get("tags", [])
             tasks.append(task)
+        if token:
+            self.run_tokens[token] = p, [t.arn for t in tasks]
         self.wake()
         return {"tasks": [self._task_view(t, ["TAGS"]) for t in tasks], "failures": []}
 

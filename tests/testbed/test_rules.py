@@ -1,0 +1,171 @@
+"""The bed's pure rules: thresholds, percentages, the plan of starts and stops, images, addresses, Fargate sizes."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed import images
+from testbed.addresses import Addresses
+from testbed.ecs import definitions, rules
+from testbed.ecs.plan import Plan, Seen, plan
+
+
+@pytest.mark.parametrize(
+    ("declared", "desired", "count"),
+    [
+        ({}, 1, 3),  # 50 % of one task, but at least 3
+        ({}, 3, 3),
+        ({}, 25, 13),
+        ({}, 1000, 200),  # at most 200
+        ({"type": "BOUNDED_PERCENT", "value": 10}, 100, 10),
+        ({"type": "UNBOUNDED_PERCENT", "value": 50}, 3, 2),
+        ({"type": "UNBOUNDED_PERCENT", "value": 50}, 1000, 500),
+        ({"type": "COUNT", "value": 7}, 1, 7),
+    ],
+)
+def test_the_circuit_breakers_threshold(declared: dict[str, object], desired: int, count: int) -> None:
+    breaker = {"enable": True, "rollback": True}
+    if declared:
+        breaker["thresholdConfiguration"] = declared  # type: ignore[assignment]
+    assert rules.threshold({"deploymentCircuitBreaker": breaker}, desired) == count
+
+
+def test_percentages_round_in_favour_of_health() -> None:
+    half = {"minimumHealthyPercent": 50, "maximumPercent": 150}
+    assert (rules.lowest(half, 3), rules.highest(half, 3)) == (2, 4)
+    assert rules.highest(half, 0) == 0
+    assert [rules.restart_delay(n) for n in (1, 2, 3, 8, 99)] == [0, 0, 1, 30, 30]
+
+
+def task(key: str, **more: object) -> Seen:
+    usual = {"primary": True, "healthy": True, "sick": False, "running": True, "proven": True, "created": 0.0}
+    return Seen(key=key, **{**usual, **more})  # type: ignore[arg-type]
+
+
+def old(key: str, **more: object) -> Seen:
+    return task(key, primary=False, **more)
+
+
+OLD = [old("a"), old("b"), old("c")]
+
+
+def test_a_rolling_update_starts_as_many_as_the_maximum_allows() -> None:
+    assert plan(OLD, 3, 3, 6, stalled=False) == Plan(start=3)
+    assert plan(OLD, 3, 3, 4, stalled=False) == Plan(start=1)
+
+
+def test_an_old_task_goes_when_a_new_one_is_healthy() -> None:
+    assert plan([*OLD, task("x"), task("y", healthy=False)], 3, 3, 5, stalled=False) == Plan(scale_in=["a"])
+
+
+def test_without_room_an_old_task_goes_first() -> None:
+    assert plan(OLD, 3, 2, 3, stalled=False) == Plan(scale_in=["a"])
+
+
+def test_a_sick_task_is_replaced_before_it_goes() -> None:
+    sick = task("c", healthy=False, sick=True)
+    assert plan([task("a"), task("b"), sick], 3, 3, 6, stalled=False) == Plan(start=1)
+    assert plan([task("a"), task("b"), task("d"), sick], 3, 3, 6, stalled=False) == Plan(replace=["c"])
+
+
+def test_without_room_sick_tasks_go_one_by_one() -> None:
+    sick = [task(key, healthy=False, sick=True) for key in "abc"]
+    assert plan(sick, 3, 0, 3, stalled=False).replace == ["a"]
+
+
+def test_a_stalled_deployment_starts_nothing_and_keeps_the_old_tasks() -> None:
+    assert plan(OLD, 3, 3, 6, stalled=True) == Plan()
+
+
+def test_scaling_in_takes_unhealthy_tasks_first() -> None:
+    tasks = [task("a"), task("b", healthy=False), task("c")]
+    assert plan(tasks, 2, 2, 4, stalled=False) == Plan(scale_in=["b"])
+
+
+seen = st.builds(
+    Seen,
+    key=st.uuids().map(str),
+    primary=st.booleans(),
+    healthy=st.booleans(),
+    sick=st.booleans(),
+    running=st.booleans(),
+    proven=st.booleans(),
+    created=st.floats(0, 9),
+).filter(lambda t: not (t.healthy and (t.sick or not t.running)))
+
+
+@given(
+    st.lists(seen, max_size=8, unique_by=lambda t: t.key), st.integers(1, 5), st.integers(0, 100), st.integers(100, 200)
+)
+def test_a_plan_keeps_both_limits(tasks: list[Seen], desired: int, low: int, high: int) -> None:
+    """Never more live tasks than maximumPercent allows by starting; never fewer healthy ones by replacing old ones."""
+    lowest, highest = math.ceil(desired * low / 100), max(1, desired * high // 100)
+    found = plan(tasks, desired, lowest, highest, stalled=False)
+    assert found.start == 0 or len(tasks) + found.start <= highest
+    gone = set(found.replace) | set(found.scale_in)
+    healthy = [t for t in tasks if t.healthy]
+    lost = [t for t in healthy if t.key in gone and not t.primary]
+    assert not lost or len(healthy) - len(lost) >= min(lowest, len(healthy))
+    assert not any(t.healthy for t in tasks if t.key in found.replace)
+    well = [t for t in tasks if t.primary and not t.sick and t.key not in gone]
+    assert len(well) + found.start <= max(desired, len(well))
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "tag"),
+    [
+        ("steady/echo", "steady/echo", "latest"),
+        ("steady/echo:v1", "steady/echo", "v1"),
+        ("host:5000/steady/echo:v1", "host:5000/steady/echo", "v1"),
+        ("host:5000/echo", "host:5000/echo", "latest"),
+        ("steady/echo@sha256:abc", "steady/echo", "sha256:abc"),
+    ],
+)
+def test_the_parts_of_an_image_reference(image: str, name: str, tag: str) -> None:
+    assert images.split(image) == (name, tag)
+
+
+def test_a_digest_follows_from_name_and_tag() -> None:
+    assert images.digest("a/b:v1") == images.digest("a/b:v1") != images.digest("a/b:v2")
+    assert images.digest("a/b") == images.digest("a/b:latest")
+    assert images.digest("a/b@sha256:1f") == "sha256:1f"
+
+
+def test_an_unknown_image_cannot_be_pulled() -> None:
+    with pytest.raises(images.CannotPull, match="CannotPullContainerError.*nobody/knows:v1"):
+        images.Images().find("nobody/knows:v1")
+
+
+def test_addresses_are_unique_and_come_back_late() -> None:
+    given_out = Addresses("127.20")
+    first = [given_out.task() for _ in range(3)]
+    assert first == ["127.20.1.2", "127.20.1.3", "127.20.1.4"]
+    given_out.give_back(first[0])
+    assert given_out.task() == "127.20.1.5"
+    assert (given_out.load_balancer(), given_out.load_balancer()) == ("127.20.0.2", "127.20.0.3")
+    assert given_out.helper() == "127.20.0.250"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("1024", "vCPU", 1024),
+        ("1 vCPU", "vCPU", 1024),
+        (".25 vcpu", "vCPU", 256),
+        ("2 GB", "GB", 2048),
+        ("x", "GB", None),
+    ],
+)
+def test_sizes_in_words(text: str, unit: str, value: int | None) -> None:
+    assert definitions.number(text, unit) == value
+
+
+def test_containers_start_after_those_they_depend_on() -> None:
+    containers = [
+        {"name": "web", "dependsOn": [{"containerName": "db", "condition": "START"}]},
+        {"name": "db", "dependsOn": [{"containerName": "log", "condition": "START"}]},
+        {"name": "log"},
+    ]
+    assert [c["name"] for c in definitions.start_order(containers)] == ["log", "db", "web"]
