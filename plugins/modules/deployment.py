@@ -125,7 +125,7 @@ cause:
     container: coral
     image: example.com/coral:2
     exit_code: 3
-    meaning: the application ended
+    meaning: the application reported an error
     stop_code: EssentialContainerExited
     reason: Essential container in task exited
     target_reason: null

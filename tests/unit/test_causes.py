@@ -85,8 +85,8 @@ def test_everything_known_is_in_the_paragraph() -> None:
     assert found["log_lines"] == lines[-20:]
     assert found["events"] == ["is unable to place a task"]
     assert causes.as_text(found) == (
-        "Container app (example.com/app:2) exited with code 3: the application ended. ECS says: Essential container in "
-        "task exited [EssentialContainerExited]. Last log lines: line 27 | line 28 | line 29."
+        "Container app (example.com/app:2) exited with code 3: the application reported an error. ECS says: Essential "
+        "container in task exited [EssentialContainerExited]. Last log lines: line 27 | line 28 | line 29."
     )
 
 

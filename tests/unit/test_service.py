@@ -170,9 +170,15 @@ def test_the_same_revision_is_no_difference(wanted: str | None) -> None:
     assert service.revision_difference(wanted, live()) == []
 
 
+def test_a_family_without_revision_is_refused() -> None:
+    with pytest.raises(DeclarationError) as refused:
+        service.revision_difference("web", live())
+    assert "web:74" in refused.value.msg
+
+
 def test_another_revision_deploys_and_a_percentage_does_not() -> None:
     revision = service.revision_difference("web:75", live())
-    assert service.request(revision, live()) == {"taskDefinition": "web:75"}
+    assert service.request(revision, live()) == {"taskDefinition": REVISION.replace(":74", ":75")}
     assert service.deploys(revision, live())
     assert not service.deploys(service.compare({"deploymentConfiguration": {"maximumPercent": 150}}, live()), live())
     assert service.deploys(service.compare({"platformVersion": "1.4.0"}, live()), live())

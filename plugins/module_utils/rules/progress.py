@@ -276,7 +276,7 @@ def condensed(texts: list[str]) -> list[str]:
                 counts[words] = counts.get(words, 0) + int(found[1])
                 break
         else:
-            lines.append(f"ECS: {TASK_ID.sub(SHORT, text)}")
+            lines.append(f"ECS: {TASK_ID.sub(SHORT, text.split(' For more information, see')[0])}")
     everyday = ", ".join(words.format(count) for words, count in counts.items())
     return ([f"ECS: {everyday}"] if everyday else []) + lines
 

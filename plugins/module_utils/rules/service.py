@@ -170,11 +170,20 @@ def deploys(differences: list[Difference], live: dict[str, Any]) -> bool:
 
 
 def revision_difference(wanted: str | None, live: dict[str, Any]) -> list[Difference]:
-    """The difference between the service's revision and the wanted one: an ARN, or ``family:revision``."""
+    """The difference between the service's revision and the wanted one: an ARN, or ``family:revision``.
+
+    A family alone is refused: it means the newest revision at the moment of the call, so nobody could say what runs.
+    """
     actual = str(live.get("taskDefinition", ""))
-    if not wanted or wanted in (actual, actual.rsplit("/", 1)[-1]):
+    if not wanted:
         return []
-    return [Difference(RESOURCE, "taskDefinition", wanted, actual)]
+    name = wanted.rsplit("/", 1)[-1]
+    if not name.partition(":")[2]:
+        raise DeclarationError(
+            f"task_definition {wanted} names no revision. Give family:revision or an ARN, such as {actual or 'web:75'}."
+        )
+    arn = wanted if wanted.startswith("arn:") else f"{actual.rpartition('/')[0]}/{wanted}".lstrip("/")
+    return [] if arn == actual else [Difference(RESOURCE, "taskDefinition", arn, actual)]
 
 
 def request(differences: list[Difference], live: dict[str, Any], force: bool = False) -> dict[str, Any]:

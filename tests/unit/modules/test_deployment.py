@@ -45,14 +45,14 @@ def goes_well(world: World) -> None:
 def test_a_good_rollout(world: World) -> None:
     goes_well(world)
     found = roll(world, task_definition="web:2")
-    assert world.writes() == [{"cluster": "c1", "service": "web", "taskDefinition": "web:2"}]
+    assert world.writes() == [{"cluster": "c1", "service": "web", "taskDefinition": revision(2)}]
     assert set(found) == RETURNED
     assert (found["verdict"], found["changed"], found["cause"]) == ("succeeded", True, None)
     assert (found["deployment_id"], found["task_definition_arn"]) == ("ecs-svc/2", revision(2))
     assert found["previous_task_definition_arn"] == revision(1)
     assert found["service_deployment_arn"].endswith("/web/2")
     assert found["duration_seconds"] == 30, "complete at 20 s, and ten seconds of staying so"
-    assert found["diff"] == {"before": {"taskDefinition": revision(1)}, "after": {"taskDefinition": "web:2"}}
+    assert found["diff"] == {"before": {"taskDefinition": revision(1)}, "after": {"taskDefinition": revision(2)}}
     assert any("if this is interrupted" in line for line in world.lines)
     assert any("0/3 running" in line for line in world.lines)
     assert world.lines[-1].startswith("0:30  succeeded: 3 of 3 tasks run on web:2")
@@ -80,7 +80,7 @@ def test_revision_and_settings_go_in_one_call(world: World) -> None:
     goes_well(world)
     roll(world, task_definition="web:2", settings={"healthCheckGracePeriodSeconds": 30, "desiredCount": "3"})
     assert world.writes() == [
-        {"cluster": "c1", "service": "web", "taskDefinition": "web:2", "healthCheckGracePeriodSeconds": 30}
+        {"cluster": "c1", "service": "web", "taskDefinition": revision(2), "healthCheckGracePeriodSeconds": 30}
     ]
 
 
