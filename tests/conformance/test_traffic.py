@@ -1,0 +1,132 @@
+"""Requests through an Application Load Balancer to the tasks of a service, as AWS publishes it."""
+
+import time
+from email.utils import parsedate_to_datetime
+from http.cookies import SimpleCookie
+from typing import Any
+
+import pytest
+
+from tests.conformance.place import PORT, Place, until
+
+pytestmark = pytest.mark.traffic
+
+CHECKS = {
+    "HealthCheckPath": "/health",
+    "HealthCheckIntervalSeconds": 6,
+    "HealthCheckTimeoutSeconds": 2,
+    "HealthyThresholdCount": 2,
+}
+
+
+class Served:
+    """Three tasks behind a load balancer, with stickiness."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.balancer, self.group = place, place.balancer(), place.group(**CHECKS)
+        place.modify(self.group, stickiness__enabled="true", deregistration_delay__timeout_seconds="20")
+        place.listener(self.balancer, {"Type": "forward", "TargetGroupArn": self.group})
+        self.cluster = place.service(self.group, 3)
+
+    def get(self, cookies: dict[str, str] | None = None) -> Any:
+        return self.place.get(self.balancer, cookies=cookies)
+
+
+@pytest.fixture(scope="module")
+def served(place: Place) -> Served:
+    return Served(place)
+
+
+def test_cookies_and_their_expiry(served: Served) -> None:
+    """User guide, sticky-sessions: AWSALB and AWSALBCORS, "an expiration period of 7 days", not configurable."""
+    answer = served.get()
+    assert answer.status == 200
+    seen: SimpleCookie = SimpleCookie()
+    for header in answer.headers.get_all("Set-Cookie"):
+        seen.load(header)
+    assert set(seen) == {"AWSALB", "AWSALBCORS"}
+    for morsel in seen.values():
+        left = parsedate_to_datetime(morsel["expires"]).timestamp() - time.time()
+        assert left == pytest.approx(7 * 86400, abs=120)
+        assert morsel["path"] == "/"
+    assert seen["AWSALBCORS"]["samesite"] == "None"
+
+
+def test_a_client_with_its_cookie_stays_and_others_are_spread(served: Served) -> None:
+    first = served.get()
+    cookies = first.cookies
+    for _ in range(10):
+        answer = served.get(cookies)
+        assert answer.instance == first.instance
+        cookies = answer.cookies
+    assert len({served.get().instance for _ in range(30)}) == 3
+
+
+def test_a_cookie_that_means_nothing_is_ignored(served: Served) -> None:
+    seen = {served.get({"AWSALB": "nonsense"}).instance for _ in range(30)}
+    assert len(seen) == 3
+
+
+def test_a_client_moves_off_a_target_that_is_stopped(served: Served) -> None:
+    """User guide, sticky-sessions: a target that fails or is deregistered loses its clients to another one."""
+    ecs, first = served.place.ecs, served.get()
+    arns = ecs.list_tasks(cluster=served.cluster)["taskArns"]
+    (mine,) = [arn for arn in arns if arn.endswith(first.instance)]
+    before = set(served.place.states(served.group))
+    ecs.stop_task(cluster=served.cluster, task=mine, reason="conformance")
+    cookies, seen = first.cookies, [first.instance]
+
+    def moved() -> bool:
+        answer = served.get(cookies)
+        assert answer.status == 200  # a stopped task is deregistered before its processes end
+        cookies.update(answer.cookies)
+        seen.append(answer.instance)
+        return answer.instance != first.instance
+
+    until(moved, served.place.patience)
+    for _ in range(10):
+        moved()
+    assert len(set(seen)) == 2  # one move, then it stays
+    states = served.place.states(served.group)
+    assert any(states.get(address) == "draining" for address in before)
+
+    def replaced() -> bool:
+        now = served.place.states(served.group)
+        return sorted(now.values()) == ["healthy"] * 3
+
+    until(replaced, served.place.patience)
+
+
+def test_without_registered_targets_503(place: Place) -> None:
+    """User guide, load-balancer-troubleshooting, HTTP 503: "target groups ... have no registered targets"."""
+    balancer = place.balancer()
+    place.listener(balancer, {"Type": "forward", "TargetGroupArn": place.group()})
+    answer = place.get(balancer)
+    assert (answer.status, answer.headers["Server"]) == (503, "awselb/2.0")
+
+
+def test_rules_fixed_responses_and_redirects(place: Place) -> None:
+    """User guide, rule-action-types and rule-condition-types."""
+    balancer = place.balancer()
+    config = {"StatusCode": "418", "MessageBody": "default", "ContentType": "text/plain"}
+    listener = place.listener(balancer, {"Type": "fixed-response", "FixedResponseConfig": config})
+    redirect = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    place.elb.create_rule(
+        ListenerArn=listener,
+        Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/old/*"]}],
+        Actions=[{"Type": "redirect", "RedirectConfig": redirect}],
+    )
+    answer = place.get(balancer, "/new")
+    assert (answer.status, answer.content) == (418, b"default")
+    moved = until(lambda: (found := place.get(balancer, "/old/a?b=c")).status == 301 and found, place.patience)
+    assert moved.headers["Location"] == f"https://{balancer['DNSName']}:443/old/a?b=c"
+
+
+def test_weights_of_zero_get_nothing(place: Place, served: Served) -> None:
+    """API_TargetGroupTuple: weights 0 to 999."""
+    empty = place.group()
+    tuples = [{"TargetGroupArn": served.group, "Weight": 1}, {"TargetGroupArn": empty, "Weight": 0}]
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples}}
+    place.listener(served.balancer, action, PORT + 1)
+    assert {place.get(served.balancer, port=PORT + 1).status for _ in range(20)} == {200}
