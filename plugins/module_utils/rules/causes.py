@@ -183,9 +183,8 @@ def _meaning(text: str, exit_code: int | None) -> str:
             return meaning
     if exit_code is None:
         return ""
-    return EXITS.get(
-        exit_code, f"ended by signal {exit_code - 128}" if 128 < exit_code < 165 else "the application ended"
-    )
+    other = f"it was ended by signal {exit_code - 128}" if 128 < exit_code < 165 else EXITS[1]
+    return EXITS.get(exit_code, other)
 
 
 def _target_reason(target: Answer) -> str:
