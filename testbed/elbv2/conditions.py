@@ -62,6 +62,11 @@ def _checked(condition: Json) -> Json:
     for other in condition:
         if other not in ("Field", config) and not (other == "Values" and field in ("host-header", "path-pattern")):
             raise AwsError("ValidationError", f"'{other}' cannot be specified for a condition of the field '{field}'")
+    for member in condition.get(config, {}):
+        if member != "Values" and (field, member) != ("http-header", "HttpHeaderName"):
+            raise AwsError(
+                "ValidationError", f"'{config}.{member}' cannot be specified for a condition of this listener"
+            )
     if "Values" in condition and config in condition and condition["Values"] != condition[config].get("Values"):
         raise AwsError("ValidationError", f"Specify either Values or {config}, but not both")
     stored: Json = {"Field": field, config: dict(condition.get(config) or {"Values": condition.get("Values", [])})}

@@ -497,6 +497,11 @@ def test_rules_and_their_priorities(api: Api) -> None:
         ("ValidationError", "HttpHeaderName", [{"Field": "http-header", "HttpHeaderConfig": {"Values": ["x"]}}]),
         ("ValidationError", "cannot be specified", [{"Field": "http-header", "Values": ["x"]}]),
         ("ValidationError", "not valid", [{"Field": "path-pattern", "Values": ["/" * 129]}]),
+        (
+            "ValidationError",
+            "IpAddressType",
+            [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"], "IpAddressType": "ipv4"}}],
+        ),
     ],
 )
 def test_refused_conditions(api: Api, code: str, words: str, conditions: list[Json]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testbed.harness import Handler, Host, forward, running, until
+from tests.testbed.harness import Entrance, Handler, Host, forward, running, until
 
 
 @pytest.fixture(scope="module")
@@ -501,3 +501,18 @@ def test_a_port_that_is_taken_is_refused_by_name(host: Host) -> None:
         )
     assert "EADDRINUSE" in str(failure.value)
     assert host.elb.describe_listeners(LoadBalancerArn=made["LoadBalancerArn"])["Listeners"] == []
+
+
+# -- the way through the API's port --------------------------------------------------------------------------------
+
+
+def test_localstacks_way_to_a_load_balancer(host: Host) -> None:
+    entrance, _ = host.served(host.app(), stickiness__enabled="true")
+    (balancer,) = host.elb.describe_load_balancers(LoadBalancerArns=[entrance.balancer])["LoadBalancers"]
+    endpoint = host.endpoint.removeprefix("http://").split(":")
+    api = Entrance(endpoint[0], int(endpoint[1]), "", "")
+    answer = api.get(f"/_aws/elb/{balancer['LoadBalancerName']}/a%20b?x=1", X_Beta="yes")
+    assert (answer.status, answer.told["path"]) == (200, "/a%20b?x=1")
+    assert ["X-Beta", "yes"] in answer.told["headers"]
+    assert sorted(answer.cookies) == ["AWSALB", "AWSALBCORS"]
+    assert api.get("/_aws/elb/nobody/").status == 404
