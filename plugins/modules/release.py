@@ -167,16 +167,6 @@ EXAMPLES = r"""
     why: Sessions stay on one task for 24 hours
   register: opened
 
-- name: Note the registered revision
-  steady.ecs.release:
-    state: applied
-    account: "640080112933"
-    region: us-east-1
-    cluster: pardon-production-cluster
-    service: pardon-production-service
-    seq: "{{ opened.release.seq }}"
-    steps: {task_definition: "{{ task_definition.task_definition_arn }}", registered: true}
-
 - name: Close it
   steady.ecs.release:
     state: closed

@@ -118,7 +118,7 @@ class Store:
     def locked(self, write: bool = True) -> Iterator[None]:
         """Keep other processes out of this service's documents; to write, make the folders and sweep stale files."""
         if write:
-            (self.folder / "releases").mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self.folder / "releases")
         elif not self.folder.exists():
             yield
             return
@@ -170,7 +170,7 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
     ``{"outcome": the worst one, "verb", "hosts": {host: entry}}``; ``entry`` has ``outcome``, ``detail``, ``release``.
     """
     path = path.expanduser().absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_private(path.parent)
     with _folder_locked(path.parent):
         found = _read(path, forgiving=True)
         hosts = found.get("hosts") if isinstance(found, dict) else None
@@ -183,7 +183,7 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
 
 def write_report(folder: Path, files: dict[str, str]) -> None:
     """Write the files of a report into a folder, each whole or not at all."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(folder)
     for name, text in files.items():
         _put(folder / name, text.encode(), os.replace)
 
@@ -196,6 +196,17 @@ def summary_file(path: Path) -> Document:
     if not isinstance(document, dict):
         raise _untrusted(path, ["it is not a JSON object"])
     return document
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and what is missing above it, for the owner only: ``mkdir(parents=True)`` opens the upper ones."""
+    try:
+        for each in reversed([folder, *folder.parents]):
+            if not each.exists():
+                each.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        problem = os.strerror(error.errno or 0)
+        raise Failure(f"{folder} cannot be made: {problem}. Name another folder.", reason="store_unwritable") from None
 
 
 @contextmanager

@@ -142,16 +142,13 @@ def opening(
     """
     head = settled(head, records)
     left = None if head["open"] is None else records[head["open"]]
-    if left and _resumable(left, request, live, content_differs):
-        if left["state"] != PREPARED:
-            return Opening(record=left, resumed=True)
-        left = moved(left, APPLYING, now)
-        return Opening(record=left, writes=[Write(REPLACE, left)], resumed=True)
     writes, known = _buried(head, records, left, now)
-    seq = max([head["seq"], *known])
-    epoch = head["epoch"] + 1
     base, baseline = _adopted(head, known, live), None
-    if not explained(base, known, live):
+    is_ours = explained(base, known, live)
+    if left and is_ours and _resumable(left, request, live, content_differs):
+        return _resumed(left, now)
+    seq, epoch = max([head["seq"], *known]), head["epoch"] + 1
+    if not is_ours:
         seq += 1
         baseline = _baseline(seq, epoch, base, request, live, now)
         writes.append(Write(CREATE, baseline))
@@ -220,6 +217,14 @@ def closing(head: Document, record: Document, outcome: str, result: Document, no
     last = moved(record, state, now, verdict=verdict, audit={**record["audit"], "finished": now})
     current = last["seq"] if state == SUCCEEDED else head["current"]
     return [Write(REPLACE, last), Write(HEAD, written(head, record["nonce"], open=None, current=current))]
+
+
+def _resumed(left: Document, now: str) -> Opening:
+    """A release that goes on; one whose run died before it said that it begins to apply says so now."""
+    if left["state"] != PREPARED:
+        return Opening(record=left, resumed=True)
+    record = moved(left, APPLYING, now)
+    return Opening(record=record, writes=[Write(REPLACE, record)], resumed=True)
 
 
 def _rolled_out(done: Document) -> bool:

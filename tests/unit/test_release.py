@@ -1,0 +1,274 @@
+"""Rules of the release record: what may follow what, what counts as the same state, where a rollback goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release, restore, states
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+
+ACCOUNT, REGION = "640080112933", "us-east-1"
+FAMILY = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web"
+GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/6cd8923ffc120347"
+OTHER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/other/7cd8923ffc120347"
+IDENTITY = records.Identity(ACCOUNT, REGION, "production", "web")
+NOW = "2025-11-27T10:00:00Z"
+
+
+def live(revision: int = 74, seconds: str = "3600", grace: int = 0, **attributes: str) -> dict[str, Any]:
+    return {
+        "task_definition": f"{FAMILY}:{revision}",
+        "deployment": f"ecs-svc/{revision}",
+        "settings": {"healthCheckGracePeriodSeconds": grace},
+        "running": 3,
+        "attributes": {GROUP: {"duration": seconds, "stickiness.enabled": "true", **attributes}},
+    }
+
+
+class Service:
+    """A service and its store in memory: a test says what happens to it."""
+
+    def __init__(self) -> None:
+        self.live, self.head, self.records = live(), records.new_head(), dict[int, Any]()
+
+    def write(self, writes: list[release.Write]) -> None:
+        for each in writes:
+            if each.how == release.HEAD:
+                self.head = each.document
+            else:
+                self.records[each.document["seq"]] = each.document
+
+    def open(self, kind: str = "deploy", restores: int | None = None, **declared: Any) -> release.Opening:
+        wanted = {"changes": {}, "definition": {}, "images": {}, "settings": {}, "attributes": {}, **declared}
+        made = intent.intent(self.live["task_definition"], **wanted)
+        request = release.Request(IDENTITY, kind, made, {"who": "ada"}, "nonce", restores)
+        opening = release.opening(self.head, self.records, request, self.live, NOW)
+        self.write(opening.writes)
+        return opening
+
+    def deploy(self, revision: int, seconds: str, outcome: str = "proven") -> int:
+        record = self.open(changes={"cpu": "512"}, attributes={GROUP: {"duration": seconds}}).record
+        record = release.step(record, {"task_definition": f"{FAMILY}:{revision}", "deployment": "d"}, NOW)
+        if outcome == "proven":
+            self.live = live(revision, seconds)
+        self.write(release.closing(self.head, record, outcome, {}, NOW))
+        return int(record["seq"])
+
+    def choose(self, wanted: int | None = None) -> restore.Choice:
+        return restore.choose(self.head, self.records, self.live, wanted)
+
+    def roll_back(self) -> int:
+        choice = self.choose()
+        assert choice.record is not None
+        put_back = restore.restoration(choice.record, self.records, self.live)
+        opening = self.open("rollback", put_back["seq"])
+        record = {**opening.record, "intent": intent.restoring(put_back)}
+        state = states.state_of(choice.record)
+        self.live = {**self.live, **state}
+        self.write(release.closing(self.head, release.step(record, {}, NOW), "proven", {}, NOW))
+        return int(record["seq"])
+
+
+def test_every_outcome_has_a_weight_and_a_status() -> None:
+    assert sorted(release.OUTCOMES_BY_WEIGHT) == sorted(release.OUTCOME_STATUS)
+    assert set(release.STATE_OF_OUTCOME) | {"drifted", "interrupted"} == set(release.OUTCOME_STATUS)
+    assert set(release.STATE_OF_OUTCOME.values()) <= records.FINAL
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["unchanged", "proven"], "proven"),
+        (["proven", "failed", "error"], "failed"),
+        (["failed_rolled_back", "interrupted"], "interrupted"),
+        (["held", "drifted"], "held"),
+        ([], "error"),
+        (["proven", "nonsense"], "error"),
+    ],
+)
+def test_a_run_ends_with_its_worst_word(words: list[str], expected: str) -> None:
+    assert release.worst(words) == expected
+
+
+def test_the_tool_is_the_version_of_the_collection() -> None:
+    with open("galaxy.yml", encoding="utf-8") as file:
+        assert yaml.safe_load(file)["version"] == records.TOOL
+
+
+def test_a_final_state_has_no_successor() -> None:
+    service = Service()
+    number = service.deploy(75, "86400")
+    for state in records.TRANSITIONS:
+        with pytest.raises(ValueError, match="is succeeded"):
+            records.moved(service.records[number], state, NOW)
+
+
+def test_every_write_is_marked() -> None:
+    service = Service()
+    service.deploy(75, "86400")
+    last, head = service.records[2], service.head
+    assert last["write_id"] == f"nonce.{last['n']}" and last["n"] == 4
+    assert (head["seq"], head["current"], head["open"], head["n"], head["epoch"]) == (2, 2, None, 2, 1)
+
+
+def test_intent_and_before_never_change_but_for_the_registered_revision() -> None:
+    service = Service()
+    opened = service.open(changes={"cpu": "512"}, attributes={GROUP: {"duration": "1"}}).record
+    later = release.step(opened, {"task_definition": f"{FAMILY}:75"}, NOW)
+    again = release.step(later, {"task_definition": f"{FAMILY}:76", "deployment": "d"}, NOW)
+    assert later["intent"]["task_definition"]["revision"] == f"{FAMILY}:75"
+    assert again["intent"] == later["intent"] and again["before"] == opened["before"]
+    assert [opened["state"], later["state"], again["state"]] == ["applying", "applying", "verifying"]
+
+
+def test_a_run_that_died_between_its_last_two_writes_counts() -> None:
+    service = Service()
+    record = service.open(attributes={GROUP: {"duration": "86400"}}).record
+    service.live = live(74, "86400")
+    service.write(release.closing(service.head, record, "proven", {}, NOW)[:1])
+    assert service.head["open"] == 2
+    assert release.settled(service.head, service.records)["current"] == 2
+    assert release.opened(service.head, service.records) is None
+
+
+def test_a_rollback_that_did_not_get_healthy_is_a_failure() -> None:
+    service = Service()
+    record = release.rolling_back(service.open().record, NOW)
+    service.write(release.closing(service.head, record, "failed", {}, NOW))
+    assert service.records[2]["state"] == "failed" and service.head["current"] == 1
+
+
+def test_rollback_goes_further_back_each_time_and_never_returns() -> None:
+    service = Service()
+    service.deploy(75, "100")
+    service.deploy(76, "200")
+    assert service.roll_back() == 4
+    assert service.records[4]["restores"] == 2 and service.live["task_definition"] == f"{FAMILY}:75"
+    choice = service.choose()
+    assert choice.record is not None and choice.record["seq"] == 1
+    assert "not proven" in choice.reason
+    service.roll_back()
+    last = service.choose()
+    assert last.record is None and "rollback_to=4" in last.remedy
+
+
+def test_nothing_on_record_is_refused_with_a_remedy() -> None:
+    choice = Service().choose()
+    assert choice.record is None and "Deploy once" in choice.remedy
+
+
+def test_what_failed_is_no_state_to_go_back_to() -> None:
+    service = Service()
+    service.deploy(75, "100", outcome="failed")
+    choice = service.choose(2)
+    assert choice.record is None and "ended failed" in choice.reason and choice.remedy.endswith("one of: 1.")
+    assert service.choose(9).record is None
+    service.live = live(75, "100")
+    unnamed = service.choose()
+    assert unnamed.record is not None and unnamed.record["seq"] == 1
+
+
+def test_a_failed_release_that_stays_is_no_hand_edit() -> None:
+    service = Service()
+    service.deploy(75, "100", outcome="failed")
+    service.live = live(75, "100")
+    assert service.open(attributes={GROUP: {"duration": "7"}}).baseline is None
+
+
+def test_a_revision_nobody_wrote_down_is_taken_for_the_dead_release_s_own() -> None:
+    service = Service()
+    service.open(changes={"cpu": "512"})
+    service.live = live(75)
+    assert service.open(attributes={GROUP: {"duration": "7"}}).baseline is None
+
+
+def test_a_hand_edit_beside_a_dead_release_gets_its_baseline() -> None:
+    service = Service()
+    service.open(changes={"cpu": "512"})
+    service.live = live(74, "999")
+    opening = service.open(changes={"cpu": "1024"})
+    assert opening.baseline is not None and opening.record["base"] == opening.baseline["seq"]
+
+
+def test_a_baseline_whose_run_died_is_adopted_while_it_is_true() -> None:
+    service = Service()
+    request = release.Request(IDENTITY, "deploy", intent.intent(f"{FAMILY}:74", {}, {}, {}, {}, {}), {}, "nonce")
+    opening = release.opening(service.head, service.records, request, service.live, NOW)
+    service.write(opening.writes[:1])
+    again = service.open(changes={"cpu": "512"})
+    assert (again.baseline, again.record["base"], again.record["seq"]) == (None, 1, 2)
+    service = Service()
+    service.write(opening.writes[:1])
+    service.live = live(80)
+    other = service.open(changes={"cpu": "512"})
+    assert other.baseline is not None and other.baseline["seq"] == 2 and other.record["base"] == 2
+
+
+def test_only_what_was_declared_since_is_restored() -> None:
+    service = Service()
+    service.live = live(74, "3600", idle="60")
+    service.deploy(75, "86400")
+    restored = restore.restoration(service.records[1], service.records, service.live)
+    assert restored["attributes"] == {GROUP: {"duration": "3600"}}
+    assert restored["settings"] == {}
+
+
+def test_settings_are_restored_in_the_nesting_that_the_deployment_takes() -> None:
+    service = Service()
+    service.live["settings"] = states.live_settings({"deploymentConfiguration": {"maximumPercent": 150}})
+    opening = service.open(settings={"deploymentConfiguration": {"maximumPercent": 200}, "desiredCount": 5})
+    assert opening.record["intent"]["count_policy"] == {"mode": "fixed", "count": 5}
+    restored = restore.restoration(service.records[1], service.records, service.live)
+    assert restored["settings"] == {"deploymentConfiguration": {"maximumPercent": 150}}, "a count is not put back"
+    assert restored["force"] is True
+
+
+def test_a_group_attached_since_is_named_as_not_restorable() -> None:
+    service = Service()
+    service.open()
+    service.live = {**service.live, "attributes": {**service.live["attributes"], OTHER: {"duration": "1"}}}
+    service.open(attributes={OTHER: {"duration": "2"}})
+    restored = restore.restoration(service.records[1], service.records, service.live)
+    assert restored["attributes"] == {} and restored["not_restorable"] == [f"{OTHER} duration"]
+
+
+def test_null_in_a_setting_is_the_default_of_aws() -> None:
+    service = Service()
+    service.live = live(grace=60)
+    record = service.open(settings={"healthCheckGracePeriodSeconds": None}).record
+    assert states.state_of(record)["settings"] == {"healthCheckGracePeriodSeconds": 0}
+
+
+def test_attributes_belong_to_a_named_group_or_the_only_one() -> None:
+    assert intent.by_group({"a": 1}, None, [GROUP]) == {GROUP: {"a": 1}}
+    assert intent.by_group({"a": 1}, "other", [GROUP, OTHER]) == {OTHER: {"a": 1}}
+    assert intent.by_group({}, None, [GROUP, OTHER]) == {}
+    with pytest.raises(DeclarationError, match="web, other"):
+        intent.by_group({"a": 1}, None, [GROUP, OTHER])
+
+
+def test_an_intent_names_everything_and_holds_no_value() -> None:
+    secret = "hunter2-canary"
+    definition = {
+        "cpu": "512",
+        "containerDefinitions": [
+            {"name": "coral", "command": [secret], "environment": [{"name": "TOKEN", "value": secret}]},
+        ],
+    }
+    changes = {"containers": {"coral": {"environment": {"A": secret, "B": None}, "command": [secret]}}, "memory": "1"}
+    for made in (
+        intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": True}}),
+        intent.intent(f"{FAMILY}:1", {}, definition, {}, {}, {}),
+    ):
+        assert secret not in repr(made)
+    made = intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": True}})
+    assert made["task_definition"]["changes"] == [
+        "containerDefinitions[coral].command",
+        "containerDefinitions[coral].environment[A]",
+        "containerDefinitions[coral].environment[B]",
+        "containerDefinitions[coral].image",
+        "memory",
+    ]
+    assert made["attributes"] == {GROUP: {"enabled": "true"}}
