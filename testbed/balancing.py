@@ -55,7 +55,10 @@ def pick_target(group: TargetGroup, cookies: Mapping[str, str], now: float) -> t
 def _choose(group: TargetGroup, candidates: list[Target], now: float) -> Target | None:
     if not candidates:
         return None
-    if group.attributes["load_balancing.algorithm.type"] == "least_outstanding_requests":
+    algorithm = group.attributes["load_balancing.algorithm.type"]
+    if algorithm == "weighted_random":  # "evenly across healthy targets in the target group, in a random order"
+        return random.choice(candidates)
+    if algorithm == "least_outstanding_requests":
         fewest = min(len(target.flights) for target in candidates)
         candidates = [target for target in candidates if len(target.flights) == fewest]
     for _ in candidates:

@@ -27,7 +27,7 @@ from .health_checks import Checker, Declared
 log = logging.getLogger(__name__)
 Where = tuple[str, int]
 LOOK = 0.02  # seconds between two looks at the revision numbers, which need no lock
-LIMITS = {"max_line_size": 16384, "max_field_size": 16384}  # quotas "Request line" and "Single header": 16 K
+MOST_BYTES = 16384  # of the request line, and of a header (user guide, quotas: 16 K each)
 
 
 @dataclass
@@ -157,7 +157,12 @@ class Plane:
             balancer = site.api.balancers.get(site.listener.balancer)
             idle = float(balancer.attributes["idle_timeout.timeout_seconds"]) if balancer else 0.0
             return web.RequestHandler(
-                http, loop=self.loop, keepalive_timeout=idle, access_log=None, auto_decompress=False, **LIMITS
+                http,
+                loop=self.loop,
+                keepalive_timeout=idle,
+                auto_decompress=False,
+                max_line_size=MOST_BYTES,
+                max_field_size=MOST_BYTES,
             )
 
         # A client that goes away ends its request to the target too.

@@ -76,6 +76,7 @@ class Table:
         return new
 
 
+SLOW_START_EXCLUDES = ("least_outstanding_requests", "weighted_random")
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]{0,256}", re.ASCII)
 
 TARGET_GROUP = Table(
@@ -90,11 +91,7 @@ TARGET_GROUP = Table(
             "", lambda value: bool(COOKIE_NAME.fullmatch(value)) and not value.startswith("AWSALB")
         ),
         "slow_start.duration_seconds": Attribute("0", lambda value: value == "0" or between(30, 900)(value)),
-        "load_balancing.algorithm.type": Attribute(
-            "round_robin",
-            one_of("round_robin", "least_outstanding_requests", "weighted_random"),
-            one_of("round_robin", "least_outstanding_requests"),
-        ),
+        "load_balancing.algorithm.type": Attribute("round_robin", one_of("round_robin", *SLOW_START_EXCLUDES)),
         "load_balancing.algorithm.anomaly_mitigation": fixed("off", one_of("on", "off")),
         # The bed has one zone: these three decide between zones and change nothing here.
         "load_balancing.cross_zone.enabled": Attribute(
@@ -143,20 +140,27 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     """A target group's attributes after ModifyTargetGroupAttributes, or AwsError: all or nothing.
 
     The rules between attributes: anomaly mitigation is "only available when load_balancing.algorithm.type is
-    weighted_random", slow start is not available with least_outstanding_requests or weighted_random (user guide,
-    "Slow start mode"), and application cookies need the name of the application's cookie ("Sticky sessions").
+    weighted_random"; slow start is not available with the two other algorithms (user guide, "Slow start mode"; the
+    words are those of kubernetes-sigs/aws-load-balancer-controller#3686); application cookies need the name of the
+    application's cookie ("Sticky sessions"); a network load balancer's stickiness is not for HTTP (the words are
+    those of ansible/ansible#67993).
     """
-    asked = {item.get("Key"): item.get("Value") for item in wanted}
+    asked = {item.get("Key"): item.get("Value", "") for item in wanted}
+    kind = asked.get("stickiness.type", "")
+    if kind in ("source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"):
+        raise _forbidden(f"Stickiness type '{kind}' is not supported for target groups with the HTTP protocol")
     algorithm = asked.get("load_balancing.algorithm.type", current["load_balancing.algorithm.type"])
     if asked.get("load_balancing.algorithm.anomaly_mitigation") == "on" and algorithm != "weighted_random":
-        problem = "Anomaly mitigation is only available with the load balancing algorithm weighted_random"
-        raise AwsError("InvalidConfigurationRequest", problem)
+        raise _forbidden("Anomaly mitigation is only available with the load balancing algorithm weighted_random")
     new = TARGET_GROUP.changed(current, wanted)
-    if new["slow_start.duration_seconds"] != "0" and algorithm != "round_robin":
-        problem = f"Slow start is not available with the load balancing algorithm {algorithm}"
-        raise AwsError("InvalidConfigurationRequest", problem)
+    if new["slow_start.duration_seconds"] != "0" and algorithm in SLOW_START_EXCLUDES:
+        name = algorithm.replace("_", " ")
+        raise _forbidden(f"You cannot enable both slow start and {name} algorithm on a target group")
     sticky = new["stickiness.enabled"] == "true" and new["stickiness.type"] == "app_cookie"
     if sticky and not new["stickiness.app_cookie.cookie_name"]:
-        problem = "You must specify stickiness.app_cookie.cookie_name for the stickiness type app_cookie"
-        raise AwsError("InvalidConfigurationRequest", problem)
+        raise _forbidden("You must specify stickiness.app_cookie.cookie_name for the stickiness type app_cookie")
     return new
+
+
+def _forbidden(problem: str) -> AwsError:
+    return AwsError("InvalidConfigurationRequest", problem)

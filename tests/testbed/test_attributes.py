@@ -50,12 +50,16 @@ def test_defaults() -> None:
     [
         ("deregistration_delay.timeout_seconds", ["0", "3600"], ["3601", "-1", "", "1.5", "x", "٣"]),
         ("stickiness.enabled", ["true", "false"], ["True", "yes", "1", ""]),
-        ("stickiness.type", ["lb_cookie"], ["source_ip", "foo", ""]),
+        ("stickiness.type", ["lb_cookie"], ["foo", ""]),
         ("stickiness.lb_cookie.duration_seconds", ["1", "604800"], ["0", "604801"]),
         ("stickiness.app_cookie.duration_seconds", ["1", "604800"], ["0", "604801"]),
         ("stickiness.app_cookie.cookie_name", ["session", ""], ["AWSALB", "AWSALBAPP-0", "AWSALBTGX", "a b", "a;b"]),
         ("slow_start.duration_seconds", ["0", "30", "900"], ["29", "1", "901"]),
-        ("load_balancing.algorithm.type", ["round_robin", "least_outstanding_requests"], ["random", ""]),
+        (
+            "load_balancing.algorithm.type",
+            ["round_robin", "least_outstanding_requests", "weighted_random"],
+            ["random", ""],
+        ),
         ("load_balancing.algorithm.anomaly_mitigation", ["off"], ["true"]),
         ("load_balancing.cross_zone.enabled", ["true", "false", "use_load_balancer_configuration"], ["on"]),
         ("target_group_health.dns_failover.minimum_healthy_targets.count", ["off", "1"], ["0"]),
@@ -97,10 +101,17 @@ def test_all_or_nothing() -> None:
         ({"load_balancing.algorithm.anomaly_mitigation": "on"}, "weighted_random"),
         (
             {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "least_outstanding_requests"},
-            "Slow start",
+            "You cannot enable both slow start and least outstanding requests algorithm",
         ),
         ({"stickiness.enabled": "true", "stickiness.type": "app_cookie"}, "stickiness.app_cookie.cookie_name"),
-        ({"load_balancing.algorithm.type": "weighted_random"}, "The test bed does not serve"),
+        (
+            {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "weighted_random"},
+            "You cannot enable both slow start and weighted random algorithm on a target group",
+        ),
+        (
+            {"stickiness.type": "source_ip"},
+            "Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol",
+        ),
         (
             {
                 "load_balancing.algorithm.type": "weighted_random",

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import http.client
+import itertools
 import json
 import re
 import socket
@@ -334,6 +335,14 @@ def test_round_robin_is_even(host: Host) -> None:
     entrance, _ = host.served(*apps)
     seen = [entrance.get().me for _ in range(30)]
     assert {seen.count(app.address) for app in apps} == {10}
+
+
+def test_weighted_random_is_even_and_in_no_order(host: Host) -> None:
+    apps = host.app(), host.app()
+    entrance, _ = host.served(*apps, load_balancing__algorithm__type="weighted_random")
+    seen = [entrance.get().me for _ in range(100)]
+    assert all(25 <= seen.count(app.address) <= 75 for app in apps)  # 5 standard deviations
+    assert any(a == b for a, b in itertools.pairwise(seen))
 
 
 def test_least_outstanding_requests(host: Host) -> None:
