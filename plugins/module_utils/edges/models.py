@@ -1,0 +1,48 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What AWS's own service models, as the installed SDK brings them, say of requests and answers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import service_models
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape
+
+try:
+    from botocore.model import ServiceModel
+except ImportError:
+    ServiceModel = None
+
+
+@functools.cache
+def task_definition() -> Model:
+    """Request and answer of task definitions, so that a field which AWS adds tomorrow is handled (cases C10 C11)."""
+    ecs = ServiceModel(service_models().load_service_model("ecs", "service-2"), "ecs")
+    request = ecs.operation_model("RegisterTaskDefinition").input_shape
+    answer = ecs.operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"]
+    return Model(_shape(request), frozenset(_answer_only(answer, request, "")))
+
+
+def _shape(shape: Any) -> Shape:
+    if shape.type_name == "structure":
+        return {name: _shape(member) for name, member in shape.members.items()}
+    if shape.type_name == "list":
+        return [_shape(shape.member)]
+    if shape.type_name == "map":
+        return {"*": _shape(shape.value)}
+    return {"long": "integer"}.get(shape.type_name, str(shape.type_name))
+
+
+def _answer_only(answer: Any, request: Any, path: str) -> list[str]:
+    """Dotted paths of the members that the answer has and the request has not."""
+    if answer.type_name == "list" and request.type_name == "list":
+        return _answer_only(answer.member, request.member, path)
+    if answer.type_name != "structure" or request.type_name != "structure":
+        return []
+    found = [f"{path}{name}" for name in answer.members if name not in request.members]
+    for name in answer.members:
+        if name in request.members:
+            found += _answer_only(answer.members[name], request.members[name], f"{path}{name}.")
+    return found

@@ -1,0 +1,108 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names and types of a declaration, held against AWS's own model of the request, before any call.
+
+Messages never quote a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import NAMED, Place
+
+Shape = dict[str, Any] | list[Any] | str
+"""A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a scalar as ``string``,
+``integer`` or ``boolean``."""
+
+AMOUNTS: set[Place] = {("cpu",), ("memory",)}
+"""Text in AWS's model, and numbers to everyone who writes them."""
+
+WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the installed SDK knows of task definitions; ``edges/models.py`` reads it."""
+
+    request: Shape
+    answer_only: frozenset[str]
+    """Members that only answers have, as dotted paths such as ``taskDefinitionArn``."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``Did you mean X? `` where one of the known names is like this one; nothing where none is."""
+    close = difflib.get_close_matches(name, [str(each) for each in known], 1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def text(path: str, value: Any) -> str:
+    """The value, which must be text (case C13): YAML turns 8080, 0x1F, 1e3, on and true into something else."""
+    if isinstance(value, str):
+        return value
+    kinds: dict[type, str] = {bool: "a truth value", int: "a number", float: "a number", dict: "a mapping"}
+    kind = "null" if value is None else kinds.get(type(value), "a list")
+    raise DeclarationError(f'{path} must be text; it is {kind} in YAML. Quote it: "..."')
+
+
+def typed(value: Any, shape: Shape, place: Place, path: str) -> Any:
+    """The value with numbers and truth values as AWS's model wants them; null stays.
+
+    A named list may be written as a mapping of its names. Raises DeclarationError for a name that the model does not
+    have and a value of another kind.
+    """
+    if value is None:
+        return None
+    if isinstance(shape, list):
+        return _list(value, shape[0], place, path)
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise DeclarationError(f"{path} must be a mapping.")
+        return {name: _member(name, item, shape, place, path) for name, item in value.items()}
+    return _scalar(value, shape, place, path)
+
+
+def _member(name: str, value: Any, shape: dict[str, Any], place: Place, path: str) -> Any:
+    if "*" in shape:
+        return typed(value, shape["*"], (*place, name), f"{path}[{name}]")
+    if name not in shape:
+        raise DeclarationError(
+            f"{path}.{name}: AWS has no such field here. {nearest(name, shape)}Fields: {', '.join(sorted(shape))}."
+        )
+    return typed(value, shape[name], (*place, name), f"{path}.{name}")
+
+
+def _list(value: Any, item: Shape, place: Place, path: str) -> Any:
+    if isinstance(value, dict) and place in NAMED and isinstance(item, dict):
+        member = NAMED[place][1]
+        return {
+            name: typed(
+                each, item[member] if member and not isinstance(each, dict) else item, (*place,), f"{path}.{name}"
+            )
+            for name, each in value.items()
+        }
+    if not isinstance(value, list):
+        raise DeclarationError(f"{path} must be a list.")
+    key = NAMED.get(place, ("name", None))[0]
+    names = [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(value)]
+    return [typed(each, item, place, f"{path}[{name}]") for name, each in zip(names, value, strict=True)]
+
+
+def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:
+    if shape == "integer":
+        if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+            raise DeclarationError(f"{path} must be a whole number.")
+        return int(value)
+    if shape == "boolean":
+        if isinstance(value, bool):
+            return value
+        if str(value).strip().lower() not in WORDS:
+            raise DeclarationError(f"{path} must be true or false.")
+        return WORDS[str(value).strip().lower()]
+    if place in AMOUNTS and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text(path, value)
