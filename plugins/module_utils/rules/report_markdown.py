@@ -15,7 +15,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import on
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import BASELINE, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.report import NOT_RECORDED
 
-SPECIAL = "\\`*_{}[]<>|~#@"
+ESCAPES = {each: f"\\{each}" for each in "\\`*_{}[]<>|~#"} | {"&": "&amp;", "@": "@\u200b"}
+"""A backslash does not keep GitHub from reading a mention: it looks at the rendered text. A zero-width space does."""
 LONGEST_CELL = 400
 
 
@@ -24,9 +25,7 @@ def escaped(value: Any) -> str:
     text = one_line("not set" if value is None else "" if value == "" else str(value))
     if len(text) > LONGEST_CELL:
         text = text[: LONGEST_CELL - 1] + "…"
-    return "".join(f"\\{each}" if each in SPECIAL else "&amp;" if each == "&" else each for each in text).replace(
-        "://", ":&#47;&#47;"
-    )
+    return "".join(ESCAPES.get(each, each) for each in text).replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 
 
 class Code(str):
@@ -197,10 +196,10 @@ def _monitoring(report: Document) -> str:
     watch = report["monitoring"]
     alarms = (
         (
-            each["metric"],
-            each["condition"],
+            Code(each["metric"]),
+            Code(each["condition"]),
             each["statistic"],
-            "; ".join(f"{k}={v}" for k, v in each["dimensions"].items()),
+            Code("; ".join(f"{name}={value}" for name, value in each["dimensions"].items())),
         )
         for each in watch["alarms"]
     )

@@ -1,0 +1,190 @@
+"""The report's facts and their page: what is in it, and what foreign text cannot do to it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release, report, report_markdown
+
+ACCOUNT, REGION = "640080112933", "us-east-1"
+FAMILY = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web"
+GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/6cd8923ffc120347"
+BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/alb/50dc6c495c0c9188"
+IDENTITY = records.Identity(ACCOUNT, REGION, "production", "web")
+DURATION = "stickiness.lb_cookie.duration_seconds"
+LIVE = {
+    "task_definition": f"{FAMILY}:74",
+    "deployment": "ecs-svc/1",
+    "settings": {"healthCheckGracePeriodSeconds": 30},
+    "running": 3,
+    "attributes": {GROUP: {DURATION: "3600"}},
+}
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("differences", "checks", "cause", "timeline", "traffic")),
+    "endpoints": ["https://example.com/health"],
+    "rollback_command": "ansible-playbook rollback.yml",
+}
+RESTORED = {
+    "seq": 1,
+    "kind": "baseline",
+    "proven": False,
+    "task_definition": f"{FAMILY}:74",
+    "attributes": {GROUP: {DURATION: "3600"}},
+    "settings": {},
+}
+
+
+def record(outcome: str = "proven", **result: Any) -> dict[str, Any]:
+    changes = {"containers": {"coral": {"environment": {"CORAL_SESSIONS": None}}}}
+    settings = {"healthCheckGracePeriodSeconds": 60, "desiredCount": 4}
+    made = intent.intent(f"{FAMILY}:74", changes, {}, {}, settings, {GROUP: {DURATION: 86400}})
+    request = release.Request(IDENTITY, "deploy", made, {"who": "ada", "why": "longer | sessions"}, "nonce")
+    opening = release.opening(records.new_head(), {}, request, LIVE, "2025-11-27T10:00:00Z")
+    steps = {"task_definition": f"{FAMILY}:75", "registered": True, "deployment": "ecs-svc/2"}
+    applied = release.step(opening.record, steps, "2025-11-27T10:01:00Z")
+    result = {"duration_seconds": 600.0, **result}
+    return release.closing(records.new_head(), applied, outcome, result, "2025-11-27T10:10:00Z")[0].document
+
+
+def facts(balancers: list[str] | None = None) -> dict[str, Any]:
+    service = {"status": "ACTIVE", "desiredCount": 3, "runningCount": 3, "taskDefinition": f"{FAMILY}:75"}
+    log = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}}
+    definition = {"containerDefinitions": [{"name": "coral", "logConfiguration": log}, {"name": "agent-1"}]}
+    arns = [BALANCER] if balancers is None else balancers
+    group = {"TargetGroupArn": GROUP, "TargetGroupName": "web", "LoadBalancerArns": arns}
+    return report.facts(service, definition, [group], {GROUP: ["healthy", "healthy", "draining"]})
+
+
+def page(made: dict[str, Any] | None = None, **results: Any) -> str:
+    return report_markdown.markdown(report.report(made or record(), facts(), {**NOTHING, **results}, RESTORED))
+
+
+def test_what_changed_is_in_the_order_of_the_release() -> None:
+    made = report.report(record(), facts(), NOTHING, RESTORED)
+    assert [(each["property"], each["before"], each["after"]) for each in made["changes"]] == [
+        (DURATION, "3600", "86400"),
+        ("containerDefinitions[coral].environment[CORAL_SESSIONS]", "not recorded", "not recorded"),
+        ("taskDefinition", f"{FAMILY}:74", f"{FAMILY}:75"),
+        ("healthCheckGracePeriodSeconds", 30, 60),
+        ("desiredCount", 3, 4),
+    ]
+
+
+def test_the_run_s_differences_bring_the_values_that_may_be_shown() -> None:
+    path = "containerDefinitions[coral].environment[CORAL_SESSIONS]"
+    differences = [
+        {"resource": "task definition", "path": path, "expected": None, "actual": "pool-0"},
+        {"resource": "target group web", "path": DURATION, "expected": "86400", "actual": "3600"},
+    ]
+    text = page(differences=differences)
+    assert f"| task definition | `{path}` | `pool-0` | removed |" in text
+    assert text.count(f"`{DURATION}` | `3600` | `86400`") == 1
+
+
+def test_facts_are_those_of_the_service() -> None:
+    found = facts()
+    assert (found["containers"], found["log_groups"]) == (["coral", "agent-1"], ["/ecs/web"])
+    assert found["target_groups"] == [
+        {
+            "name": "web",
+            "arn": GROUP,
+            "dimension": "targetgroup/web/6cd8923ffc120347",
+            "load_balancers": ["app/alb/50dc6c495c0c9188"],
+            "targets": 3,
+            "healthy": 2,
+        }
+    ]
+
+
+def test_alarms_are_on_metrics_that_exist() -> None:
+    alarms = report.monitoring(record(), facts(), [])["alarms"]
+    assert [each["metric"] for each in alarms] == [
+        "UnHealthyHostCount",
+        "HealthyHostCount",
+        "HTTPCode_Target_5XX_Count",
+    ]
+    assert alarms[1]["condition"].startswith("< 3")
+    assert alarms[0]["dimensions"] == {
+        "LoadBalancer": "app/alb/50dc6c495c0c9188",
+        "TargetGroup": "targetgroup/web/6cd8923ffc120347",
+    }
+    assert "HealthCheckStatus" not in page()
+    assert report.monitoring(record(), facts(balancers=[]), [])["alarms"] == []
+
+
+def test_the_commands_go_back_in_reverse_order() -> None:
+    update, modify, wait = report.rollback_commands(IDENTITY.as_dict(), RESTORED)
+    assert shlex.split(update)[-2:] == ["--task-definition", f"{FAMILY}:74"]
+    assert shlex.split(modify)[-2:] == ["--attributes", f"Key={DURATION},Value=3600"]
+    assert shlex.split(wait)[:4] == ["aws", "ecs", "wait", "services-stable"]
+    hostile = {**RESTORED, "attributes": {GROUP: {"a": "1; rm -rf /"}}}
+    assert shlex.split(report.rollback_commands(IDENTITY.as_dict(), hostile)[1])[-1] == "Key=a,Value=1; rm -rf /"
+
+
+def test_a_release_without_a_way_back_says_so() -> None:
+    text = report_markdown.markdown(report.report(record(), facts(), NOTHING, None))
+    assert "nothing to go back to" in text
+
+
+def test_traffic_is_counted_or_said_not_to_be() -> None:
+    assert "Requests were not counted" in page()
+    text = page(traffic={"requests": 1834, "failed": 0, "lost_messages": 0, "p99": "many", "first_failures": ["a|b"]})
+    assert "| Requests served | 1834 |" in text and "| Requests failed | 0 |" in text
+    assert "99th" not in text
+    assert "- a\\|b" in text
+
+
+def test_each_check_is_a_row() -> None:
+    checks = [
+        {"name": "tasks", "expected": 3, "found": 3, "ok": True},
+        {"name": "targets", "expected": 3, "found": 2, "ok": False, "remedy": "wait"},
+        {"name": "sticky", "expected": "one task", "found": None, "ok": None, "reason": "no identity is declared"},
+    ]
+    text = page(checks=checks)
+    assert "| tasks | 3 | 3 | passed |" in text
+    assert "| targets | 3 | 2 | FAILED |" in text
+    assert "| sticky | one task | no identity is declared | not checked |" in text
+    kept = record(checks=intent.recorded_checks(checks))
+    assert "expected 3, found 2 | FAILED" in page(kept)
+
+
+def test_a_failure_shows_its_cause_and_that_it_was_put_back() -> None:
+    cause = {"container": "coral", "exit_code": 137, "meaning": None, "log_lines": ["out of\x1b[31m memory", "`x`"]}
+    text = page(record("failed_rolled_back"), cause=cause)
+    assert "# Release 2 of web: failed and rolled back" in text
+    assert "All of it was put back" in text
+    assert "| exit code | 137 |" in text and "meaning" not in text
+    assert "    out of [31m memory\n    `x`" in text
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "a | b |\n| c",
+        "<script>alert(1)</script>",
+        "[click](http://evil.example)",
+        "![x](http://evil.example/x.png)",
+        "https://evil.example",
+        "`code` # title",
+        "@everyone &lt;",
+        "line\n\n# heading",
+        "\x1b]8;;http://evil.example\x07link",
+    ],
+)
+def test_foreign_text_stays_text(hostile: str) -> None:
+    plain_lines = page().count("\n")
+    text = page(record(reason=hostile))
+    row = next(line for line in text.splitlines() if line.startswith("| Reason |"))
+    assert text.count("\n") == plain_lines + 1, "no line of its own"
+    cells = [part for part in row.replace("\\|", "").split("|") if part.strip()]
+    assert len(cells) == 2, "no cell of its own"
+    unescaped = re.sub(r"\\.", "", row)
+    for active in ("<", "[", "`", "://", "@e", "#", "\x1b"):
+        assert active not in unescaped.replace("&#47;", ""), active
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(report_markdown.escaped("x" * 10_000)) == report_markdown.LONGEST_CELL
