@@ -20,6 +20,7 @@ What counts as what:
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import threading
 import time
@@ -341,9 +342,12 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     health = ApiHealth(given.endpoint, given.target_group) if given.endpoint and given.target_group else None
     users = Users(given.url, given.users, given.pace, given.ramp, given.timeout, health).start()
-    pause, end = threading.Event(), time.monotonic() + given.seconds
+    enough, end = threading.Event(), time.monotonic() + given.seconds
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: enough.set())  # whoever ends it early still gets the count
     while time.monotonic() < end or (given.until and not given.until.exists()):
-        pause.wait(0.1)
+        if enough.wait(0.1):
+            break
     summary = users.stop()
     sys.stdout.write(summary.line() + "\n")
     for failure in summary.first_failures:

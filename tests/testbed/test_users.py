@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ import pytest
 
 from testbed.browser import Browser, Failed
 from testbed.users import Summary, TargetWatch, Users, main
-from tests.testbed.pardon_task import Task, new_address, starting, until
+from tests.testbed.pardon_task import ROOT, Task, new_address, starting, until
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: AWSALB=one; Path=/\r\n\r\n{}"
 
@@ -229,3 +232,24 @@ def test_the_command_prints_one_line_and_writes_the_count(
     assert len(failures) == min(10, written["failed"])
     assert set(written) == set(asdict(Summary("", 0)))
     assert sum(user["failures"]["http_5xx"] for user in written["per_user"]) == written["failed"]
+
+
+@pytest.mark.parametrize("end", ["until", "signal"])
+def test_the_command_goes_on_until_it_is_told(start: Callable[..., Task], tmp_path: Path, end: str) -> None:
+    task, file, over = start().wait_healthy(), tmp_path / "users.json", tmp_path / "over"
+    url = f"http://{task.address}:5555"
+    options = [url, "--users", "3", "--pace", "0.2", "--ramp", "0", "--seconds", "0", "--until", str(over)]
+    command = [sys.executable, "-m", "testbed.users", *options, "--json", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        until(lambda: task.output().count("/messages 200") >= 6)
+        if end == "until":
+            over.touch()
+        else:
+            process.send_signal(signal.SIGTERM)
+        line = process.communicate(timeout=20)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "0 failed, 0 lost messages, 0 moves (off a healthy target: not watched)" in line
+    assert json.loads(file.read_text())["turns"] >= 6

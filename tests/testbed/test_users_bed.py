@@ -3,7 +3,6 @@
 One bed for the file, reset before each test.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,9 +53,12 @@ class Production:
             container["environment"] = [{"name": key, "value": value} for key, value in environment.items()]
         return str(self.ecs.register_task_definition(**given)["taskDefinition"]["taskDefinitionArn"])
 
+    def update(self, revision: str) -> None:
+        self.ecs.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=revision, forceNewDeployment=True)
+
     def deploy(self, revision: str) -> None:
         """Returns when the deployment is COMPLETED."""
-        self.ecs.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=revision, forceNewDeployment=True)
+        self.update(revision)
         until(lambda: self.completed(revision), 60)
 
     def completed(self, revision: str) -> bool:
@@ -103,12 +105,12 @@ def test_a_deployment_and_the_way_back_trouble_nobody(production: Production) ->
 
 
 def test_an_application_that_crashes_while_it_serves(production: Production) -> None:
-    users = production.users()
+    users = production.users(pace=0.5)
     arn = production.revision(CRASH_AFTER="6")
 
     def work() -> None:
         all_at_work(users, 1)
-        production.deploy(arn)
+        production.update(arn)
         until(lambda: users.summary().failed > 0, 30)
 
     summary = stopped_after(users, work)
@@ -142,8 +144,7 @@ def test_a_release_with_a_defect(production: Production, fault: str, failures: s
     def work() -> None:
         all_at_work(users, 6)
         production.deploy(production.revision(**{fault: "1"}))
-        end = time.monotonic() + 30
-        until(lambda: users.summary().lost_messages if lost else users.summary().failed, end - time.monotonic())
+        until(lambda: users.summary().lost_messages if lost else users.summary().failed, 30)
 
     summary = stopped_after(users, work)
     assert set(summary.failures) == failures, summary.first_failures
