@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
 
 from .elbv2.groups import codes
 from .elbv2.model import CHECKING, HEALTHY, REGISTERING, Health, Json, Target, TargetGroup
@@ -95,7 +96,7 @@ class Checker:
         port = target.port if settings["HealthCheckPort"] == "traffic-port" else int(settings["HealthCheckPort"])
         scheme, path = settings["HealthCheckProtocol"].lower(), settings["HealthCheckPath"]
         limit = ClientTimeout(total=max(SHORTEST_TIMEOUT, settings["HealthCheckTimeoutSeconds"] * self.scale))
-        url = f"{scheme}://{target.address}:{port}{path}"
+        url = URL(f"{scheme}://{target.address}:{port}{path}", encoded=True)
         try:
             async with self.session.get(url, allow_redirects=False, timeout=limit) as answer:
                 await answer.read()

@@ -47,9 +47,13 @@ class Balancers(State):
                     return {"LoadBalancers": [balancer.view()]}
                 text = f"A load balancer with the same name '{name}' exists, but with different settings"
                 raise AwsError("DuplicateLoadBalancerName", text)
+        try:
+            address = self.addresses.load_balancer()
+        except RuntimeError as e:  # the bed's part of the loopback range is used up
+            raise AwsError("TooManyLoadBalancers", str(e)) from None
         arn = self.new_arn("loadbalancer/app", name)
         settings["CreatedTime"] = now()
-        self.balancers[arn] = Balancer(arn, name, self.addresses.load_balancer(), settings)
+        self.balancers[arn] = Balancer(arn, name, address, settings)
         self.tags[arn] = tags
         self.changed()
         return {"LoadBalancers": [self.balancers[arn].view()]}

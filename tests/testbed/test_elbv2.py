@@ -111,6 +111,12 @@ def test_refused_load_balancers(api: Api, code: str, words: str, more: Json) -> 
     assert api("DescribeLoadBalancers")["LoadBalancers"] == []
 
 
+def test_addresses_for_load_balancers_are_used_up_by_name(api: Api) -> None:
+    for number in range(240):
+        api.balancer(f"b{number}")
+    refused("TooManyLoadBalancers", "240", lambda: api.balancer("one-more"))
+
+
 def test_a_missing_load_balancer(api: Api) -> None:
     api.balancer()
     refused("LoadBalancerNotFound", "nope", lambda: api("DescribeLoadBalancers", Names=["web", "nope"]))
