@@ -106,7 +106,7 @@ options:
         description: V(done) when the target-group attributes are settled.
         type: str
       task_definition:
-        description: ARN of the revision. Give it as soon as it is known, before the deployment is waited for.
+        description: ARN of the revision. Give it before the service is updated, so that the record names it.
         type: str
       registered:
         description: Whether the revision was registered by this release.

@@ -177,11 +177,21 @@ def test_a_failed_release_that_stays_is_no_hand_edit() -> None:
     assert service.open(attributes={GROUP: {"duration": "7"}}).baseline is None
 
 
-def test_a_revision_nobody_wrote_down_is_taken_for_the_dead_release_s_own() -> None:
+def test_a_revision_counts_as_a_dead_release_s_own_when_its_record_names_it() -> None:
     service = Service()
-    service.open(changes={"cpu": "512"})
+    record = service.open(changes={"cpu": "512"}).record
     service.live = live(75)
+    named = release.step(record, {"task_definition": f"{FAMILY}:75"}, NOW)
+    service.write([release.Write(release.REPLACE, named)])
     assert service.open(attributes={GROUP: {"duration": "7"}}).baseline is None
+
+
+def test_a_revision_that_no_record_names_was_deployed_by_somebody_else() -> None:
+    service = Service()
+    service.deploy(75, "100", outcome="failed")
+    service.live = live(80)
+    opening = service.open(attributes={GROUP: {"duration": "7"}})
+    assert opening.baseline is not None and opening.record["base"] == opening.baseline["seq"]
 
 
 def test_a_hand_edit_beside_a_dead_release_gets_its_baseline() -> None:

@@ -164,7 +164,7 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
     """Whether the live state is that of release ``base``, or what dead or failed releases after it left of it.
 
     Such a half-done state is no hand edit and gets no baseline: else it became what the next rollback restores. A
-    revision newer than the one before is taken for the one that a dead release registered without writing it down.
+    revision counts as a release's own when its record names it, which is why it is noted before the service is updated.
     """
     if base is None:
         return False
@@ -176,7 +176,7 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
         return False
     possible = [state, *(state_of(each) for each in dead), *(each["before"] for each in dead)]
     revisions = {each["task_definition"] for each in possible}
-    if live["task_definition"] not in revisions and not any(_may_have_registered(each, live) for each in dead):
+    if live["task_definition"] not in revisions:
         return False
     known = [properties(each) for each in possible]
     return all(
@@ -275,18 +275,6 @@ def _adopted(head: Document, records: Records, live: Document) -> int | None:
     return None if current is None else int(current)
 
 
-def _may_have_registered(dead: Document, live: Document) -> bool:
-    before, number = _revision(dead["before"]["task_definition"])
-    family, live_number = _revision(live["task_definition"])
-    unknown = dead["steps"]["task_definition"] is None and bool(dead["intent"]["task_definition"]["changes"])
-    return unknown and family == before and live_number > number
-
-
-def _revision(arn: str) -> tuple[str, int]:
-    family, _, number = arn.rpartition(":")
-    return family, int(number) if number.isdigit() else 0
-
-
 def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
     """What was found, as a release: succeeded, for it serves; not proven, for nobody verified it."""
     intent = {
@@ -300,7 +288,8 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
         "count_policy": {"mode": "keep", "count": None},
         "attributes": {},
     }
-    found = Request(request.identity, BASELINE, intent, request.audit, request.nonce)
+    audit = {**request.audit, "why": f"What was live before release {seq + 1}"}
+    found = Request(request.identity, BASELINE, intent, audit, request.nonce)
     record = _record(seq, epoch, base, found, live, now)
     reason = "as it was found; not proven" if base is None else "changed by hand since the last release; not proven"
     return {

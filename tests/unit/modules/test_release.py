@@ -25,7 +25,7 @@ def world() -> World:
 @pytest.fixture
 def act(world: World, tmp_path: Path) -> Any:
     def call(state: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        task = world.task(release.SPEC.options, check_mode, store=str(tmp_path), state=state, **params)
+        task = world.task(release.SPEC.options, check_mode, **{"store": str(tmp_path), "state": state, **params})
         return release.run(task)
 
     return call
@@ -131,7 +131,8 @@ def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
 
 def test_check_mode_writes_nothing(act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    answer = act("opened", check_mode=True, **DECLARED)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    answer = act("opened", check_mode=True, **DECLARED, store=None)
     assert answer["changed"] and answer["release"]["seq"] is None and answer["release"]["kind"] == "deploy"
     assert list(tmp_path.iterdir()) == []
 
@@ -153,6 +154,7 @@ def test_another_intent_abandons_it_without_a_baseline_of_its_half_done_state(
     act: Any, world: World, tmp_path: Path
 ) -> None:
     act("opened", **DECLARED)
+    act("applied", seq=2, steps={"task_definition": f"{FAMILY}:75"})
     world.deployed()
     opened = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
     assert (opened["seq"], opened["base"], opened["baseline"]) == (3, 1, None)
