@@ -45,6 +45,16 @@ def own_answer(status: int) -> web.Response:
     return web.Response(status=status, reason=PHRASES[status], text=text, content_type="text/html", headers=SERVER)
 
 
+class PassedOn(web.StreamResponse):
+    """A target's answer. aiohttp would give it a Server and a Content-Type of its own where the target sent none."""
+
+    async def _prepare_headers(self) -> None:
+        absent = [name for name in ("Server", "Content-Type") if name not in self.headers]
+        await super()._prepare_headers()
+        for name in absent:
+            self.headers.popall(name, None)
+
+
 def end_to_end(headers: Headers) -> Headers:
     """Headers without those that concern one connection only (RFC 9110, section 7.6.1)."""
     named = {w.strip().lower() for k, v in headers if k.lower() == "connection" for w in v.split(",")}
@@ -104,7 +114,7 @@ class Forwarder:
         ends first; 504 if it is silent for longer than the idle timeout. Once the answer has begun, all of these
         close the client's connection.
         """
-        response = web.StreamResponse()
+        response = PassedOn()
         try:
             async with target.flight() as flight:
                 await self._exchange(request, response, target, balancer, port, cookies)

@@ -86,6 +86,19 @@ def test_the_targets_answer_is_passed_on(host: Host) -> None:
     assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
 
 
+def test_no_header_is_added_that_the_target_did_not_send(host: Host) -> None:
+    app = host.app()
+
+    def plain(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    app.routes["/"] = plain
+    entrance, _ = host.served(app)
+    answer = entrance.get()
+    assert answer.content == b"ok"
+    assert {name.lower() for name in answer.headers} <= {"content-length", "date", "connection"}
+
+
 def test_head_has_a_length_and_no_body(host: Host) -> None:
     entrance, _ = host.served(host.app())
     answer = entrance.get(method="HEAD")
