@@ -68,6 +68,11 @@ detail:
   returned: always
   type: str
   sample: pardon-production-service runs pardon-simulator:75, 3/3 healthy
+release:
+  description: Number of the release that the run opened, or null.
+  returned: always
+  type: int
+  sample: 2
 rolls_back:
   description: Whether what the run changed is to be put back.
   returned: always
@@ -109,6 +114,7 @@ def run(task: Task) -> dict[str, Any]:
         "changed": False,
         "outcome": word,
         "detail": conclusion.detail(whole),
+        "release": whole.release.get("seq"),
         "rolls_back": conclusion.rolls_back(whole),
         "closes": bool(whole.release) and word != "interrupted",
         "closing": conclusion.closing(whole),
