@@ -45,7 +45,7 @@ def own_answer(status: int) -> web.Response:
     return web.Response(status=status, reason=PHRASES[status], text=text, content_type="text/html", headers=SERVER)
 
 
-class PassedOn(web.StreamResponse):
+class PassedOn(web.StreamResponse):  # type: ignore[misc]  # aiohttp is in the bed's environment only
     """A target's answer. aiohttp would give it a Server and a Content-Type of its own where the target sent none."""
 
     async def _prepare_headers(self) -> None:
