@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import service_models
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, service_models, translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 try:
     from botocore.model import ServiceModel
@@ -45,4 +47,38 @@ def _answer_only(answer: Any, request: Any, path: str) -> list[str]:
     for name in answer.members:
         if name in request.members:
             found += _answer_only(answer.members[name], request.members[name], f"{path}{name}.")
+    return found
+
+
+def members_not_read(task: Task, arn: str) -> list[str]:
+    """Members of a task definition in AWS's answer that the installed SDK does not know, and so drops in silence.
+
+    A copy made with this SDK would lose them (case C11). Dotted paths, without values. One DescribeTaskDefinition.
+    """
+    ecs, raw = reading(task, "ecs"), [b"{}"]
+
+    def keep(http_response: Any, **_rest: Any) -> None:
+        raw.append(http_response.content)
+
+    event = "after-call.ecs.DescribeTaskDefinition"
+    ecs.meta.events.register(event, keep, unique_id=event)
+    try:
+        with translated(f"Reading task definition {arn} (ecs:DescribeTaskDefinition)"):
+            ecs.describe_task_definition(taskDefinition=arn)
+    finally:
+        ecs.meta.events.unregister(event, keep, unique_id=event)
+    answer = ecs.meta.service_model.operation_model("DescribeTaskDefinition").output_shape
+    definition = json.loads(raw[-1]).get("taskDefinition", {})
+    return sorted(set(_unknown(definition, answer.members["taskDefinition"], "")))
+
+
+def _unknown(value: Any, shape: Any, path: str) -> list[str]:
+    if isinstance(value, list) and shape.type_name == "list":
+        return [each for item in value for each in _unknown(item, shape.member, path)]
+    if not isinstance(value, dict) or shape.type_name != "structure":
+        return []
+    found = [f"{path}{name}" for name in value if name not in shape.members]
+    for name in value:
+        if name in shape.members:
+            found += _unknown(value[name], shape.members[name], f"{path}{name}.")
     return found

@@ -19,9 +19,12 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import (
     CONTAINERS,
     NAMED,
+    RESOURCE,
     Place,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape, nearest, text
+
+__all__ = ["RESOURCE", "Plan", "apply", "compare", "environment_values", "expected_environment", "plan", "request_form"]
 
 Content = dict[str, Any]
 

@@ -1,0 +1,121 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What may be shown: at every exit (result, diff, record, report, message) values pass through here.
+
+An allow-list, for nobody can list all places of a secret: what is not known to be harmless is shown as ``hidden:`` and
+eight hex digits of a keyed hash. The key is random and one run's own, so within the run equal digits mean an equal
+value, and nothing can be tried out against a stored output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE, Named
+
+HIDDEN = "hidden:"
+LONGEST_WORD = 5
+OPEN_RESOURCES = ("service", "target group ")
+"""Resources without a place for a secret: everything that can be declared of them stands in our own tables."""
+
+_CONTAINER = r"containerDefinitions\[[\w-]+\]"
+_OPEN = re.compile(
+    rf"""
+    family | cpu | memory | networkMode | pidMode | ipcMode | taskRoleArn | executionRoleArn
+    | requiresCompatibilities | runtimePlatform\.\w+
+    | volumes\[[\w-]+\]\.name
+    | {_CONTAINER}\.(?:
+        name | image | cpu | memory | memoryReservation | versionConsistency
+        | portMappings\[[\d/a-z-]+\](?:\#\d+)?\.\w+
+        | secrets\[.*\] | logConfiguration\.secretOptions\[.*\] | logConfiguration\.logDriver
+        | dependsOn\[[\w-]+\] | mountPoints\[[^\]]*\]\.sourceVolume | volumesFrom\[[\w-]+\]\.sourceContainer
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_VARIABLE = re.compile(rf"{_CONTAINER}\.environment\[(.*)\]", re.DOTALL)
+_USER_INFO = re.compile(r"(?<=://)[^/\s?#]*(?=@)")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#(?:vso)?\[)", re.MULTILINE)
+
+
+def run_key() -> bytes:
+    """A key for the hashes of one run."""
+    return secrets.token_bytes(16)
+
+
+def difference(found: Difference, safe: set[str], key: bytes) -> Difference:
+    """The difference as it may be shown. ``safe``: names of environment variables whose values may be."""
+    if found.resource != RESOURCE:
+        is_open = found.resource.startswith(OPEN_RESOURCES)
+        shown = [_open(each, key) if is_open else hidden(each, key) for each in (found.expected, found.actual)]
+    else:
+        shown = [_value(each, found.path, safe, key) for each in (found.expected, found.actual)]
+    return Difference(found.resource, text(found.path), *shown)
+
+
+def diff(differences: Iterable[Difference]) -> dict[str, dict[str, Any]]:
+    """``before`` and ``after`` for Ansible's ``--diff``, by path, of differences that may be shown."""
+    shown = list(differences)
+    return {
+        "before": {each.path: each.actual for each in shown if each.actual is not None},
+        "after": {each.path: each.expected for each in shown if each.expected is not None},
+    }
+
+
+def environment(values: dict[str, str | None], safe: set[str], key: bytes) -> dict[str, str | None]:
+    """Environment variables of one container as they may be shown; None, for absent, stays."""
+    return {name: _open(value, key) if name in safe else hidden(value, key) for name, value in values.items()}
+
+
+def hidden(value: Any, key: bytes) -> Any:
+    """The stand-in for a value. None, numbers and truth values stay: in AWS's model no secret can be one."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    plain = json.dumps(value, sort_keys=True, default=str).encode()
+    return HIDDEN + hmac.new(key, plain, hashlib.sha256).hexdigest()[:8]
+
+
+def text(value: str) -> str:
+    """A text from outside without what a terminal or a CI system would obey.
+
+    Control and formatting characters go; workflow commands (``::error::``, ``##[...]``, ``##vso[...]``) are broken by
+    a space.
+    """
+    clean = _ESCAPE.sub("", value).replace("\u2028", "\n").replace("\u2029", "\n")
+    clean = "".join(each for each in clean if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cf", "Cs"))
+    return _COMMAND.sub(lambda found: f"{found[0]} ", clean)
+
+
+def without(value: str, values: Iterable[str]) -> str:
+    """A text of AWS's without these values, which it may quote. A short one counts as a whole word only."""
+    for each in sorted(values, key=len, reverse=True):
+        pattern = re.escape(each) if len(each) > LONGEST_WORD else rf"(?<!\w){re.escape(each)}(?!\w)"
+        value = re.sub(pattern, "hidden", value) if each else value
+    return text(value)
+
+
+def _value(value: Any, path: str, safe: set[str], key: bytes) -> Any:
+    if isinstance(value, dict):
+        form = "{}[{}]" if isinstance(value, Named) else "{}.{}"
+        return {text(name): _value(each, form.format(path, name), safe, key) for name, each in value.items()}
+    variable = _VARIABLE.fullmatch(path)
+    shows = variable[1] in safe if variable else bool(_OPEN.fullmatch(path))
+    return _open(value, key) if shows else hidden(value, key)
+
+
+def _open(value: Any, key: bytes) -> Any:
+    """A value that may be shown, but for user names and passwords in URLs."""
+    if isinstance(value, str):
+        return text(_USER_INFO.sub(lambda found: hidden(found[0], key), value))
+    if isinstance(value, dict):
+        return {name: _open(each, key) for name, each in value.items()}
+    return [_open(each, key) for each in value] if isinstance(value, list) else value
