@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -282,3 +283,15 @@ def test_an_intent_names_everything_and_holds_no_value() -> None:
         "memory",
     ]
     assert made["attributes"] == {GROUP: {"enabled": "true"}}
+
+
+def test_no_foreign_text_makes_the_closing_write_too_large() -> None:
+    flood = "x\n" * 100_000
+    checks = [{"name": "targets", "ok": False, "expected": 1, "found": flood}] * 1000
+    timeline = [{"seconds": 1, "text": flood}] * 1000
+    given = {"verdict": "failed", "reason": flood, "rolled_back_by": None, "checks": checks, "timeline": timeline}
+    service = Service()
+    record = service.open().record
+    result = intent.result({**given, "cause": {"reason": flood}, "duration_seconds": None}, record, NOW)
+    service.write(release.closing(service.head, record, "failed", result, NOW))
+    assert len(json.dumps(service.records[2], indent=1)) < records.SIZE_LIMIT * 2 // 3

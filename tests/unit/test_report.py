@@ -86,6 +86,7 @@ def test_the_run_s_differences_bring_the_values_that_may_be_shown() -> None:
 
 def test_facts_are_those_of_the_service() -> None:
     found = facts()
+    assert "2 of 2, 1 of earlier tasks draining" in page()
     assert (found["containers"], found["log_groups"]) == (["coral", "agent-1"], ["/ecs/web"])
     assert found["target_groups"] == [
         {
@@ -93,8 +94,9 @@ def test_facts_are_those_of_the_service() -> None:
             "arn": GROUP,
             "dimension": "targetgroup/web/6cd8923ffc120347",
             "load_balancers": ["app/alb/50dc6c495c0c9188"],
-            "targets": 3,
+            "targets": 2,
             "healthy": 2,
+            "draining": 1,
         }
     ]
 

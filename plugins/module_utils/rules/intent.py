@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
@@ -17,6 +18,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     nested_settings,
 )
 
+LONGEST_TEXT = 1000
+MOST_CHECKS = 100
 WHOLE = "the whole task definition"
 
 
@@ -112,11 +115,11 @@ def result(given: Document, record: Document, now: str) -> Document:
         seconds = (datetime.fromisoformat(now) - began).total_seconds()
     return {
         "result": given["verdict"],
-        "reason": given["reason"],
+        "reason": None if given["reason"] is None else _short(given["reason"]),
         "rolled_back_by": given["rolled_back_by"],
         "checks": recorded_checks(given["checks"]),
         "cause": recorded_cause(given["cause"]),
-        "timeline": [{"seconds": float(each["seconds"]), "text": str(each["text"])} for each in given["timeline"]],
+        "timeline": [{"seconds": float(each["seconds"]), "text": _short(each["text"])} for each in given["timeline"]],
         "duration_seconds": float(seconds),
     }
 
@@ -125,11 +128,11 @@ def recorded_checks(checks: list[dict[str, Any]]) -> list[Document]:
     """Checks as a record keeps them. A detail is kept except for the environment, whose values stay out of records."""
     return [
         {
-            "name": str(each.get("name", "")),
+            "name": _short(each.get("name", "")),
             "ok": each.get("ok"),
             "detail": None if "environment" in str(each.get("name", "")).lower() else _detail(each),
         }
-        for each in checks
+        for each in checks[:MOST_CHECKS]
     ]
 
 
@@ -137,12 +140,18 @@ def recorded_cause(cause: Document | None) -> Document | None:
     """A cause without its log lines: an application may print anything, and CloudWatch Logs has them."""
     if not cause:
         return None
-    return {name: value for name, value in cause.items() if name not in ("log_lines", "events")}
+    kept = {name: value for name, value in cause.items() if name not in ("log_lines", "events")}
+    return {name: _short(value) if isinstance(value, str) else value for name, value in kept.items()}
 
 
 def _detail(check: Document) -> str:
     if check.get("ok") is None:
-        return str(check.get("reason") or "not checked")
+        return _short(check.get("reason") or "not checked")
     if check["ok"]:
-        return str(check.get("found"))
-    return f"expected {check.get('expected')}, found {check.get('found')}"
+        return _short(check.get("found"))
+    return _short(f"expected {check.get('expected')}, found {check.get('found')}")
+
+
+def _short(text: Any) -> str:
+    """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
+    return one_line(str(text))[:LONGEST_TEXT]

@@ -75,7 +75,7 @@ STATE_OF_OUTCOME = {
 """The final state of a record by the outcome of its run. An interrupted run closes nothing: its record stays open."""
 
 CREATE, REPLACE, HEAD = "create", "replace", "head"
-MAX_TIMELINE = 200
+TIMELINE_BEGIN, TIMELINE_END = 10, 50
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,9 @@ def closing(head: Document, record: Document, outcome: str, result: Document, no
     if state == ROLLED_BACK and ROLLED_BACK not in TRANSITIONS.get(record["state"], set()):
         state = FAILED
     verdict = {**record["verdict"], **result, "outcome": outcome}
-    verdict["timeline"] = (verdict["timeline"] or [])[:MAX_TIMELINE]
+    lines = verdict["timeline"] or []
+    if len(lines) > TIMELINE_BEGIN + TIMELINE_END:
+        verdict["timeline"] = lines[:TIMELINE_BEGIN] + lines[-TIMELINE_END:]
     last = moved(record, state, now, verdict=verdict, audit={**record["audit"], "finished": now})
     current = last["seq"] if state == SUCCEEDED else head["current"]
     return [Write(REPLACE, last), Write(HEAD, written(head, record["nonce"], open=None, current=current))]

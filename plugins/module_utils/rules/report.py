@@ -189,8 +189,9 @@ def _group(group: Document, states: list[str]) -> Document:
         "arn": arn,
         "dimension": arn.rsplit(":", 1)[-1],
         "load_balancers": [each.split(ELB_PREFIX, 1)[-1] for each in group.get("LoadBalancerArns", [])],
-        "targets": len(states),
+        "targets": len(states) - states.count("draining"),
         "healthy": states.count("healthy"),
+        "draining": states.count("draining"),
     }
 
 

@@ -91,7 +91,7 @@ def _summary(report: Document) -> str:
         ("Live now", _short(service["task_definition"])),
         ("Containers of one task", f"{len(service['containers'])}: {', '.join(service['containers'])}"),
         *(("Target group", Code(each["arn"])) for each in service["target_groups"]),
-        *(("Healthy targets", f"{each['healthy']} of {each['targets']}") for each in service["target_groups"]),
+        *(("Healthy targets", _targets(each)) for each in service["target_groups"]),
         *(("Health endpoint", Code(each)) for each in report["monitoring"]["endpoints"]),
         ("Logs", Code(", ".join(service["log_groups"]))),
         ("Why", release["why"]),
@@ -102,6 +102,11 @@ def _summary(report: Document) -> str:
         ("Duration", release["duration"]),
     ]
     return _table(("What", "Fact"), (row for row in rows if row[1] not in (None, "")))
+
+
+def _targets(group: Document) -> str:
+    leaving = f", {group['draining']} of earlier tasks draining" if group["draining"] else ""
+    return f"{group['healthy']} of {group['targets']}{leaving}"
 
 
 def _changes(report: Document) -> str:
