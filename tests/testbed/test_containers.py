@@ -5,6 +5,7 @@ import os
 import signal
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ sys.stdout.write("no line end"); sys.stdout.flush()
 if os.environ.get("CODE"):
     sys.exit(int(os.environ["CODE"]))
 time.sleep(600)
+"""
+
+
+SLOW = """
+import http.server, os, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/slow":
+            open(os.environ["MARK"], "w").close()
+            time.sleep(1)
+        self.send_response(200); self.send_header("Content-Length", "2"); self.end_headers(); self.wfile.write(b"ok")
+http.server.ThreadingHTTPServer((os.environ["BIND_ADDRESS"], 8080), Handler).serve_forever()
 """
 
 
@@ -226,3 +239,27 @@ def test_nothing_new_reaches_a_task_that_stops_and_nothing_is_cut_off(world: Wor
     assert victim["taskArn"].rsplit("/", 1)[1] not in asked
     until(lambda: state() == "STOPPED")
     until(lambda: len([t for t in world.tasks() if t["lastStatus"] == "RUNNING"]) == 2)
+
+
+def test_a_request_under_way_is_answered_before_the_process_ends(world: World, tmp_path: Path) -> None:
+    """The process ends at once at SIGTERM: only the order of things saves the answer."""
+    program, mark = tmp_path / "slow.py", tmp_path / "mark"
+    program.write_text(SLOW)
+    world.image = f"demo/{world.name}"
+    world.bed.admin("PUT", "/_bed/images", {world.image: {"command": ["python", str(program)]}})
+    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}]
+    world.elb.modify_target_group_attributes(TargetGroupArn=world.group, Attributes=delay)
+    definition = world.register("v1", env={"MARK": str(mark)})
+    world.create(definition, desiredCount=1)
+    world.completed(definition)
+
+    def slow() -> int:
+        with urllib.request.urlopen(world.url + "slow", timeout=10) as response:
+            return int(response.status)
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(slow)
+        until(mark.exists)
+        world.ecs.stop_task(cluster=world.name, task=world.tasks()[0]["taskArn"])
+        assert answer.result() == 200
+    assert stopped(world)["stopCode"] == "UserInitiated"
