@@ -33,10 +33,8 @@ WHOLE = "rollout_task_definition"
 IMAGES = "rollout_images"
 """Where people write the declarations (design.md, names); errors say where in them something is wrong."""
 
-TEXTS: dict[Place, str] = {
-    (CONTAINERS, "environment"): "values",
-    (CONTAINERS, "secrets"): "names or ARNs of Secrets Manager or Parameter Store",
-}
+TEXTS = {"environment": "values", "secrets": "names or ARNs of Secrets Manager or Parameter Store"}
+"""Lists of a container that map a name to a text, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +168,11 @@ def _containers(changes: Content) -> dict[str, Content]:
                 f"{CHANGES}.containers.{name} must be a mapping of what changes. To remove a container, declare the "
                 f"rest as {WHOLE}."
             )
+        for member, values in TEXTS.items():
+            if not isinstance(change.get(member) or {}, dict):
+                raise DeclarationError(
+                    f"{CHANGES}.containers.{name}.{member} must be a mapping of names to {values}; null removes one."
+                )
     return containers
 
 
@@ -216,8 +219,6 @@ def _merged(current: Any, change: Any, place: Place, path: str) -> Any:
     """The value after a change: structures are merged, named lists by their names, everything else is replaced."""
     if change is None:
         return None
-    if place in TEXTS and not isinstance(change, dict):
-        raise DeclarationError(f"{path} must be a mapping of names to {TEXTS[place]}; null removes one.")
     if not isinstance(change, dict):
         return copy.deepcopy(change)
     if place in NAMED:
@@ -239,7 +240,7 @@ def _merged_items(current: list[Any], change: Content, place: Place, path: str) 
             del items[index]
         if wanted is None:
             continue
-        if place in TEXTS:
+        if place[-1] in TEXTS:
             text(f"{path}.{name}", wanted)
         if isinstance(wanted, dict):
             after = {**before, **(_merged(before, wanted, (*place, key), f"{path}.{name}") or {}), key: name}
@@ -277,7 +278,7 @@ def _whole(base: Content, definition: Content, images: dict[str, str]) -> Conten
         path = f"{WHOLE}.{CONTAINERS}[{container['name']}]"
         if not container.setdefault("image", images.get(container["name"]) or live.get(container["name"])):
             raise DeclarationError(f"{path} is new, so it needs an image.")
-        for member in ("environment", "secrets"):
+        for member in TEXTS:
             _check_texts(container.get(member), (CONTAINERS, member), f"{path}.{member}")
     _refuse_repeated([str(each["name"]) for each in containers], f"{WHOLE}.{CONTAINERS}")
     return declared
@@ -305,8 +306,8 @@ def _refuse_repeated(names: list[str], path: str) -> None:
 
 def _refuse_twice(container: Content) -> None:
     """AWS refuses a name that is an environment variable and a secret (API reference, Secret); we can say which."""
-    names = [{each["name"] for each in container.get(member) or []} for member in ("environment", "secrets")]
-    twice = sorted(names[0] & names[1])
+    environment, secrets = ({each["name"] for each in container.get(member) or []} for member in TEXTS)
+    twice = sorted(environment & secrets)
     if twice:
         raise DeclarationError(
             f"{', '.join(twice)} would be an environment variable and a secret of container {container['name']}: "

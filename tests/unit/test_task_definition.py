@@ -1,0 +1,487 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a declaration makes of a live revision, and when two task definitions mean the same."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import models
+from ansible_collections.steady.ecs.plugins.module_utils.rules import task_definition
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+
+from testbed.ecs.definitions import stored
+from testbed.production import task_definition as production
+
+MODEL = models.task_definition()
+AGENTS = [f"agent-{number}" for number in range(1, 9)]
+URL_BEFORE = "http://localhost:5555/sse/v1/devmode/app/priv"
+URL = f"{URL_BEFORE}/production-main"
+PRODUCTION_CHANGES: dict[str, Any] = {
+    "containers": {
+        "coral": {"environment": {"CORAL_SESSIONS": None}},
+        **{name: {"environment": {"CORAL_SSE_URL": URL}} for name in AGENTS},
+    }
+}
+ANSWER_ONLY = {
+    "taskDefinitionArn": "arn:aws:ecs:us-east-1:111122223333:task-definition/web:74",
+    "revision": 74,
+    "status": "ACTIVE",
+    "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
+    "compatibilities": ["EC2", "FARGATE"],
+    "registeredAt": "2025-11-27T10:00:00+00:00",
+    "registeredBy": "arn:aws:iam::111122223333:user/ada",
+    "deregisteredAt": "2025-11-27T11:00:00+00:00",
+}
+RICH: dict[str, Any] = {
+    "family": "web",
+    "networkMode": "awsvpc",
+    "cpu": "1024",
+    "memory": "2048",
+    "executionRoleArn": "arn:aws:iam::111122223333:role/execution",
+    "taskRoleArn": "arn:aws:iam::111122223333:role/task",
+    "ephemeralStorage": {"sizeInGiB": 50},
+    "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+    "pidMode": "task",
+    "placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}],
+    "proxyConfiguration": {
+        "type": "APPMESH",
+        "containerName": "envoy",
+        "properties": [{"name": "IgnoredGID", "value": ""}, {"name": "AppPorts", "value": "80"}],
+    },
+    "volumes": [
+        {
+            "name": "data",
+            "efsVolumeConfiguration": {
+                "fileSystemId": "fs-1",
+                "transitEncryption": "ENABLED",
+                "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"},
+            },
+        },
+        {"name": "scratch", "host": {}},
+    ],
+    "containerDefinitions": [
+        {
+            "name": "app",
+            "image": "example.com/app:1",
+            "portMappings": [{"containerPort": 9411}],
+            "environment": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}, {"name": "C", "value": ""}],
+            "secrets": [{"name": "T", "valueFrom": "/t"}, {"name": "S", "valueFrom": "/s"}],
+            "healthCheck": {"command": ["CMD-SHELL", "true"]},
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/g", "tag": ""}},
+            "ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 2048}],
+            "dockerLabels": {"empty": ""},
+        },
+        {"name": "envoy", "image": "example.com/envoy:1"},
+    ],
+    "tags": [{"key": "team", "value": "pardon"}],
+}
+
+
+def described(request: dict[str, Any]) -> dict[str, Any]:
+    """A registered request as ``reads.task_definition`` answers it."""
+    return {**stored(copy.deepcopy(request)), **ANSWER_ONLY, "tags": copy.deepcopy(request.get("tags", []))}
+
+
+def plan(
+    changes: dict[str, Any] | None = None,
+    definition: dict[str, Any] | None = None,
+    images: dict[str, str] | None = None,
+    live: dict[str, Any] | None = None,
+) -> task_definition.Plan:
+    return task_definition.plan(described(live or RICH), MODEL, changes, definition, images or {})
+
+
+def paths(found: task_definition.Plan) -> list[str]:
+    return [each.path for each in found.differences]
+
+
+def again(found: task_definition.Plan, changes: dict[str, Any]) -> list[str]:
+    """The plan after the plan was carried out."""
+    return paths(task_definition.plan(described(found.declared), MODEL, changes, None, {}))
+
+
+def app(**members: Any) -> dict[str, Any]:
+    return {"containers": {"app": members}}
+
+
+def whole(**members: Any) -> dict[str, Any]:
+    """RICH with members of the container app replaced; None takes them out."""
+    definition = copy.deepcopy(RICH)
+    definition["containerDefinitions"][0].update(members)
+    return definition
+
+
+# -- the production change
+
+
+def test_the_production_change_is_nine_lines_and_then_none() -> None:
+    live = production()
+    first = plan(PRODUCTION_CHANGES, live=live)
+    assert [(each.path, each.expected, each.kind) for each in first.differences] == [
+        ("containerDefinitions[coral].environment[CORAL_SESSIONS]", None, "ADD"),
+        *((f"containerDefinitions[{name}].environment[CORAL_SSE_URL]", URL, "NOT_EQUAL") for name in AGENTS),
+    ]
+    assert again(first, PRODUCTION_CHANGES) == []
+    by_name = {each["name"]: each for each in first.declared["containerDefinitions"]}
+    assert [each["name"] for each in by_name["agent-1"]["environment"]] == ["AGENT_NAME", "CORAL_SSE_URL"]
+    assert by_name["coral"]["environment"] == []
+
+
+def test_nothing_declared_is_nothing_different() -> None:
+    assert paths(plan()) == paths(plan({})) == paths(plan({"containers": {}})) == []
+
+
+# -- copying the base (C11)
+
+
+def test_an_image_change_copies_every_other_field() -> None:
+    base = task_definition.request_form(described(RICH), MODEL.answer_only)
+    base["invented"] = {"by": ["AWS", "tomorrow"]}
+    base["containerDefinitions"][0]["invented"] = [{"a": 1}]
+    declared = task_definition.apply(base, None, None, {"app": "example.com/app:2"})
+    assert declared["containerDefinitions"][0].pop("image") == "example.com/app:2"
+    assert base["containerDefinitions"][0].pop("image") == "example.com/app:1"
+    assert declared == base
+
+
+def test_the_request_form_has_nothing_that_only_answers_have() -> None:
+    found = task_definition.request_form(described(RICH), MODEL.answer_only)
+    assert not set(ANSWER_ONLY) & set(found)
+    assert set(RICH) <= set(found)
+
+
+def test_an_answer_only_field_deep_inside_is_left_out_too() -> None:
+    found = task_definition.request_form(
+        {"containerDefinitions": [{"name": "a", "digest": "x"}], "tags": []}, {"containerDefinitions.digest"}
+    )
+    assert found == {"containerDefinitions": [{"name": "a"}]}
+
+
+def test_tags_of_aws_cannot_be_registered() -> None:
+    live = described(RICH)
+    live["tags"].append({"key": "aws:cloudformation:stack-name", "value": "x"})
+    assert task_definition.request_form(live, MODEL.answer_only)["tags"] == RICH["tags"]
+
+
+def test_applying_leaves_the_base_alone() -> None:
+    base = task_definition.request_form(described(RICH), MODEL.answer_only)
+    before = copy.deepcopy(base)
+    task_definition.apply(base, {**app(environment={"A": None}), "volumes": {"data": None}}, None, {"app": "x"})
+    assert base == before
+
+
+# -- meaning
+
+
+@pytest.mark.parametrize("mode", ["awsvpc", "host"])
+def test_c01_the_host_port_is_the_container_port_where_it_can_be_no_other(mode: str) -> None:
+    live = {**RICH, "networkMode": mode}
+    assert described(live)["containerDefinitions"][0]["portMappings"][0]["hostPort"] == 9411
+    assert paths(plan(definition=live, live=live)) == []
+
+
+def test_c01_a_fixed_host_port_in_bridge_mode_is_a_change() -> None:
+    live = {**whole(portMappings=[{"containerPort": 9411, "hostPort": 9411}]), "networkMode": "bridge"}
+    declared = {**RICH, "networkMode": "bridge"}
+    (found,) = plan(definition=declared, live=live).differences
+    assert found.path == "containerDefinitions[app].portMappings[9411/tcp].hostPort"
+    assert (found.expected, found.actual) == (0, 9411)
+
+
+def test_two_host_ports_of_one_container_port_are_two() -> None:
+    two = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}]
+    live = {**whole(portMappings=two), "networkMode": "bridge"}
+    assert paths(plan(definition={**whole(portMappings=two[::-1]), "networkMode": "bridge"}, live=live)) == []
+    assert paths(plan(definition={**whole(portMappings=two[:1]), "networkMode": "bridge"}, live=live)) == [
+        "containerDefinitions[app].portMappings[80/tcp#2]"
+    ]
+
+
+def test_c02_an_added_container_is_one_difference() -> None:
+    added = {"name": "sidecar", "image": "example.com/sidecar:1"}
+    declared = copy.deepcopy(RICH)
+    declared["containerDefinitions"].append(added)
+    first = plan(definition=declared)
+    assert paths(first) == ["containerDefinitions[sidecar]"]
+    assert paths(plan(definition=declared, live=first.declared)) == []
+
+
+def test_c03_order_means_nothing_and_one_value_is_one_line() -> None:
+    app_now = RICH["containerDefinitions"][0]
+    reordered = whole(environment=app_now["environment"][::-1], secrets=app_now["secrets"][::-1])
+    assert paths(plan(definition=reordered)) == []
+    assert paths(plan(app(environment={"B": "3"}))) == ["containerDefinitions[app].environment[B]"]
+
+
+def test_c03_a_name_listed_twice_is_refused() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    with pytest.raises(DeclarationError, match=r"containerDefinitions\[app\].environment has A more than once"):
+        plan(definition=whole(environment=twice))
+
+
+def test_c05_c06_empty_text_is_a_value() -> None:
+    declared = plan(images={"app": "example.com/app:2"}).declared
+    assert declared["containerDefinitions"][0]["logConfiguration"]["options"]["tag"] == ""
+    assert {"name": "IgnoredGID", "value": ""} in declared["proxyConfiguration"]["properties"]
+    without_tag = whole(logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": "/g"}})
+    assert paths(plan(definition=without_tag)) == ["containerDefinitions[app].logConfiguration.options[tag]"]
+
+
+def test_c08_defaults_of_a_health_check() -> None:
+    check = {"command": ["CMD-SHELL", "true"]}
+    assert paths(plan(definition=whole(healthCheck=check))) == []
+    five = plan(app(healthCheck={"retries": 5}))
+    assert [(each.path, each.expected, each.actual) for each in five.differences] == [
+        ("containerDefinitions[app].healthCheck.retries", 5, 3)
+    ]
+    (back,) = plan(definition=whole(healthCheck=check), live=five.declared).differences
+    assert (back.expected, back.actual) == (3, 5)
+    (null,) = plan(app(healthCheck={"retries": None}), live=five.declared).differences
+    assert (null.expected, null.actual) == (3, 5)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_c10_pasted_from_describe_task_definition(wrap: bool) -> None:
+    pasted = described(RICH)
+    if wrap:
+        tags = pasted.pop("tags")
+        pasted = {"taskDefinition": pasted, "tags": tags}
+    found = plan(definition=pasted)
+    assert paths(found) == []
+    assert found.ignored == sorted(ANSWER_ONLY)
+    assert not set(ANSWER_ONLY) & set(found.declared)
+
+
+def test_c14_a_variable_that_is_no_longer_there_goes() -> None:
+    found = plan(definition=whole(environment=[{"name": "A", "value": "1"}]))
+    assert paths(found) == ["containerDefinitions[app].environment[B]", "containerDefinitions[app].environment[C]"]
+    assert {each.kind for each in found.differences} == {"ADD"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({"cpu": "1 vCPU"}, {"cpu": "1024"}),
+        ({"memory": "2GB"}, {"memory": "2GB"}),
+        ({"memory": "2 GB"}, {"memory": "2048"}),
+        ({"taskRoleArn": "task"}, {"taskRoleArn": "arn:aws:iam::111122223333:role/task"}),
+        ({"requiresCompatibilities": ["FARGATE", "EC2"]}, {"requiresCompatibilities": ["EC2", "FARGATE"]}),
+        ({}, {"requiresCompatibilities": []}),
+        ({"volumes": [{"name": "v"}]}, {"volumes": [{"name": "v", "host": {}}]}),
+    ],
+)
+def test_equal_in_other_words(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    assert task_definition.compare(declared, live) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({"taskRoleArn": "arn:aws:iam::1:role/task"}, {"taskRoleArn": "arn:aws:iam::2:role/task"}),
+        ({"taskRoleArn": "task"}, {"taskRoleArn": "arn:aws:iam::1:role/mytask"}),
+        ({"memory": "2 GB"}, {"memory": "2"}),
+        ({"networkMode": "awsvpc"}, {}),
+        ({"containerDefinitions": [{"name": "a"}]}, {"containerDefinitions": [{"name": "b"}]}),
+        (
+            {"containerDefinitions": [{"name": "a", "command": ["x", "y"]}]},
+            {"containerDefinitions": [{"name": "a", "command": ["y", "x"]}]},
+        ),
+    ],
+)
+def test_not_equal(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    assert task_definition.compare(declared, live)
+
+
+# -- changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"cpu": 2048}, "cpu"),
+        ({"ephemeralStorage": {"sizeInGiB": "60"}}, "ephemeralStorage.sizeInGiB"),
+        ({"ephemeralStorage": None}, "ephemeralStorage"),
+        ({"volumes": {"scratch": None}}, "volumes[scratch]"),
+        ({"volumes": {"more": {"host": {"sourcePath": "/m"}}}}, "volumes[more]"),
+        ({"tags": {"team": "other"}}, "tags[team]"),
+        (app(secrets={"T": None}), "containerDefinitions[app].secrets[T]"),
+        (app(secrets={"T": "/other"}), "containerDefinitions[app].secrets[T]"),
+        (app(environment={"NEW": "x"}), "containerDefinitions[app].environment[NEW]"),
+        (app(essential="false"), "containerDefinitions[app].essential"),
+        (app(command=["run"]), "containerDefinitions[app].command"),
+        (app(healthCheck=None), "containerDefinitions[app].healthCheck"),
+        (app(ulimits={"nofile": {"softLimit": 10}}), "containerDefinitions[app].ulimits[nofile].softLimit"),
+        (app(logConfiguration={"options": {"tag": None}}), "containerDefinitions[app].logConfiguration.options[tag]"),
+        (app(dockerLabels={"empty": None}), "containerDefinitions[app].dockerLabels[empty]"),
+        (app(portMappings=[{"containerPort": 80}]), "containerDefinitions[app].portMappings[80/tcp]"),
+    ],
+)
+def test_a_change_touches_what_it_names_and_is_settled_by_one_run(changes: dict[str, Any], path: str) -> None:
+    found = plan(changes)
+    assert path in paths(found)
+    assert all(each == path or each == "containerDefinitions[app].portMappings[9411/tcp]" for each in paths(found))
+    assert again(found, changes) == []
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    changes = {**app(environment={"GONE": None}, secrets={"GONE": None}, user=None), "ipcMode": None}
+    found = plan(changes)
+    assert found.declared == found.live
+    assert paths(plan({"containers": {"envoy": {"healthCheck": {"retries": None}}}})) == []
+
+
+def test_a_variable_that_is_live_twice_is_set_once() -> None:
+    live = whole(environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "A", "value": "3"}])
+    declared = plan(app(environment={"A": "4"}), live=live).declared["containerDefinitions"][0]["environment"]
+    assert declared == [{"name": "A", "value": "4"}, {"name": "B", "value": "2"}]
+    declared = plan(app(environment={"A": None}), live=live).declared["containerDefinitions"][0]["environment"]
+    assert declared == [{"name": "B", "value": "2"}]
+
+
+def test_a_variable_can_become_a_secret() -> None:
+    changes = app(environment={"A": None}, secrets={"A": "/a"})
+    found = plan(changes)
+    assert sorted(paths(found)) == ["containerDefinitions[app].environment[A]", "containerDefinitions[app].secrets[A]"]
+    assert again(found, changes) == []
+
+
+def test_an_image_of_its_own_option_wins() -> None:
+    declared = plan(app(image="example.com/app:2"), images={"app": "example.com/app:3"}).declared
+    assert declared["containerDefinitions"][0]["image"] == "example.com/app:3"
+
+
+# -- whole
+
+
+def test_what_nobody_declares_of_a_whole_definition_stays() -> None:
+    declared = copy.deepcopy(RICH)
+    del declared["family"], declared["tags"]
+    for container in declared["containerDefinitions"]:
+        del container["image"]
+    assert paths(plan(definition=declared)) == []
+    assert paths(plan(definition=declared, images={"app": "x"})) == ["containerDefinitions[app].image"]
+
+
+def test_a_new_container_may_have_its_image_from_the_images() -> None:
+    declared = whole()
+    declared["containerDefinitions"].append({"name": "new"})
+    assert paths(plan(definition=declared, images={"new": "x"})) == ["containerDefinitions[new]"]
+
+
+def test_null_in_a_whole_definition_is_absence() -> None:
+    assert paths(plan(definition={**whole(user=None), "ipcMode": None})) == []
+
+
+# -- refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"containers": {"ap": {}}},
+            r"rollout_changes\.containers\.ap: .*Did you mean app\? containers: app, envoy",
+        ),
+        (app(enviroment={}), r"rollout_changes\.containers\.app\.enviroment: .*Did you mean environment\?"),
+        ({"memry": "1"}, r"rollout_changes\.memry: .*Did you mean memory\?"),
+        (app(healthCheck={"retry": 1}), r"rollout_changes\.containers\.app\.healthCheck\.retry: "),
+        (app(environment=[{"name": "A", "value": "1"}]), r"containers\.app\.environment must be a mapping of names"),
+        (app(secrets=["A"]), r"containers\.app\.secrets must be a mapping of names to names or ARNs"),
+        (app(environment="A=1"), r"containers\.app\.environment must be a mapping"),
+        (app(environment={"T": "x"}), r"T would be an environment variable and a secret of container app"),
+        (app(name="other"), r"containers\.app\.name cannot be changed"),
+        (app(image=None), r"containers\.app\.image cannot be removed"),
+        (app(cpu="many"), r"containers\.app\.cpu must be a whole number"),
+        (app(cpu=True), r"containers\.app\.cpu must be a whole number"),
+        (app(essential="maybe"), r"containers\.app\.essential must be true or false"),
+        (app(command="run"), r"containers\.app\.command must be a list"),
+        (app(healthCheck="x"), r"containers\.app\.healthCheck must be a mapping"),
+        (app(ulimits={"nofile": 5}), r"containers\.app\.ulimits\.nofile must be a mapping"),
+        (app(dockerLabels={"a": 1}), r"containers\.app\.dockerLabels\[a\] must be text; it is a number"),
+        (app(command=["a", 1]), r"containers\.app\.command\[1\] must be text"),
+        ({"containers": {"app": None}}, r"containers\.app must be a mapping of what changes"),
+        ({"containers": ["app"]}, r"rollout_changes\.containers must be a mapping"),
+        ({"containerDefinitions": []}, r"rollout_changes\.containerDefinitions: write containers"),
+        ({"family": "other"}, r"rollout_changes\.family cannot be changed"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_place(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        plan(changes)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(True, "truth value"), (8080, "number"), (0x1F, "number"), (1e3, "number"), ({}, "mapping"), ([], "list")],
+)
+def test_c13_a_variable_that_is_not_text(value: Any, kind: str) -> None:
+    for where in (app(environment={"PIN": value}), app(secrets={"PIN": value})):
+        with pytest.raises(DeclarationError) as refused:
+            plan(where)
+        assert f".PIN must be text; it is a {kind} in YAML. Quote it" in refused.value.msg
+        with pytest.raises(DeclarationError, match="must be text"):
+            task_definition.apply(plan().live, where, None, {})
+    with pytest.raises(DeclarationError, match=r"environment\[PIN\]"):
+        plan(definition=whole(environment=[{"name": "PIN", "value": value}]))
+
+
+def test_a_refusal_quotes_no_value() -> None:
+    with pytest.raises(DeclarationError) as refused:
+        plan(app(environment={"PIN": 987654321}))
+    assert "987654321" not in refused.value.msg
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ({"family": "other", "containerDefinitions": [{"name": "app"}]}, "a service keeps its family"),
+        ({"cpu": "1"}, "containerDefinitions must be a list of containers"),
+        ({"containerDefinitions": []}, "containerDefinitions must be a list of containers"),
+        ({"containerDefinitions": [{"image": "x"}]}, r"containerDefinitions\[0\] needs a name"),
+        ({"containerDefinitions": [{"name": "new"}]}, r"containerDefinitions\[new\] is new, so it needs an image"),
+        ({"containerDefinitions": [{"name": "app"}, {"name": "app"}]}, "has app more than once"),
+        ({"containerDefinitions": [{"name": "app", "environment": {"A": "1"}}]}, "must be a list of name and value"),
+        (
+            {"containerDefinitions": [{"name": "app", "environment": [{"name": "A"}]}]},
+            r"\[A\] must be text; it is null",
+        ),
+        ({"containerDefinitions": [{"name": "app", "memry": 1}]}, r"containerDefinitions\[app\]\.memry: "),
+    ],
+)
+def test_a_whole_definition_is_refused_with_its_place(definition: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeclarationError, match=f"rollout_task_definition.*{message}"):
+        plan(definition=definition)
+
+
+def test_both_modes_at_once_are_refused() -> None:
+    with pytest.raises(DeclarationError, match="exclude each other"):
+        plan(app(cpu=1), definition=RICH)
+
+
+@pytest.mark.parametrize(("images", "message"), [({"ap": "x"}, r"rollout_images\.ap: "), ({"app": 1.2}, "Quote it")])
+def test_images_are_refused_with_their_place(images: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        plan(images=images)
+
+
+def test_an_image_that_is_null_stays() -> None:
+    assert paths(plan(images={"app": None})) == []  # type: ignore[dict-item]
+
+
+# -- what else reads a declaration
+
+
+def test_expected_environment() -> None:
+    expected = task_definition.expected_environment(PRODUCTION_CHANGES, None)
+    assert expected["coral"] == {"CORAL_SESSIONS": None}
+    assert expected["agent-8"] == {"CORAL_SSE_URL": URL}
+    assert task_definition.expected_environment(None, RICH) == {"app": {"B": "2", "A": "1", "C": ""}}
+    assert task_definition.expected_environment(app(cpu=1), None) == {}
+    assert task_definition.expected_environment(None, None) == {}
+
+
+def test_environment_values_are_all_of_them() -> None:
+    assert task_definition.environment_values(RICH) == {"1", "2"}
