@@ -29,9 +29,8 @@ options:
     type: str
     required: true
   task_definition:
-    description:
-      - The revision to run, as ARN or as C(family:revision). When left out, the live one stays.
-      - In check mode it may end in C((next)), which stands for a revision that is not registered yet.
+    description: The revision to run, as ARN or as C(family:revision). When left out, the live one stays. In check mode
+      it may end in C((next)), which stands for a revision that is not registered yet.
     type: str
   settings:
     description:
@@ -51,22 +50,20 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description:
-      - Seconds to watch. After that the verdict is V(unknown) and the task fails, but the deployment goes on and the
-        same task watches it again.
+    description: Seconds to watch. After that the verdict is V(unknown) and the task fails, but the deployment goes on
+      and the same task watches it again.
     type: int
     default: 1800
   wait_delay:
     description:
-      - Seconds between two looks, 1 to 15. The interval never grows, so the end is noticed within one of them.
+      - Seconds between two looks. The interval never grows, so the end is noticed within one of them.
       - Each look takes about six calls. 5 seconds leave room for twenty services at a time under AWS's limits.
     type: int
     default: 5
+    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
   stable_seconds:
-    description:
-      - Seconds for which the new tasks must stay up and healthy after the deployment is complete. ECS counts a task
-        that runs for three seconds as a success.
-      - Not waited for when nothing was changed.
+    description: Seconds for which the new tasks must stay up and healthy after the deployment is complete, for ECS may
+      count a task that runs for three seconds as a success. Not waited for when nothing was changed.
     type: int
     default: 10
 extends_documentation_fragment:
@@ -79,7 +76,6 @@ attributes:
     description: Makes no writing call and returns the same keys.
   diff_mode:
     support: full
-    description: Shows the settings and the revision before and after.
 """
 
 EXAMPLES = r"""
@@ -96,10 +92,7 @@ EXAMPLES = r"""
     settings:
       healthCheckGracePeriodSeconds: 60
       deploymentConfiguration:
-        minimumHealthyPercent: 100
-        deploymentCircuitBreaker:
-          enable: true
-          rollback: true
+        deploymentCircuitBreaker: {enable: true, rollback: true}
 
 - name: Restart the service on its live revision
   steady.ecs.deployment:
@@ -120,19 +113,12 @@ cause:
   description: The first failure, or null.
   returned: always
   type: dict
-  sample:
-    task: 1dc5c17a-422b-4dc4-b493-371970c6c4d6
-    container: coral
-    image: example.com/coral:2
-    exit_code: 3
-    meaning: the application reported an error
-    stop_code: EssentialContainerExited
-    reason: Essential container in task exited
-    target_reason: null
-    log_lines: ["cannot open the database"]
-    events: []
+  sample: {"task": "1dc5c17a422b4dc4b493371970c6c4d6", "container": "coral", "image": "example.com/coral:2",
+    "exit_code": 3, "meaning": "the application reported an error", "stop_code": "EssentialContainerExited",
+    "reason": "Essential container in task exited", "target_reason": null, "log_lines": ["cannot open the database"],
+    "events": []}
 deployment_id:
-  description: Id of the deployment that was watched, or empty in check mode when there would be a new one.
+  description: Id of the deployment that was watched, or empty in check mode when something would change.
   returned: always
   type: str
   sample: ecs-svc/9223370512345678901
@@ -183,18 +169,13 @@ differences:
   returned: always
   type: list
   elements: dict
-  sample:
-    - resource: service
-      path: healthCheckGracePeriodSeconds
-      expected: 60
-      actual: 0
-      type: NOT_EQUAL
+  sample: [{"resource": "service", "path": "desiredCount", "expected": 3, "actual": 2, "type": "NOT_EQUAL"}]
 """
 
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, progress, service, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -208,12 +189,10 @@ SPEC = Spec(
         "force": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 1800},
-        "wait_delay": {"type": "int", "default": 5},
+        "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
         "stable_seconds": {"type": "int", "default": 10},
     }
 )
-
-NEXT = "(next)"
 
 Answer = dict[str, Any]
 
@@ -227,8 +206,8 @@ class Rollout:
         self.began = waits.clock.now()
         self.live = reads.service(task, self.cluster, self.name)
         self.now = self.live
-        self.differences = planned(self.params, self.live)
-        self.before = verdict.primary(self.live)
+        self.differences = planned(task, self.live)
+        self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
         self.resumes = in_progress and not self.differences
         self.arguments = service.request(self.differences, self.live, self.params["force"] and not self.resumes)
@@ -243,20 +222,19 @@ class Rollout:
         if self.arguments:
             self.known = {each["serviceDeploymentArn"] for each in self.listed()}
             self.now = watch.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
-        ours = verdict.primary(self.now)
+        ours = looks.primary(self.now)
         is_new = ours["id"] != self.before["id"]
-        if not is_new:
-            self.known = set()
+        self.known = self.known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
         self.progress = progress.Progress(ours, hold, settled)
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
-        if planned(self.params, found):
+        if planned(self.task, found):
             return False
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
-        return not new_tasks or verdict.primary(found).get("id") != self.before.get("id")
+        return not new_tasks or looks.primary(found).get("id") != self.before.get("id")
 
     def listed(self) -> list[Answer]:
         """Service deployments of the service; none where they are not offered."""
@@ -264,8 +242,13 @@ class Rollout:
 
     def find_service_deployment(self) -> None:
         """Look for the ARN of what is watched, until it is listed. What is complete already needs none."""
-        if self.arn is None and not self.progress.settled:
-            self.arn = verdict.own_service_deployment(self.progress.ours, self.listed(), self.known)
+        if self.arn is not None or self.progress.settled:
+            return
+        try:
+            self.arn = looks.own_service_deployment(self.progress.ours, self.listed(), self.known)
+        except Failure as failure:
+            if not waits.passing(failure):
+                raise
 
     def say(self, line: str) -> None:
         """Show a line of the module's own and enter it into the timeline."""
@@ -274,34 +257,30 @@ class Rollout:
 
     def answer(self) -> Answer:
         """The keys that every run returns."""
-        wanted = self.params["task_definition"] if self.task.check_mode else None
-        would_begin = self.task.check_mode and bool(self.arguments)
-        before = {each.path: each.actual for each in self.differences}
-        after = {each.path: each.expected for each in self.differences}
-        if self.arguments.get("forceNewDeployment"):
-            before["forceNewDeployment"], after["forceNewDeployment"] = False, True
+        planned_only = self.arguments if self.task.check_mode else {}
         return {
             "changed": bool(self.arguments),
             "verdict": self.word,
             "cause": self.cause,
-            "deployment_id": "" if would_begin else self.progress.ours["id"],
+            "deployment_id": "" if planned_only else self.progress.ours["id"],
             "service_deployment_arn": self.arn,
-            "task_definition_arn": wanted or self.now["taskDefinition"],
-            "previous_task_definition_arn": verdict.previous_revision(self.live, self.resumes),
+            "task_definition_arn": planned_only.get("taskDefinition", self.now["taskDefinition"]),
+            "previous_task_definition_arn": looks.previous_revision(self.live, self.resumes),
             "desired_count": self.now["desiredCount"],
             "running_count": self.now["runningCount"],
             "duration_seconds": round(waits.clock.now() - self.began, 1),
             "events": self.progress.events,
             "timeline": self.progress.timeline,
             "differences": [each.as_dict() for each in self.differences],
-            "diff": {"before": before, "after": after},
+            "diff": service.shown(self.differences, self.arguments),
         }
 
 
-def planned(params: Answer, live: Answer) -> list[Difference]:
+def planned(task: Task, live: Answer) -> list[Difference]:
     """What is to change. Refuses what cannot be meant."""
     try:
-        return service.planned(params["task_definition"], params["settings"], live)
+        wanted = service.registered(task.params["task_definition"], task.check_mode)
+        return service.planned(wanted, task.params["settings"], live)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
 
@@ -313,7 +292,7 @@ def begin_to_wait(rollout: Rollout) -> None:
         return
     rollout.find_service_deployment()
     verb = "goes on watching" if rollout.resumes else "watching"
-    rollout.say(f"{verb} deployment {ours['id']} of {verdict.name_of(ours['taskDefinition'])}")
+    rollout.say(f"{verb} deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])}")
     rollout.say("if this is interrupted: the same command again resumes it")
     stop = f"`aws ecs stop-service-deployment --service-deployment-arn {rollout.arn}`, or " if rollout.arn else ""
     rollout.say(f"to stop it and go back: {stop}the rollback playbook")
@@ -321,14 +300,13 @@ def begin_to_wait(rollout: Rollout) -> None:
 
 def follow(rollout: Rollout) -> verdict.Verdict:
     """Look until the last word is said or the time is over."""
-    task, params = rollout.task, rollout.params
     absent: list[Failure] = []
     offset = waits.clock.now() - rollout.began
 
     def poll(elapsed: float) -> verdict.Verdict | None:
         try:
             rollout.find_service_deployment()
-            seen = watch.look(task, rollout.cluster, rollout.name, rollout.arn, rollout.progress.wants_stopped)
+            seen = watch.look(rollout.task, rollout.cluster, rollout.name, rollout.arn, rollout.progress.wants_stopped)
         except Failure as failure:
             absent.append(failure)
             # One answer that lacks the service may be a stale one.
@@ -344,10 +322,10 @@ def follow(rollout: Rollout) -> verdict.Verdict:
         show(rollout, step, elapsed + offset)
         return step.verdict
 
-    found = waits.until(poll, params["wait_timeout"], params["wait_delay"])
+    found = waits.until(poll, rollout.params["wait_timeout"], rollout.params["wait_delay"])
     if found is not None:
         return found
-    reason = f"{params['wait_timeout']} s have passed; last seen: {rollout.progress.last.reason}"
+    reason = f"{rollout.params['wait_timeout']} s have passed; last seen: {rollout.progress.last.reason}"
     return verdict.Verdict(verdict.UNKNOWN, reason, final=False)
 
 
@@ -355,7 +333,7 @@ def show(rollout: Rollout, step: progress.Step, elapsed: float) -> None:
     """Put one look on the screen; read the evidence of the first failure while it is there."""
     if step.failure is not None:
         rollout.cause = explain(rollout, step.failure)
-        rollout.say(f"task {verdict.name_of(step.failure['taskArn'])[:8]} failed: {causes.as_text(rollout.cause)}")
+        rollout.say(f"task {looks.name_of(step.failure['taskArn'])[:8]} failed: {causes.as_text(rollout.cause)}")
     for line in step.lines:
         rollout.task.report(f"{progress.clock_text(elapsed)}  {line}")
     rollout.task.count(f"{progress.clock_text(elapsed)}  {step.state}")
@@ -363,15 +341,13 @@ def show(rollout: Rollout, step: progress.Step, elapsed: float) -> None:
 
 def explain(rollout: Rollout, failed: Answer) -> Answer:
     """The cause of one task's failure, with the end of its log."""
-    balancers = rollout.now.get("loadBalancers") or [{}]
-    serving = str(balancers[0].get("containerName", ""))
+    serving = looks.serving_container(rollout.now)
     container = str(causes.culprit(failed, serving).get("name", ""))
     definition = watch.definition_if_readable(rollout.task, failed["taskDefinitionArn"])
     stream = causes.log_stream(definition, container, failed["taskArn"])
     lines = watch.last_log_lines(rollout.task, stream, causes.LOG_LINES)
     lines = causes.masked(lines, causes.secret_values(definition))
-    texts = [each["text"] for each in rollout.progress.events]
-    return causes.cause(failed, lines, rollout.progress.ill_targets(failed), texts, serving)
+    return causes.cause(failed, lines, rollout.progress.ill_targets(failed), rollout.progress.texts(), serving)
 
 
 def conclude(rollout: Rollout, last: verdict.Verdict) -> Answer:
@@ -386,30 +362,16 @@ def conclude(rollout: Rollout, last: verdict.Verdict) -> Answer:
     failed = rollout.progress.first_failure
     if failed is not None and not (rollout.cause or {}).get("log_lines"):
         rollout.cause = explain(rollout, failed)  # its last lines may have come after it ended
-    texts = [each["text"] for each in rollout.progress.events]
     if failed is None and last.word in (verdict.FAILED, verdict.ROLLED_BACK, verdict.UNKNOWN):
-        from_events = causes.cause({}, [], [], texts)
-        rollout.cause = from_events if from_events["reason"] else None
-    text = causes.as_text(rollout.cause) if rollout.cause else ""
+        rollout.cause = causes.from_events(rollout.progress.texts())
     raise Failure(
-        progress.message(rollout.name, rollout.progress.ours, last, text, rollout.arn),
+        progress.message(rollout.name, rollout.progress.ours, last, rollout.cause, rollout.arn),
         **{"reason": last.word, **rollout.answer()},
     )
 
 
 def run(task: Task) -> Answer:
     """Plan, update, watch, judge."""
-    if not 1 <= task.params["wait_delay"] <= 15:
-        raise Failure(
-            f"wait_delay must be 1 to 15 seconds, or the end is noticed late; it is {task.params['wait_delay']}.",
-            reason="declaration",
-        )
-    if str(task.params["task_definition"] or "").endswith(NEXT) and not task.check_mode:
-        raise Failure(
-            f"task_definition {task.params['task_definition']} stands for a revision that is not registered. Give the "
-            "task_definition_arn that steady.ecs.task_definition returned in this run.",
-            reason="declaration",
-        )
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()

@@ -8,8 +8,8 @@ import copy
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import verdict as rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look, primary
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Look
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,7 +93,7 @@ def test_tasks_of_others_change_nothing(look: Look) -> None:
 
 @given(looks())
 def test_an_older_primary_never_superseded_ours(look: Look) -> None:
-    if rules.primary(look.service)["id"] == "ecs-svc/1":
+    if primary(look.service)["id"] == "ecs-svc/1":
         assert rules.verdict(OURS, look).word != "superseded"
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import progress as rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Look, Verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
 from tests.unit.answers import GROUP, crashed, deployment, event, moment, rollout, service, target, task
 
@@ -186,14 +188,16 @@ def test_stopped_tasks_are_read_only_when_one_was_lost(
 
 @pytest.mark.parametrize("word", ["failed", "rolled_back", "superseded", "stopped", "nothing_ran", "paused", "unknown"])
 def test_each_word_has_a_sentence_with_a_way_on_and_the_cause_last(word: str) -> None:
-    text = rules.message("web", OURS, Verdict(word, "why."), "Container app exited.", None)
+    cause = causes.cause(crashed(2, 0), ["no database"], [], [])
+    text = rules.message("web", OURS, Verdict(word, "why."), cause, None)
     assert text.startswith("web: deployment ecs-svc/2 of web:2 ")
-    assert text.endswith("Cause: Container app exited.")
+    assert " Cause: Container app " in text
+    assert text.endswith("Last log lines: no database.")
     assert ": why. " in text
 
 
 def test_unknown_is_never_called_failed() -> None:
-    text = rules.message("web", OURS, Verdict("unknown", "1800 s have passed", final=False), "", "arn:x")
+    text = rules.message("web", OURS, Verdict("unknown", "1800 s have passed", final=False), None, "arn:x")
     assert "failed" not in text
     assert "goes on: run the same command again" in text
     assert "stop-service-deployment --service-deployment-arn arn:x" in text

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import verdict as rules
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Look, Verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
+    Look,
+    own_service_deployment,
+    previous_revision,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
 from tests.unit.answers import GROUP, PORT, deployment, moment, rollout, service, target, task
 
@@ -182,14 +187,14 @@ def test_our_service_deployment_is_the_new_one_that_began_with_ours() -> None:
     before, mine, later = rollout(1, "SUCCESSFUL"), rollout(2, "PENDING"), rollout(3, "PENDING")
     later["createdAt"] = moment(125)
     known = {before["serviceDeploymentArn"]}
-    assert rules.own_service_deployment(ours, [later, mine, before], known) == mine["serviceDeploymentArn"]
-    assert rules.own_service_deployment(ours, [before], known) is None
+    assert own_service_deployment(ours, [later, mine, before], known) == mine["serviceDeploymentArn"]
+    assert own_service_deployment(ours, [before], known) is None
     near = {**before, "createdAt": moment(119)}
-    assert rules.own_service_deployment(ours, [near], known) is None, "what was there before our call is not ours"
-    assert rules.own_service_deployment(ours, [rollout(9, "PENDING")], set()) is None
+    assert own_service_deployment(ours, [near], known) is None, "what was there before our call is not ours"
+    assert own_service_deployment(ours, [rollout(9, "PENDING")], set()) is None
 
 
 def test_the_revision_before_is_that_of_the_deployment_being_replaced() -> None:
     live = service(deployment(2, state="IN_PROGRESS"), deployment(1, "ACTIVE"))
-    assert rules.previous_revision(live, resumes=True).endswith("web:1")
-    assert rules.previous_revision(live, resumes=False).endswith("web:2")
+    assert previous_revision(live, resumes=True).endswith("web:1")
+    assert previous_revision(live, resumes=False).endswith("web:2")

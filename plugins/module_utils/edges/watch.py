@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated, writing
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Look
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]

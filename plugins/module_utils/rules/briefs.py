@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import address_of, name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import address_of, name_of
 
 Answer = dict[str, Any]
 

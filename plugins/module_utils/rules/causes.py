@@ -146,6 +146,12 @@ def cause(
     }
 
 
+def from_events(events: list[str]) -> dict[str, Any] | None:
+    """The cause when no task was seen to fail, such as a lack of capacity (case C49); None when no event tells."""
+    found = cause({}, [], [], events)
+    return found if found["reason"] else None
+
+
 def as_text(found: dict[str, Any]) -> str:
     """The cause in one paragraph for people."""
     said = []

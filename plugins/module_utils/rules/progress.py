@@ -15,15 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
-    FAILED,
-    NOTHING_RAN,
-    ROLLED_BACK,
-    SUCCEEDED,
-    UNKNOWN,
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Answer,
     Look,
-    Verdict,
     address_of,
     is_running,
     listed_as,
@@ -32,6 +26,17 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
     primary,
     targets_of,
     unhealthy,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
+    FAILED,
+    NOTHING_RAN,
+    PAUSED,
+    ROLLED_BACK,
+    STOPPED,
+    SUCCEEDED,
+    SUPERSEDED,
+    UNKNOWN,
+    Verdict,
     verdict,
 )
 
@@ -121,6 +126,10 @@ class Progress:
         """Enter a line of the module's own into the timeline."""
         self.timeline.append({"seconds": round(elapsed, 1), "text": line})
         return line
+
+    def texts(self) -> list[str]:
+        """What the events say."""
+        return [each["text"] for each in self.events]
 
     def ill_targets(self, task: Answer) -> list[Answer]:
         """The targets of a task as they were when last seen ill; by its end they are only draining."""
@@ -286,7 +295,7 @@ def clock_text(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def message(service: str, ours: Answer, last: Verdict, text: str, arn: str | None) -> str:
+def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn: str | None) -> str:
     """The failure in words: what became of the deployment, what to do next, and the cause last."""
     who = f"{service}: deployment {ours['id']} of {name_of(ours.get('taskDefinition'))}"
     reason = last.reason.rstrip(".")
@@ -294,22 +303,22 @@ def message(service: str, ours: Answer, last: Verdict, text: str, arn: str | Non
     what, remedy = {
         FAILED: ("failed", "Mend the cause and deploy again, or run the rollback playbook."),
         ROLLED_BACK: ("was rolled back", "Mend the cause and deploy again."),
-        "superseded": (
+        SUPERSEDED: (
             "was superseded",
             "Nothing is rolled back, for that would undo the other's deployment: find out who deploys, then run again.",
         ),
-        "stopped": ("was stopped", "Run the same command again to deploy, or the rollback playbook to go back."),
+        STOPPED: ("was stopped", "Run the same command again to deploy, or the rollback playbook to go back."),
         NOTHING_RAN: (
             "ran nothing",
             "Raise the count (desiredCount, or the scale verb) and run the same command again.",
         ),
-        "paused": ("is paused", "Answer the hook, then run the same command again: it goes on watching."),
+        PAUSED: ("is paused", "Answer the hook, then run the same command again: it goes on watching."),
         UNKNOWN: (
             "is not finished",
             f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",
         ),
     }[last.word]
-    return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {text}" if text else "")
+    return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
 
 
 def _briefly(task: Answer) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 
 RESOURCE = "service"
 NO_DEFAULT = object()
+NEXT = "(next)"
 
 
 def _whole(path: str, value: Any) -> int:
@@ -167,6 +168,25 @@ def deploys(differences: list[Difference], live: dict[str, Any]) -> bool:
     return any(
         each.path == "taskDefinition" or (each.path in SETTINGS and SETTINGS[each.path].deploys) for each in differences
     ) and bool(live.get("deployments"))
+
+
+def registered(wanted: str | None, check_mode: bool) -> str | None:
+    """The wanted revision. One that ends in ``(next)`` is not registered yet and has a meaning in check mode only."""
+    if str(wanted or "").endswith(NEXT) and not check_mode:
+        raise DeclarationError(
+            f"task_definition {wanted} stands for a revision that is not registered. Give the task_definition_arn that "
+            "steady.ecs.task_definition returned in this run."
+        )
+    return wanted
+
+
+def shown(differences: list[Difference], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Before and after for ``--diff``. Settings hold no secrets, so nothing is masked."""
+    before = {each.path: each.actual for each in differences}
+    after = {each.path: each.expected for each in differences}
+    if arguments.get("forceNewDeployment"):
+        before["forceNewDeployment"], after["forceNewDeployment"] = False, True
+    return {"before": before, "after": after}
 
 
 def revision_difference(wanted: str | None, live: dict[str, Any]) -> list[Difference]:

@@ -10,8 +10,18 @@ scaled to zero (aws-facts: what goes wrong with the tools people use today).
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
+    Answer,
+    Look,
+    is_running,
+    listed_as,
+    name_of,
+    own_tasks,
+    primary,
+    unhealthy,
+)
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"
@@ -24,10 +34,6 @@ UNKNOWN = "unknown"
 WORDS = (SUCCEEDED, FAILED, ROLLED_BACK, SUPERSEDED, STOPPED, NOTHING_RAN, PAUSED, UNKNOWN)
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
-SAME_START = datetime.timedelta(seconds=60)
-"""How far apart ECS may date a deployment and the service deployment that carries it out."""
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,19 +48,6 @@ class Verdict:
     """Whether it must be seen at two looks in a row, because one stale answer looks the same."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What AWS answered at one moment of the wait."""
-
-    service: Answer
-    service_deployment: Answer | None = None
-    """None where the endpoint does not offer them, or while ours is not listed yet."""
-    tasks: list[Answer] = field(default_factory=list)
-    """Tasks of the service that are to run, and those that were stopped if they were read."""
-    targets: dict[str, list[Answer]] = field(default_factory=dict)
-    """Targets by the ARN of their group, as reads.target_health gives them."""
-
-
 def verdict(ours: Answer, look: Look) -> Verdict:
     """Judge the deployment ``ours`` (a member of ``deployments`` in UpdateService's answer) from one look."""
     return (
@@ -63,109 +56,6 @@ def verdict(ours: Answer, look: Look) -> Verdict:
         or _by_deployments(ours, look)
         or _by_tasks(ours, look)
     )
-
-
-def primary(service: Answer) -> Answer:
-    """The PRIMARY deployment of a service; an empty one where the controller keeps no deployments (case C36)."""
-    return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})
-
-
-def listed_as(ours: Answer, service: Answer) -> Answer | None:
-    """Our deployment as the service lists it now; None when it does not (yet, or no longer)."""
-    return next((each for each in service.get("deployments", []) if each.get("id") == ours["id"]), None)
-
-
-def previous_revision(live: Answer, resumes: bool) -> str:
-    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
-    earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []
-    return str(earlier[0]["taskDefinition"] if earlier else live["taskDefinition"])
-
-
-def name_of(arn: Any) -> str:
-    """The last part of an ARN: ``web:75``, a task's id, a target group's name and id."""
-    return str(arn or "").rsplit("/", 1)[-1]
-
-
-def group_name(arn: str) -> str:
-    """The name in a target group's ARN."""
-    parts = arn.split("/")
-    return parts[1] if len(parts) > 2 else arn
-
-
-def own_service_deployment(ours: Answer, listed: list[Answer], known: set[str]) -> str | None:
-    """ARN of the service deployment that carries out ``ours``, or None while it is not listed.
-
-    DescribeServices names no service deployment, so it is the one that began with ours; ``known`` are those that were
-    listed before our call, which cannot be it.
-    """
-    began = ours.get("createdAt")
-    if began is None:
-        return None
-    apart = {
-        each["serviceDeploymentArn"]: abs(each["createdAt"] - began)
-        for each in listed
-        if each["serviceDeploymentArn"] not in known and each.get("createdAt")
-    }
-    nearest = min(apart, key=lambda arn: apart[arn], default=None)
-    return nearest if nearest is not None and apart[nearest] <= SAME_START else None
-
-
-def own_tasks(ours: Answer, tasks: list[Answer]) -> list[Answer]:
-    """The tasks that ``ours`` started: ECS writes the deployment's id into ``startedBy``."""
-    return [each for each in tasks if each.get("startedBy") == ours["id"]]
-
-
-def is_running(task: Answer) -> bool:
-    """Whether a task runs and is meant to go on running."""
-    return task.get("lastStatus") == "RUNNING" and task.get("desiredStatus") == "RUNNING"
-
-
-def address_of(task: Answer) -> str:
-    """The private address of a task's network interface; empty in bridge and host mode."""
-    for attachment in task.get("attachments", []):
-        for detail in attachment.get("details", []):
-            if detail.get("name") == "privateIPv4Address":
-                return str(detail.get("value", ""))
-    return ""
-
-
-def targets_of(task: Answer, balancer: Answer, targets: list[Answer]) -> list[Answer]:
-    """The targets of one task in the group of one load-balancer entry, by address and port.
-
-    Without a network interface of its own the task is known by its host port: the instance's id is not in the answer.
-    """
-    address = address_of(task)
-    if address:
-        wanted = (address, balancer.get("containerPort"))
-        return [each for each in targets if (each["address"], each["port"]) == wanted]
-    ports = {
-        binding.get("hostPort")
-        for container in task.get("containers", [])
-        if container.get("name") == balancer.get("containerName")
-        for binding in container.get("networkBindings", [])
-        if binding.get("containerPort") == balancer.get("containerPort")
-    }
-    return [each for each in targets if each["port"] in ports and each["state"] != "draining"]
-
-
-def unhealthy(task: Answer, look: Look) -> str:
-    """Why a running task is not in service yet, in words; empty when it is, in every group (case C55)."""
-    if task.get("healthStatus") == "UNHEALTHY":
-        return f"{name_of(task['taskArn'])[:8]}: its container health check fails"
-    for balancer in look.service.get("loadBalancers", []):
-        group = balancer.get("targetGroupArn")
-        if not group:
-            continue
-        found = targets_of(task, balancer, look.targets.get(group, []))
-        who = (
-            f"{address_of(task) or name_of(task['taskArn'])[:8]}:{balancer.get('containerPort')} in {group_name(group)}"
-        )
-        if not found:
-            return f"{who} is not registered"
-        for each in found:
-            if each["state"] != "healthy":
-                return f"{who} is {each['state']}{' (' + each['reason'] + ')' if each['reason'] else ''}"
-    return ""
 
 
 def _going_on(reason: str) -> Verdict:
