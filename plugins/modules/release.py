@@ -20,7 +20,7 @@ options:
   store:
     description:
       - Folder of the release records. The default is C(${XDG_STATE_HOME:-~/.local/state}/steady).
-      - With E(CI) set to true it must be named, for the default folder of a build machine does not outlive its job.
+      - Must be named when E(CI) is true, for a build machine's folder does not outlive its job.
     type: str
   account:
     description: AWS account id of the service, twelve digits.
@@ -36,9 +36,8 @@ options:
     required: true
   state:
     description:
-      - V(opened) before the first change, V(applied) after each step, V(rolling_back) before a failed release is
-        undone, V(closed) at the end.
-      - The last three do nothing when O(seq) is not given, for then no release was opened.
+      - V(opened) before the first change, V(applied) after a step, V(rolling_back) before an undo, V(closed) last.
+      - The last three do nothing without O(seq), for then no release was opened.
     type: str
     required: true
     choices: [opened, applied, rolling_back, closed]
@@ -75,8 +74,7 @@ options:
     type: str
   differences:
     description:
-      - The plan, from the modules in check mode. With an empty list no release is opened, unless O(force) is set.
-      - Not used with O(kind=rollback), which is opened whether or not anything differs.
+      - The plan. With an empty list no release is opened, unless O(force) is set. Not used with O(kind=rollback).
     type: list
     elements: dict
     default: []
@@ -93,9 +91,6 @@ options:
     default: ''
   commit:
     description: Commit of the application or of the inventory.
-    type: str
-  ref:
-    description: Branch or tag of the commit.
     type: str
   steps:
     description: With O(state=applied), what was done. What is not given stays as it is on record.
@@ -171,7 +166,6 @@ EXAMPLES = r"""
   steady.ecs.release:
     state: closed
     account: "640080112933"
-    region: us-east-1
     cluster: pardon-production-cluster
     service: pardon-production-service
     seq: "{{ opened.release.seq }}"
@@ -182,9 +176,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description:
-    - The release, or null when none was opened because nothing differs.
-    - In check mode, as it would be; RV(release.seq) is null then, for nobody has that number yet.
+  description: The release, or null when none was opened. In check mode its number is null, for nobody has it yet.
   returned: always
   type: dict
   contains:
@@ -237,7 +229,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import Store, utc_now
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release, restore
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release, restore, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -259,7 +251,6 @@ SPEC = Spec(
         "restores": {"type": "int"},
         "why": {"type": "str", "default": ""},
         "commit": {"type": "str"},
-        "ref": {"type": "str"},
         "steps": {
             "type": "dict",
             "default": {},
@@ -288,9 +279,8 @@ def run(task: Task) -> dict[str, Any]:
     """Open a release, or note something in the open one."""
     if task.params["state"] == "opened":
         return _open(task)
-    if task.check_mode or task.params["seq"] is None:
-        return {"changed": False, "release": None}
-    return _note(task)
+    idle = task.check_mode or task.params["seq"] is None
+    return {"changed": False, "release": None} if idle else _note(task)
 
 
 def _open(task: Task) -> dict[str, Any]:
@@ -343,7 +333,7 @@ def _request(task: Task, identity: Identity, found: Document, target: Document |
                 params["definition"],
                 params["images"],
                 params["settings"],
-                intent.by_group(params["attributes"], params["target_group"], list(found["attributes"])),
+                _attributes(task, found),
             )
         )
     except DeclarationError as wrong:
@@ -352,16 +342,26 @@ def _request(task: Task, identity: Identity, found: Document, target: Document |
         identity=identity,
         kind=params["kind"],
         intent=declared,
-        audit={
-            "who": who["Arn"],
-            "host": platform.node(),
-            "commit": params["commit"],
-            "ref": params["ref"],
-            "why": params["why"],
-        },
+        audit={"who": who["Arn"], "host": platform.node(), "commit": params["commit"], "why": params["why"]},
         nonce=secrets.token_hex(8),
         restores=target["seq"] if target else None,
     )
+
+
+def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:
+    """The declared attributes as AWS keeps them, by the ARN of their group."""
+    if not task.params["attributes"]:
+        return {}
+    arn = intent.group_of(task.params["target_group"], list(found["attributes"]))
+    group = reads.target_groups(task, [arn])[0]
+    return {
+        arn: target_group.normalised(
+            task.params["attributes"],
+            group.get("Protocol", ""),
+            group.get("TargetType", "instance"),
+            found["attributes"][arn],
+        )
+    }
 
 
 def _note(task: Task) -> dict[str, Any]:

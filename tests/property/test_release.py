@@ -88,7 +88,7 @@ class World:
         before = self.revision, self.seconds
         self.last += 1
         revision, seconds = self.last, self.last * 100
-        attributes = {GROUP: {"duration": seconds}}
+        attributes = {GROUP: {"duration": str(seconds)}}
         changes = {"containers": {"web": {"environment": {f"V{revision}": "x"}}}}
         record = self.open("deploy", intent.intent(f"{FAMILY}:1", changes, {}, {}, {}, attributes), None)
         self.allowed |= {("revision", revision), ("seconds", seconds)}

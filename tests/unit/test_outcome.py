@@ -23,4 +23,4 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 def test_foreign_text_cannot_forge_a_line() -> None:
-    assert one_line("stopped\n::error::x\r\x1b[31m  red\u2028") == "stopped ::error::x [31m red"
+    assert one_line("stopped\n::error::x\r\x1b[31m  red\u2028") == "stopped : :error::x red"

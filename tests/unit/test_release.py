@@ -253,11 +253,11 @@ def test_null_in_a_setting_is_the_default_of_aws() -> None:
 
 
 def test_attributes_belong_to_a_named_group_or_the_only_one() -> None:
-    assert intent.by_group({"a": 1}, None, [GROUP]) == {GROUP: {"a": 1}}
-    assert intent.by_group({"a": 1}, "other", [GROUP, OTHER]) == {OTHER: {"a": 1}}
-    assert intent.by_group({}, None, [GROUP, OTHER]) == {}
+    assert intent.group_of(None, [GROUP]) == GROUP
+    assert intent.group_of("other", [GROUP, OTHER]) == OTHER
+    assert intent.group_of(OTHER, [GROUP, OTHER]) == OTHER
     with pytest.raises(DeclarationError, match="web, other"):
-        intent.by_group({"a": 1}, None, [GROUP, OTHER])
+        intent.group_of(None, [GROUP, OTHER])
 
 
 def test_an_intent_names_everything_and_holds_no_value() -> None:
@@ -270,11 +270,11 @@ def test_an_intent_names_everything_and_holds_no_value() -> None:
     }
     changes = {"containers": {"coral": {"environment": {"A": secret, "B": None}, "command": [secret]}}, "memory": "1"}
     for made in (
-        intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": True}}),
+        intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": "true"}}),
         intent.intent(f"{FAMILY}:1", {}, definition, {}, {}, {}),
     ):
         assert secret not in repr(made)
-    made = intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": True}})
+    made = intent.intent(f"{FAMILY}:1", changes, {}, {"coral": "coral@sha256:1"}, {}, {GROUP: {"enabled": "true"}})
     assert made["task_definition"]["changes"] == [
         "containerDefinitions[coral].command",
         "containerDefinitions[coral].environment[A]",

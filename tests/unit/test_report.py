@@ -40,7 +40,7 @@ RESTORED = {
 def record(outcome: str = "proven", **result: Any) -> dict[str, Any]:
     changes = {"containers": {"coral": {"environment": {"CORAL_SESSIONS": None}}}}
     settings = {"healthCheckGracePeriodSeconds": 60, "desiredCount": 4}
-    made = intent.intent(f"{FAMILY}:74", changes, {}, {}, settings, {GROUP: {DURATION: 86400}})
+    made = intent.intent(f"{FAMILY}:74", changes, {}, {}, settings, {GROUP: {DURATION: "86400"}})
     request = release.Request(IDENTITY, "deploy", made, {"who": "ada", "why": "longer | sessions"}, "nonce")
     opening = release.opening(records.new_head(), {}, request, LIVE, "2025-11-27T10:00:00Z")
     steps = {"task_definition": f"{FAMILY}:75", "registered": True, "deployment": "ecs-svc/2"}
@@ -159,7 +159,7 @@ def test_a_failure_shows_its_cause_and_that_it_was_put_back() -> None:
     assert "# Release 2 of web: failed and rolled back" in text
     assert "All of it was put back" in text
     assert "| exit code | 137 |" in text and "meaning" not in text
-    assert "    out of [31m memory\n    `x`" in text
+    assert "    out of memory\n    `x`" in text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import on
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
-    attribute_text,
     flat_settings,
     group_name,
     nested_settings,
@@ -29,9 +28,10 @@ def intent(
     definition: Document,
     images: dict[str, str],
     settings: Document,
-    attributes: dict[str, Document],
+    attributes: dict[str, dict[str, str]],
 ) -> Document:
-    """``intent`` of a record. ``attributes`` by target-group ARN; the others as the modules' options take them."""
+    """``intent`` of a record. ``attributes`` by target-group ARN, as text; the others as the modules' options take
+    them."""
     count = flat_settings(settings).get(COUNT)
     kept = {path: value for path, value in flat_settings(settings).items() if path != COUNT}
     return {
@@ -43,11 +43,7 @@ def intent(
         },
         "settings": nested_settings(kept),
         "count_policy": {"mode": "keep" if count is None else "fixed", "count": None if count is None else int(count)},
-        "attributes": {
-            arn: {key: attribute_text(value) for key, value in sorted(values.items())}
-            for arn, values in sorted(attributes.items())
-            if values
-        },
+        "attributes": {arn: dict(sorted(values.items())) for arn, values in sorted(attributes.items()) if values},
     }
 
 
@@ -90,13 +86,11 @@ def _fields(container: str, fields: Document) -> list[str]:
     return found
 
 
-def by_group(attributes: Document, wanted: str | None, arns: list[str]) -> dict[str, Document]:
-    """Declared attributes by the ARN of their target group: the named one, or the service's only one.
+def group_of(wanted: str | None, arns: list[str]) -> str:
+    """The ARN of the target group that declared attributes belong to: the named one, or the service's only one.
 
     Raises DeclarationError that names the service's target groups.
     """
-    if not attributes:
-        return {}
     found = [arn for arn in arns if wanted in (None, arn, group_name(arn))]
     if len(found) != 1:
         names = ", ".join(group_name(arn) for arn in arns) or "none"
@@ -104,7 +98,7 @@ def by_group(attributes: Document, wanted: str | None, arns: list[str]) -> dict[
             f"Attributes are declared for {wanted or 'the only target group'} of the service, which has: {names}. "
             "Set target_group_name to one of them."
         )
-    return {found[0]: attributes}
+    return found[0]
 
 
 def result(given: Document, record: Document, now: str) -> Document:

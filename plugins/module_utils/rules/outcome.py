@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+
 
 def one_line(text: str) -> str:
     """Foreign text on one line, without control characters: an API's event must not forge a line of its own."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return " ".join(redact.text(text).split())
 
 
 def duration_text(seconds: float) -> str:

@@ -17,11 +17,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.service import NO
 COUNT = "desiredCount"
 
 
-def attribute_text(value: Any) -> str:
-    """A target-group attribute as AWS keeps it: text, with lower-case truth values."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def flat_settings(settings: Document) -> Document:
     """Settings by dotted path, ``deploymentConfiguration.maximumPercent``; null above paths stands for each below."""
     found: Document = {}

@@ -59,7 +59,13 @@ class World:
         return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
 
     def describe_target_groups(self, **_asked: Any) -> dict[str, Any]:
-        group = {"TargetGroupArn": GROUP, "TargetGroupName": GROUP.split("/")[1], "LoadBalancerArns": [BALANCER]}
+        group = {
+            "TargetGroupArn": GROUP,
+            "TargetGroupName": GROUP.split("/")[1],
+            "LoadBalancerArns": [BALANCER],
+            "Protocol": "HTTP",
+            "TargetType": "ip",
+        }
         return {"TargetGroups": [group]}
 
     def describe_target_health(self, **_asked: Any) -> dict[str, Any]:

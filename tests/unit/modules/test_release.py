@@ -197,3 +197,18 @@ def test_a_closed_release_cannot_be_closed_again(act: Any, world: World) -> None
     seq = deploy(act, world)
     with pytest.raises(Failure, match="is succeeded"):
         act("closed", seq=seq, outcome="failed")
+
+
+def test_attributes_are_recorded_as_aws_keeps_them(act: Any, tmp_path: Path) -> None:
+    declared = {"stickiness.enabled": False, "deregistration_delay.timeout_seconds": None}
+    act("opened", attributes=declared, differences=[{"resource": "target group"}])
+    assert on_file(tmp_path)[2]["intent"]["attributes"] == {
+        GROUP: {"stickiness.enabled": "false", "deregistration_delay.timeout_seconds": "300"}
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"attributes": {"stickyness.enabled": 1}}, {"target_group": "other"}])
+def test_a_declaration_that_cannot_be_meant_opens_nothing(act: Any, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match="stickiness.enabled|pardon-production-coral-tg"):
+        act("opened", **{**DECLARED, **wrong})
+    assert on_file(tmp_path) == {}
