@@ -1,0 +1,335 @@
+"""Elastic Container Service as AWS publishes it: the API, and deployments to their end.
+
+API_* is the page of https://docs.aws.amazon.com/AmazonECS/latest/APIReference/, guide pages are those of
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/. The image must end with CRASH_AT_START's value as its
+exit code, and answer /health with 503 when NEVER_HEALTHY is set.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.conformance.place import PORT, Place, error_of, until
+
+CHECKS = {
+    "HealthCheckPath": "/health",
+    "HealthCheckIntervalSeconds": 6,
+    "HealthCheckTimeoutSeconds": 2,
+    "HealthyThresholdCount": 2,
+}
+FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+
+
+def container(place: Place, **environment: str) -> dict[str, Any]:
+    pairs = [{"name": k, "value": v} for k, v in environment.items()]
+    return {"name": "app", "image": place.image, "portMappings": [{"containerPort": PORT}], "environment": pairs}
+
+
+def register(place: Place, family: str, **environment: str) -> str:
+    made = place.ecs.register_task_definition(
+        family=family, executionRoleArn=place.role, containerDefinitions=[container(place, **environment)], **FARGATE
+    )
+    return str(made["taskDefinition"]["taskDefinitionArn"])
+
+
+class Deployed:
+    """A service of three tasks behind a load balancer, with the circuit breaker on."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.ecs = place, place.ecs
+        self.group = place.group(**CHECKS)
+        place.modify(self.group, deregistration_delay__timeout_seconds="20")
+        place.listener(place.balancer(), {"Type": "forward", "TargetGroupArn": self.group})
+        self.name = place.service(self.group, 3)
+        self.update(deploymentConfiguration=BREAKER)
+        self.first = self.completed(self.service()["taskDefinition"])["taskDefinition"]
+
+    def update(self, **change: Any) -> None:
+        self.ecs.update_service(cluster=self.name, service=self.name, **change)
+
+    def service(self) -> dict[str, Any]:
+        return dict(self.ecs.describe_services(cluster=self.name, services=[self.name])["services"][0])
+
+    def completed(self, definition: str) -> dict[str, Any]:
+        def done() -> dict[str, Any] | None:
+            found = self.service()
+            only = found["deployments"][0]
+            one = len(found["deployments"]) == 1 and only["rolloutState"] == "COMPLETED"
+            return found if one and only["taskDefinition"] == definition else None
+
+        return dict(until(done, self.place.patience))
+
+    def newest(self) -> dict[str, Any]:
+        """The newest service deployment."""
+        listed = self.ecs.list_service_deployments(cluster=self.name, service=self.name)["serviceDeployments"]
+        arn = listed[0]["serviceDeploymentArn"]
+        described = self.ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
+        return dict(described[0])
+
+    def stopped(self, definition: str) -> list[dict[str, Any]]:
+        arns = self.ecs.list_tasks(cluster=self.name, desiredStatus="STOPPED")["taskArns"]
+        tasks = self.ecs.describe_tasks(cluster=self.name, tasks=arns)["tasks"] if arns else []
+        return [t for t in tasks if t["taskDefinitionArn"] == definition and t["lastStatus"] == "STOPPED"]
+
+
+@pytest.fixture(scope="module")
+def deployed(place: Place) -> Deployed:
+    return Deployed(place)
+
+
+# -- the API ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.api
+def test_missing_things(place: Place) -> None:
+    """API_DescribeClusters and others: what is missing is listed in failures; operations on it are errors."""
+    name = place.name()
+    assert place.ecs.describe_clusters(clusters=[name])["failures"][0]["reason"] == "MISSING"
+    assert error_of(lambda: place.ecs.describe_services(cluster=name, services=["x"])) == "ClusterNotFoundException"
+    assert error_of(lambda: place.ecs.list_tasks(cluster=name)) == "ClusterNotFoundException"
+    assert error_of(lambda: place.ecs.describe_task_definition(taskDefinition=f"{name}:1")) == "ClientException"
+
+
+@pytest.mark.api
+def test_a_revision_and_its_defaults(place: Place) -> None:
+    """API_ContainerDefinition: essential is true by default; API_PortMapping: in awsvpc the host port is the same."""
+    family = place.name()
+    arn = register(place, family)
+    found = place.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    (only,) = found["containerDefinitions"]
+    assert (only["essential"], only["cpu"], only["mountPoints"], only["volumesFrom"]) == (True, 0, [], [])
+    assert only["portMappings"] == [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}]
+    assert (found["status"], found["revision"]) == ("ACTIVE", 1)
+    assert "FARGATE" in found["compatibilities"]
+    assert register(place, family).endswith(":2")
+    place.ecs.deregister_task_definition(taskDefinition=arn)
+    assert place.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]["status"] == "INACTIVE"
+    listed = place.ecs.list_task_definitions(familyPrefix=family, sort="DESC")["taskDefinitionArns"]
+    assert [a.rsplit(":", 1)[1] for a in listed] == ["2"]
+
+
+@pytest.mark.api
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"networkMode": "bridge"},
+        {"cpu": "256", "memory": "4096"},
+        {"containerDefinitions": []},
+    ],
+)
+def test_revisions_that_fargate_refuses(place: Place, change: dict[str, Any]) -> None:
+    """Guide, fargate-tasks-services: awsvpc only, and pairs of cpu and memory."""
+    body = {"family": place.name(), "containerDefinitions": [container(place)], **FARGATE, **change}
+    refused = error_of(lambda: place.ecs.register_task_definition(**body))
+    assert refused in ("ClientException", "InvalidParameterException")
+
+
+@pytest.mark.api
+def test_services_that_are_refused(place: Place, deployed: Deployed) -> None:
+    """API_CreateService, Errors; guide, service-load-balancing: the target group needs a load balancer."""
+    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
+
+    def refused(**change: Any) -> str:
+        body = {
+            "cluster": deployed.name,
+            "serviceName": place.name(),
+            "taskDefinition": deployed.first,
+            "desiredCount": 1,
+            "launchType": "FARGATE",
+            "networkConfiguration": network,
+        }
+        return error_of(lambda: place.ecs.create_service(**{**body, **change}))
+
+    def balancer(**change: Any) -> list[dict[str, Any]]:
+        return [{"targetGroupArn": deployed.group, "containerName": "app", "containerPort": PORT, **change}]
+
+    assert refused(cluster=place.name()) == "ClusterNotFoundException"
+    assert refused(taskDefinition=f"{place.name()}:1") == "ClientException"
+    assert refused(serviceName=deployed.name) == "InvalidParameterException"
+    for change in ({"targetGroupArn": place.group()}, {"containerName": "other"}, {"containerPort": 1}):
+        assert refused(loadBalancers=balancer(**change)) == "InvalidParameterException"
+    blocked = {"maximumPercent": 100, "minimumHealthyPercent": 100}
+    assert refused(deploymentConfiguration=blocked) == "InvalidParameterException"
+
+
+@pytest.mark.api
+def test_updates_that_are_refused(place: Place, deployed: Deployed) -> None:
+    """API_UpdateService, Errors; guide, deregister-task-definition-v2: no update to an INACTIVE revision."""
+
+    def update(**change: Any) -> str:
+        body = {"cluster": deployed.name, "service": deployed.name, **change}
+        return error_of(lambda: place.ecs.update_service(**body))
+
+    inactive = register(place, place.name())
+    place.ecs.deregister_task_definition(taskDefinition=inactive)
+    assert update(taskDefinition=inactive) == "ClientException"
+    assert update(service=place.name()) == "ServiceNotFoundException"
+
+
+@pytest.mark.api
+def test_batches(place: Place, deployed: Deployed) -> None:
+    """API_DescribeServices: up to 10 services; API_DescribeTasks: up to 100 tasks."""
+    services = [f"s{n}" for n in range(11)]
+    many = error_of(lambda: place.ecs.describe_services(cluster=deployed.name, services=services))
+    assert many == "InvalidParameterException"
+    tasks = error_of(lambda: place.ecs.describe_tasks(cluster=deployed.name, tasks=["0" * 32] * 101))
+    assert tasks == "InvalidParameterException"
+    found = place.ecs.describe_services(cluster=deployed.name, services=["missing"])
+    assert [f["reason"] for f in found["failures"]] == ["MISSING"]
+
+
+@pytest.mark.api
+def test_tags_are_in_lower_case_and_told_on_request(place: Place, deployed: Deployed) -> None:
+    """API_Tag; API_DescribeServices: tags are omitted unless include has TAGS."""
+    service = deployed.service()
+    assert not service.get("tags")
+    arn = service["serviceArn"]
+    place.ecs.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "a"}])
+    asked = place.ecs.describe_services(cluster=deployed.name, services=[arn], include=["TAGS"])["services"][0]
+    assert {"key": "team", "value": "a"} in asked["tags"]
+    place.ecs.untag_resource(resourceArn=arn, tagKeys=["team"])
+    assert {"key": "team", "value": "a"} not in place.ecs.list_tags_for_resource(resourceArn=arn)["tags"]
+
+
+@pytest.mark.api
+def test_tasks_show_what_they_are(place: Place, deployed: Deployed) -> None:
+    """API_Task, API_Container, API_Attachment: the address is a detail of the network interface."""
+    arns = place.ecs.list_tasks(cluster=deployed.name, serviceName=deployed.name)["taskArns"]
+    tasks = place.ecs.describe_tasks(cluster=deployed.name, tasks=arns)["tasks"]
+    addresses = {d["value"] for t in tasks for d in t["attachments"][0]["details"] if d["name"] == "privateIPv4Address"}
+    assert addresses == set(place.states(deployed.group))
+    for task in tasks:
+        assert (task["lastStatus"], task["desiredStatus"], task["launchType"]) == ("RUNNING", "RUNNING", "FARGATE")
+        assert task["group"] == f"service:{deployed.name}"
+        assert task["containers"][0]["imageDigest"].startswith("sha256:")
+
+
+# -- deployments --------------------------------------------------------------------------------------
+
+
+@pytest.mark.rollout
+def test_a_rolling_update(place: Place, deployed: Deployed) -> None:
+    """Guide, deployment-type-ecs: PRIMARY and ACTIVE at first, then one deployment, COMPLETED."""
+    second = register(place, deployed.name, ROUND="2")
+    deployed.update(taskDefinition=second)
+    states = [(d["status"], d["rolloutState"]) for d in deployed.service()["deployments"]]
+    assert states[0] == ("PRIMARY", "IN_PROGRESS")
+    assert ("ACTIVE", "COMPLETED") in states
+    service = deployed.completed(second)
+    assert service["runningCount"] == 3
+    assert until(lambda: deployed.newest()["status"] == "SUCCESSFUL", place.patience)
+    newest = deployed.newest()
+    assert newest["targetServiceRevision"]["requestedTaskCount"] == 3
+    revision = newest["targetServiceRevision"]["arn"]
+    described = place.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]
+    assert described["taskDefinition"] == second
+    assert until(lambda: any("has reached a steady state" in e["message"] for e in deployed.service()["events"]), 60)
+
+
+@pytest.mark.rollout
+def test_the_desired_count_is_no_deployment(deployed: Deployed) -> None:
+    """API_UpdateService: scaling starts no new deployment."""
+    before = deployed.service()["deployments"][0]["id"]
+    deployed.update(desiredCount=4)
+    until(lambda: deployed.service()["runningCount"] == 4, deployed.place.patience)
+    deployed.update(desiredCount=3)
+    until(lambda: deployed.service()["runningCount"] == 3, deployed.place.patience)
+    assert deployed.service()["deployments"][0]["id"] == before
+
+
+@pytest.mark.rollout
+def test_a_stopped_task_is_replaced(place: Place, deployed: Deployed) -> None:
+    """API_StopTask: the reason is shown; stopCode UserInitiated. The service keeps its desired count."""
+    victim = place.ecs.list_tasks(cluster=deployed.name, serviceName=deployed.name)["taskArns"][0]
+    place.ecs.stop_task(cluster=deployed.name, task=victim, reason="conformance")
+
+    def task() -> dict[str, Any]:
+        return dict(place.ecs.describe_tasks(cluster=deployed.name, tasks=[victim])["tasks"][0])
+
+    until(lambda: task()["lastStatus"] == "STOPPED", place.patience)
+    assert (task()["stopCode"], task()["desiredStatus"]) == ("UserInitiated", "STOPPED")
+    assert "conformance" in task()["stoppedReason"]
+    until(lambda: list(place.states(deployed.group).values()).count("healthy") == 3, place.patience)
+
+
+def rolled_back(deployed: Deployed, definition: str) -> dict[str, Any]:
+    """Deploy what fails; the service deployment once the circuit breaker has rolled it back."""
+    good = deployed.service()["taskDefinition"]
+    deployed.update(taskDefinition=definition)
+    until(lambda: deployed.newest()["status"] == "ROLLBACK_SUCCESSFUL", deployed.place.patience * 2)
+    assert deployed.completed(good)["runningCount"] == 3
+    return deployed.newest()
+
+
+@pytest.mark.rollout
+def test_crashing_tasks_are_rolled_back(place: Place, deployed: Deployed) -> None:
+    """Guide, deployment-circuit-breaker: 3 failures at a desired count of 3, then back to the last COMPLETED one."""
+    bad = register(place, deployed.name, CRASH_AT_START="3")
+    newest = rolled_back(deployed, bad)
+    assert newest["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
+    assert newest["deploymentCircuitBreaker"]["threshold"] == 3
+    crashed = deployed.stopped(bad)[0]
+    assert crashed["stopCode"] == "EssentialContainerExited"
+    assert crashed["containers"][0]["exitCode"] == 3
+
+
+@pytest.mark.rollout
+def test_unhealthy_tasks_are_rolled_back(place: Place, deployed: Deployed) -> None:
+    """Guide, deployment-circuit-breaker, stage 2: health checks of the load balancer."""
+    bad = register(place, deployed.name, NEVER_HEALTHY="1")
+    rolled_back(deployed, bad)
+    reasons = [t["stoppedReason"] for t in deployed.stopped(bad)]
+    assert any("Task failed ELB health checks in" in r for r in reasons), reasons
+
+
+@pytest.mark.rollout
+def test_an_image_that_is_missing(place: Place, deployed: Deployed) -> None:
+    """Guide, stopped-task-error-codes: TaskFailedToStart, CannotPullContainerError."""
+    missing = {**container(place), "image": f"conformance/{place.name()}:v1"}
+    made = place.ecs.register_task_definition(
+        family=deployed.name, executionRoleArn=place.role, containerDefinitions=[missing], **FARGATE
+    )
+    bad = made["taskDefinition"]["taskDefinitionArn"]
+    rolled_back(deployed, bad)
+    (failed, *_) = deployed.stopped(bad)
+    assert failed["stopCode"] == "TaskFailedToStart"
+    assert failed["stoppedReason"].startswith("CannotPullContainerError")
+
+
+@pytest.mark.rollout
+def test_a_deployment_is_stopped(place: Place, deployed: Deployed) -> None:
+    """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped."""
+    good = deployed.service()["taskDefinition"]
+    deployed.update(taskDefinition=register(place, deployed.name, NEVER_HEALTHY="1"), healthCheckGracePeriodSeconds=600)
+    arn = deployed.newest()["serviceDeploymentArn"]
+    place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    until(lambda: deployed.newest()["status"] == "ROLLBACK_SUCCESSFUL", place.patience)
+    again = error_of(lambda: place.ecs.stop_service_deployment(serviceDeploymentArn=arn))
+    assert again == "ConflictException"
+    deployed.completed(good)
+
+
+@pytest.mark.rollout
+def test_a_deleted_service_is_drained(place: Place, deployed: Deployed) -> None:
+    """API_DeleteService: not above 0 without force; DRAINING, then INACTIVE; then updates are refused."""
+    which = {"cluster": deployed.name, "service": place.name()}
+    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
+    place.ecs.create_service(
+        cluster=deployed.name,
+        serviceName=which["service"],
+        taskDefinition=deployed.first,
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration=network,
+    )
+
+    def status() -> str:
+        found = place.ecs.describe_services(cluster=deployed.name, services=[which["service"]])["services"][0]
+        return str(found["status"])
+
+    assert error_of(lambda: place.ecs.delete_service(**which)) == "InvalidParameterException"
+    place.ecs.update_service(**which, desiredCount=0)
+    assert place.ecs.delete_service(**which)["service"]["status"] in ("DRAINING", "INACTIVE")
+    until(lambda: status() == "INACTIVE", place.patience)
+    assert error_of(lambda: place.ecs.update_service(**which, desiredCount=1)) == "ServiceNotActiveException"
