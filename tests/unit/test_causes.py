@@ -128,6 +128,7 @@ def test_what_comes_from_outside_carries_no_control_characters() -> None:
     found = causes.cause(answer, ["red\x1b[31m"], [], [])
     assert "\x1b" not in causes.as_text(found)
     assert "\n" not in causes.as_text(found)
+    assert causes.readable("::error::x\narn:aws:ecs:us-east-1:111122223333:task/c1/abc") == ": :error::x abc"
 
 
 def test_values_of_the_environment_do_not_come_out_in_log_lines() -> None:

@@ -159,6 +159,16 @@ def test_the_state_is_said_when_it_changes_and_every_fifteen_seconds() -> None:
     assert [each["seconds"] for each in watched.timeline] == [0, 15, 22]
 
 
+def test_a_target_that_fails_its_checks_is_told_before_ecs_gives_up_the_task() -> None:
+    ill = {GROUP: [*WELL[GROUP][:2], target(2, 2, "unhealthy", "Target.ResponseCodeMismatch", "codes: [503]")]}
+    look = starting(TASKS)
+    step = Progress(OURS, hold=0).observe(0, Look(look.service, look.service_deployment, look.tasks, ill))
+    assert step.state == (
+        "3/3 running, 2 healthy, 3 old; deployment IN_PROGRESS; "
+        "10.0.2.2:8080 in tg-web is unhealthy (Target.ResponseCodeMismatch: codes: [503])"
+    )
+
+
 def test_what_was_complete_before_keeps_its_old_failures_and_events_to_itself() -> None:
     watched = Progress(OURS, hold=0, settled=True)
     step = watched.observe(0, done(tasks=[*TASKS, crashed(2, 8), crashed(2, 9)], events=[event(1, 130, "old")]))

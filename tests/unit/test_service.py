@@ -170,6 +170,33 @@ def test_the_same_revision_is_no_difference(wanted: str | None) -> None:
     assert service.revision_difference(wanted, live()) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"deploymentController": {"type": "EXTERNAL"}}, "EXTERNAL"), ({"status": "DRAINING"}, "being deleted")],
+)
+def test_a_service_that_takes_no_deployment_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        service.planned(None, {}, live(**changes))
+    assert words in refused.value.msg
+
+
+def test_back_to_rolling_takes_the_hooks_of_the_other_strategy_along() -> None:
+    configuration = {
+        **live()["deploymentConfiguration"],
+        "strategy": "BLUE_GREEN",
+        "bakeTimeInMinutes": 5,
+        "lifecycleHooks": [{"hookTargetArn": "arn:x"}],
+    }
+    before = live(deploymentConfiguration=configuration)
+    found = service.compare({"deploymentConfiguration": {"strategy": "ROLLING"}}, before)
+    assert [(each.path.rsplit(".", 1)[1], each.kind) for each in found] == [
+        ("strategy", "NOT_EQUAL"),
+        ("lifecycleHooks", "ADD"),
+        ("bakeTimeInMinutes", "ADD"),
+    ]
+    assert service.request(found, before) == {"deploymentConfiguration": live()["deploymentConfiguration"]}
+
+
 def test_a_family_without_revision_is_refused() -> None:
     with pytest.raises(DeclarationError) as refused:
         service.revision_difference("web", live())

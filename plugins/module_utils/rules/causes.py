@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+
 Answer = dict[str, Any]
 
 LOG_LINES = 20
 SHOWN_LINES = 3
-SHORTEST_SECRET = 6
+SHORTEST_SECRET = 4
 
 EXITS = {
     0: "it ended by itself, and a service's essential container must not",
@@ -101,18 +103,13 @@ def secret_values(definition: Answer) -> set[str]:
         str(variable["value"])
         for container in definition.get("containerDefinitions", [])
         for variable in container.get("environment") or []
-        if len(str(variable.get("value", ""))) >= SHORTEST_SECRET
+        if len(str(variable.get("value", ""))) >= SHORTEST_SECRET and variable["value"] not in {"true", "false"}
     }
 
 
 def masked(lines: list[str], secrets: set[str]) -> list[str]:
     """Log lines without environment values and without user names and passwords in URLs."""
-    found = []
-    for line in lines:
-        for value in sorted(secrets, key=len, reverse=True):
-            line = line.replace(value, "hidden")
-        found.append(USER_INFO.sub("hidden", line))
-    return found
+    return [USER_INFO.sub("hidden", redact.without(line, secrets)) for line in lines]
 
 
 def cause(
@@ -180,7 +177,7 @@ def readable(text: str) -> str:
     """An event or reason for people: no control characters, and names in the place of long ARNs."""
     text = re.sub(r"arn:aws[\w-]*:elasticloadbalancing:[^\s:]*:\d*:targetgroup/([\w-]+)/\w+", r"\1", text)
     text = re.sub(r"arn:aws[\w-]*:ecs:[^\s:]*:\d*:[\w-]+/(?:[\w-]+/)*([\w:.-]+)", r"\1", text)
-    return "".join(each if each.isprintable() else " " for each in text).strip()
+    return " ".join(redact.text(text).split())
 
 
 def _meaning(text: str, exit_code: int | None) -> str:

@@ -132,5 +132,6 @@ def unhealthy(task: Answer, look: Look) -> str:
             return f"{who} is not registered"
         for each in found:
             if each["state"] != "healthy":
-                return f"{who} is {each['state']}{' (' + each['reason'] + ')' if each['reason'] else ''}"
+                why = ": ".join(text for text in (each["reason"], each["description"]) if text)
+                return f"{who} is {each['state']}" + (f" ({why})" if why else "")
     return ""

@@ -243,7 +243,8 @@ class Progress:
         others = [each for each in service.get("deployments", []) if each.get("id") != self.ours["id"]]
         old = sum(each.get("runningCount", 0) + each.get("pendingCount", 0) for each in others)
         running = [each for each in own_tasks(self.ours, look.tasks) if is_running(each)]
-        healthy = sum(not unhealthy(each, look) for each in running)
+        waiting = [why for why in (unhealthy(each, look) for each in running) if why]
+        healthy = len(running) - len(waiting)
         said = [f"{listed.get('runningCount', 0)}/{service.get('desiredCount', 0)} running"]
         if service.get("loadBalancers") and healthy != service.get("desiredCount"):
             said.append(f"{healthy} healthy")
@@ -255,7 +256,10 @@ class Progress:
             said.append(f"{listed['failedTasks']} failed")
         status = str(rollout.get("status", ""))
         undone = status if status.startswith(("ROLLBACK", "STOP")) else ""
-        return f"{', '.join(said)}; deployment {undone or listed.get('rolloutState') or status or 'not listed'}"
+        ill = [why for why in waiting if " is unhealthy" in why or "check fails" in why]
+        said_of_ill = f"; {causes.readable(ill[0])}" if ill else ""
+        state = undone or listed.get("rolloutState") or status or "not listed"
+        return f"{', '.join(said)}; deployment {state}{said_of_ill}"
 
     def _worth_saying(self, elapsed: float, step: Step) -> bool:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)

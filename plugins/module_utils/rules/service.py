@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 
@@ -160,6 +161,11 @@ def planned(task_definition: str | None, settings: dict[str, Any], live: dict[st
             f"{live.get('serviceName')} is deployed by the controller {controller}, which keeps no deployments of "
             "ECS's own. Use that controller's tools, or move the service to the controller ECS."
         )
+    if live.get("status", "ACTIVE") != "ACTIVE":
+        raise DeclarationError(
+            f"{live.get('serviceName')} is {live['status']}: it is being deleted and takes no deployment. Create it "
+            "again with the template that made it."
+        )
     return revision_difference(task_definition, live) + compare(settings, live)
 
 
@@ -182,11 +188,10 @@ def registered(wanted: str | None, check_mode: bool) -> str | None:
 
 def shown(differences: list[Difference], arguments: dict[str, Any]) -> dict[str, Any]:
     """Before and after for ``--diff``. Settings hold no secrets, so nothing is masked."""
-    before = {each.path: each.actual for each in differences}
-    after = {each.path: each.expected for each in differences}
+    found = redact.diff(differences)
     if arguments.get("forceNewDeployment"):
-        before["forceNewDeployment"], after["forceNewDeployment"] = False, True
-    return {"before": before, "after": after}
+        found["before"]["forceNewDeployment"], found["after"]["forceNewDeployment"] = False, True
+    return found
 
 
 def revision_difference(wanted: str | None, live: dict[str, Any]) -> list[Difference]:
