@@ -8,111 +8,24 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import models
 from ansible_collections.steady.ecs.plugins.module_utils.rules import task_definition
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
-from testbed.ecs.definitions import stored
 from testbed.production import task_definition as production
-
-MODEL = models.task_definition()
-AGENTS = [f"agent-{number}" for number in range(1, 9)]
-URL_BEFORE = "http://localhost:5555/sse/v1/devmode/app/priv"
-URL = f"{URL_BEFORE}/production-main"
-PRODUCTION_CHANGES: dict[str, Any] = {
-    "containers": {
-        "coral": {"environment": {"CORAL_SESSIONS": None}},
-        **{name: {"environment": {"CORAL_SSE_URL": URL}} for name in AGENTS},
-    }
-}
-ANSWER_ONLY = {
-    "taskDefinitionArn": "arn:aws:ecs:us-east-1:111122223333:task-definition/web:74",
-    "revision": 74,
-    "status": "ACTIVE",
-    "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
-    "compatibilities": ["EC2", "FARGATE"],
-    "registeredAt": "2025-11-27T10:00:00+00:00",
-    "registeredBy": "arn:aws:iam::111122223333:user/ada",
-    "deregisteredAt": "2025-11-27T11:00:00+00:00",
-}
-RICH: dict[str, Any] = {
-    "family": "web",
-    "networkMode": "awsvpc",
-    "cpu": "1024",
-    "memory": "2048",
-    "executionRoleArn": "arn:aws:iam::111122223333:role/execution",
-    "taskRoleArn": "arn:aws:iam::111122223333:role/task",
-    "ephemeralStorage": {"sizeInGiB": 50},
-    "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
-    "pidMode": "task",
-    "placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}],
-    "proxyConfiguration": {
-        "type": "APPMESH",
-        "containerName": "envoy",
-        "properties": [{"name": "IgnoredGID", "value": ""}, {"name": "AppPorts", "value": "80"}],
-    },
-    "volumes": [
-        {
-            "name": "data",
-            "efsVolumeConfiguration": {
-                "fileSystemId": "fs-1",
-                "transitEncryption": "ENABLED",
-                "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"},
-            },
-        },
-        {"name": "scratch", "host": {}},
-    ],
-    "containerDefinitions": [
-        {
-            "name": "app",
-            "image": "example.com/app:1",
-            "portMappings": [{"containerPort": 9411}],
-            "environment": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}, {"name": "C", "value": ""}],
-            "secrets": [{"name": "T", "valueFrom": "/t"}, {"name": "S", "valueFrom": "/s"}],
-            "healthCheck": {"command": ["CMD-SHELL", "true"]},
-            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/g", "tag": ""}},
-            "ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 2048}],
-            "dockerLabels": {"empty": ""},
-        },
-        {"name": "envoy", "image": "example.com/envoy:1"},
-    ],
-    "tags": [{"key": "team", "value": "pardon"}],
-}
-
-
-def described(request: dict[str, Any]) -> dict[str, Any]:
-    """A registered request as ``reads.task_definition`` answers it."""
-    return {**stored(copy.deepcopy(request)), **ANSWER_ONLY, "tags": copy.deepcopy(request.get("tags", []))}
-
-
-def plan(
-    changes: dict[str, Any] | None = None,
-    definition: dict[str, Any] | None = None,
-    images: dict[str, str] | None = None,
-    live: dict[str, Any] | None = None,
-) -> task_definition.Plan:
-    return task_definition.plan(described(live or RICH), MODEL, changes, definition, images or {})
-
-
-def paths(found: task_definition.Plan) -> list[str]:
-    return [each.path for each in found.differences]
-
-
-def again(found: task_definition.Plan, changes: dict[str, Any]) -> list[str]:
-    """The plan after the plan was carried out."""
-    return paths(task_definition.plan(described(found.declared), MODEL, changes, None, {}))
-
-
-def app(**members: Any) -> dict[str, Any]:
-    return {"containers": {"app": members}}
-
-
-def whole(**members: Any) -> dict[str, Any]:
-    """RICH with members of the container app replaced; None takes them out."""
-    definition = copy.deepcopy(RICH)
-    definition["containerDefinitions"][0].update(members)
-    return definition
-
+from tests.unit.task_definitions import (
+    AGENTS,
+    ANSWER_ONLY,
+    MODEL,
+    PRODUCTION_CHANGES,
+    RICH,
+    URL,
+    again,
+    app,
+    described,
+    paths,
+    plan,
+    whole,
+)
 
 # -- the production change
 
@@ -373,102 +286,6 @@ def test_a_new_container_may_have_its_image_from_the_images() -> None:
 
 def test_null_in_a_whole_definition_is_absence() -> None:
     assert paths(plan(definition={**whole(user=None), "ipcMode": None})) == []
-
-
-# -- refusals
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"containers": {"ap": {}}},
-            r"rollout_changes\.containers\.ap: .*Did you mean app\? containers: app, envoy",
-        ),
-        (app(enviroment={}), r"rollout_changes\.containers\.app\.enviroment: .*Did you mean environment\?"),
-        ({"memry": "1"}, r"rollout_changes\.memry: .*Did you mean memory\?"),
-        (app(healthCheck={"retry": 1}), r"rollout_changes\.containers\.app\.healthCheck\.retry: "),
-        (app(environment=[{"name": "A", "value": "1"}]), r"containers\.app\.environment must be a mapping of names"),
-        (app(secrets=["A"]), r"containers\.app\.secrets must be a mapping of names to names or ARNs"),
-        (app(environment="A=1"), r"containers\.app\.environment must be a mapping"),
-        (app(environment={"T": "x"}), r"T would be an environment variable and a secret of container app"),
-        (app(name="other"), r"containers\.app\.name cannot be changed"),
-        (app(image=None), r"containers\.app\.image cannot be removed"),
-        (app(cpu="many"), r"containers\.app\.cpu must be a whole number"),
-        (app(cpu=True), r"containers\.app\.cpu must be a whole number"),
-        (app(essential="maybe"), r"containers\.app\.essential must be true or false"),
-        (app(command="run"), r"containers\.app\.command must be a list"),
-        (app(healthCheck="x"), r"containers\.app\.healthCheck must be a mapping"),
-        (app(ulimits={"nofile": 5}), r"containers\.app\.ulimits\.nofile must be a mapping"),
-        (app(dockerLabels={"a": 1}), r"containers\.app\.dockerLabels\[a\] must be text; it is a number"),
-        (app(command=["a", 1]), r"containers\.app\.command\[1\] must be text"),
-        ({"containers": {"app": None}}, r"containers\.app must be a mapping of what changes"),
-        ({"containers": ["app"]}, r"rollout_changes\.containers must be a mapping"),
-        ({"containerDefinitions": []}, r"rollout_changes\.containerDefinitions: write containers"),
-        ({"family": "other"}, r"rollout_changes\.family cannot be changed"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_with_its_place(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(DeclarationError, match=message):
-        plan(changes)
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [(True, "truth value"), (8080, "number"), (0x1F, "number"), (1e3, "number"), ({}, "mapping"), ([], "list")],
-)
-def test_c13_a_variable_that_is_not_text(value: Any, kind: str) -> None:
-    for where in (app(environment={"PIN": value}), app(secrets={"PIN": value})):
-        with pytest.raises(DeclarationError) as refused:
-            plan(where)
-        assert f".PIN must be text; it is a {kind} in YAML. Quote it" in refused.value.msg
-        with pytest.raises(DeclarationError, match="must be text"):
-            task_definition.apply(plan().live, where, None, {})
-    with pytest.raises(DeclarationError, match=r"environment\[PIN\]"):
-        plan(definition=whole(environment=[{"name": "PIN", "value": value}]))
-
-
-def test_a_refusal_quotes_no_value() -> None:
-    with pytest.raises(DeclarationError) as refused:
-        plan(app(environment={"PIN": 987654321}))
-    assert "987654321" not in refused.value.msg
-
-
-@pytest.mark.parametrize(
-    ("definition", "message"),
-    [
-        ({"family": "other", "containerDefinitions": [{"name": "app"}]}, "a service keeps its family"),
-        ({"cpu": "1"}, "containerDefinitions must be a list of containers"),
-        ({"containerDefinitions": []}, "containerDefinitions must be a list of containers"),
-        ({"containerDefinitions": [{"image": "x"}]}, r"containerDefinitions\[0\] needs a name"),
-        ({"containerDefinitions": [{"name": "new"}]}, r"containerDefinitions\[new\] is new, so it needs an image"),
-        ({"containerDefinitions": [{"name": "app"}, {"name": "app"}]}, "has app more than once"),
-        ({"containerDefinitions": [{"name": "app", "environment": {"A": "1"}}]}, "must be a list of name and value"),
-        (
-            {"containerDefinitions": [{"name": "app", "environment": [{"name": "A"}]}]},
-            r"\[A\] must be text; it is null",
-        ),
-        ({"containerDefinitions": [{"name": "app", "memry": 1}]}, r"containerDefinitions\[app\]\.memry: "),
-    ],
-)
-def test_a_whole_definition_is_refused_with_its_place(definition: dict[str, Any], message: str) -> None:
-    with pytest.raises(DeclarationError, match=f"rollout_task_definition.*{message}"):
-        plan(definition=definition)
-
-
-def test_both_modes_at_once_are_refused() -> None:
-    with pytest.raises(DeclarationError, match="exclude each other"):
-        plan(app(cpu=1), definition=RICH)
-
-
-@pytest.mark.parametrize(("images", "message"), [({"ap": "x"}, r"rollout_images\.ap: "), ({"app": 1.2}, "Quote it")])
-def test_images_are_refused_with_their_place(images: dict[str, Any], message: str) -> None:
-    with pytest.raises(DeclarationError, match=message):
-        plan(images=images)
-
-
-def test_an_image_that_is_null_stays() -> None:
-    assert paths(plan(images={"app": None})) == []  # type: ignore[dict-item]
 
 
 # -- what else reads a declaration

@@ -34,7 +34,7 @@ _OPEN = re.compile(
     | volumes\[[\w-]+\]\.name
     | {_CONTAINER}\.(?:
         name | image | cpu | memory | memoryReservation | versionConsistency
-        | portMappings\[[\d/a-z-]+\](?:\#\d+)?\.\w+
+        | portMappings\[[\d/a-z\#-]+\]\.\w+
         | secrets\[.*\] | logConfiguration\.secretOptions\[.*\] | logConfiguration\.logDriver
         | dependsOn\[[\w-]+\] | mountPoints\[[^\]]*\]\.sourceVolume | volumesFrom\[[\w-]+\]\.sourceContainer
     )

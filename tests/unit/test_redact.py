@@ -1,0 +1,168 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What may be shown, and what is hidden."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition import compare
+
+KEY = redact.run_key()
+SECRET = "canary-7f3a"
+HIDDEN = re.compile(r"hidden:[0-9a-f]{8}")
+APP = "containerDefinitions[app]"
+
+
+def shown(path: str, value: Any, *safe: str, resource: str = "task definition") -> Any:
+    return redact.difference(Difference(resource, path, value, None), set(safe), KEY).expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{APP}.environment[TOKEN]",
+        f"{APP}.environment[A].image",
+        f"{APP}.environment[A]] .secrets[B]",
+        f"{APP}.environment[secrets[B]",
+        f"{APP}.command",
+        f"{APP}.entryPoint",
+        f"{APP}.healthCheck.command",
+        f"{APP}.logConfiguration.options[splunk-token]",
+        f"{APP}.firelensConfiguration.options[x]",
+        f"{APP}.dockerLabels[x]",
+        f"{APP}.dockerLabels[x].image",
+        f"{APP}.repositoryCredentials.credentialsParameter",
+        f"{APP}.invented",
+        "proxyConfiguration.properties[x]",
+        "volumes[x].dockerVolumeConfiguration.driverOpts[password]",
+        "tags[x]",
+        "invented.image",
+        "",
+    ],
+)
+def test_what_is_not_known_to_be_harmless_is_hidden(path: str) -> None:
+    assert HIDDEN.fullmatch(shown(path, SECRET))
+    assert HIDDEN.fullmatch(shown(path, [SECRET]))
+    assert SECRET not in repr(shown(path, {"a": SECRET}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "family",
+        "cpu",
+        "memory",
+        "taskRoleArn",
+        "executionRoleArn",
+        "runtimePlatform.cpuArchitecture",
+        f"{APP}.image",
+        f"{APP}.name",
+        f"{APP}.portMappings[80/tcp].protocol",
+        f"{APP}.portMappings[80/tcp#2].name",
+        f"{APP}.secrets[TOKEN]",
+        f"{APP}.logConfiguration.secretOptions[token]",
+    ],
+)
+def test_names_images_ports_sizes_and_references_are_shown(path: str) -> None:
+    assert shown(path, "visible") == "visible"
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, 86400])
+def test_numbers_truth_values_and_absence_are_shown(value: Any) -> None:
+    assert shown(f"{APP}.healthCheck.retries", value) == value
+
+
+def test_a_safe_variable_is_shown_but_for_user_names_and_passwords() -> None:
+    path = f"{APP}.environment[URL]"
+    assert shown(path, "http://localhost:5555/x", "URL") == "http://localhost:5555/x"
+    assert HIDDEN.fullmatch(shown(path, "http://localhost:5555/x", "OTHER"))
+    with_password = shown(path, f"postgres://ada:{SECRET}@db:5432/app?a@b", "URL")
+    assert re.fullmatch(r"postgres://hidden:[0-9a-f]{8}@db:5432/app\?a@b", with_password)
+
+
+def test_a_whole_container_is_hidden_member_by_member() -> None:
+    container = {
+        "name": "new",
+        "image": "example.com/new:1",
+        "environment": [{"name": "TOKEN", "value": SECRET}, {"name": "MODE", "value": "fast"}],
+        "command": ["run", SECRET],
+        "secrets": [{"name": "KEY", "valueFrom": "/key"}],
+        "dockerLabels": {"image": SECRET},
+    }
+    (found,) = compare({"containerDefinitions": [container]}, {})
+    value = redact.difference(found, {"MODE"}, KEY).expected
+    assert SECRET not in repr(value)
+    assert value["image"] == "example.com/new:1"
+    assert value["environment"]["MODE"] == "fast"
+    assert value["secrets"] == {"KEY": "/key"}
+    assert HIDDEN.fullmatch(value["command"])
+
+
+def test_equal_digits_mean_an_equal_value_within_the_run_only() -> None:
+    path = f"{APP}.environment[A]"
+    same, other = shown(path, SECRET), shown(path, SECRET + "x")
+    assert shown(path, SECRET) == same != other
+    elsewhere = redact.difference(Difference("task definition", path, SECRET, None), set(), redact.run_key())
+    assert elsewhere.expected != same
+
+
+@pytest.mark.parametrize("resource", ["service", "target group tg-web"])
+def test_settings_and_attributes_are_shown(resource: str) -> None:
+    assert shown("stickiness.type", "lb_cookie", resource=resource) == "lb_cookie"
+    assert shown("deploymentConfiguration", {"strategy": "ROLLING"}, resource=resource) == {"strategy": "ROLLING"}
+
+
+def test_a_resource_that_nobody_thought_of_is_hidden() -> None:
+    assert HIDDEN.fullmatch(shown("x", SECRET, resource="secret store"))
+
+
+def test_both_sides_are_hidden_and_absence_stays() -> None:
+    found = redact.difference(Difference("task definition", f"{APP}.environment[A]", None, SECRET), set(), KEY)
+    assert found.expected is None
+    assert HIDDEN.fullmatch(found.actual)
+    assert found.kind == "ADD"
+
+
+def test_the_environment_of_a_container() -> None:
+    values = {"A": SECRET, "B": None, "C": "shown"}
+    found = redact.environment(values, {"C"}, KEY)
+    assert found == {"A": redact.hidden(SECRET, KEY), "B": None, "C": "shown"}
+
+
+def test_the_diff_has_a_line_a_side_that_has_something() -> None:
+    differences = [
+        Difference("service", "a", 1, 2),
+        Difference("service", "b", None, 3),
+        Difference("service", "c", 4, None),
+    ]
+    assert redact.diff(differences) == {"before": {"a": 2, "b": 3}, "after": {"a": 1, "c": 4}}
+
+
+@pytest.mark.parametrize(
+    ("given", "clean"),
+    [
+        ("plain text\nsecond line\t!", "plain text\nsecond line\t!"),
+        ("\x1b[31mred\x1b[0m \x1b]0;title\x07end", "red end"),
+        ("a\x00b\x07c\x9bd\r\n", "abcd\n"),
+        ("\u202eevil\u200b", "evil"),
+        ("::error::x", ": :error::x"),
+        ("a\n  ::set-output name=x::y", "a\n  : :set-output name=x::y"),
+        ("\x1b::error::x", ": :error::x"),
+        ("a\u2028::error::x", "a\n: :error::x"),
+        ("x ##[error]y", "x # #[error]y"),
+        ("##vso[task.setvariable]y", "# #vso[task.setvariable]y"),
+        ("std::vector", "std::vector"),
+    ],
+)
+def test_text_from_outside_commands_nobody(given: str, clean: str) -> None:
+    assert redact.text(given) == clean
+
+
+def test_values_that_aws_quotes_are_hidden() -> None:
+    assert redact.without(f"Invalid value {SECRET}, {SECRET}", {SECRET, ""}) == "Invalid value hidden, hidden"
+    assert redact.without("12 of 1234", {"12"}) == "hidden of 1234"
