@@ -128,7 +128,8 @@ def cause(
     detail = str(container.get("reason") or "")
     ill = next((each for each in targets if each["state"] not in {"healthy", "draining"}), None)
     name = task.get("taskArn", "").rsplit("/", 1)[-1]
-    said = [each for each in telling if name and name in each and HEALTH.search(each)]
+    of_it = [each for each in telling if name and name in each and HEALTH.search(each)]
+    said = [each.replace(f"(task {name})", "the task") for each in of_it]
     return {
         "task": name or None,
         "container": container.get("name"),
