@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -48,3 +49,31 @@ def state(task: Task) -> Document:
 def group_arns(service: Document) -> list[str]:
     """ARNs of the target groups that a service registers its tasks with, in a fixed order."""
     return sorted({each["targetGroupArn"] for each in service.get("loadBalancers", []) if each.get("targetGroupArn")})
+
+
+def whole(task: Task) -> Live:
+    """A service, its revision and its target groups with all attributes: what a plan is made from."""
+    service = reads.service(task, task.params["cluster"], task.params["service"])
+    groups = reads.target_groups(task, group_arns(service))
+    return Live(
+        service=service,
+        definition=reads.task_definition(task, service["taskDefinition"]),
+        groups=groups,
+        attributes={arn: reads.target_group_attributes(task, arn) for arn in (g["TargetGroupArn"] for g in groups)},
+    )
+
+
+DECLARATION_OPTIONS: dict[str, Any] = {
+    "changes": {"type": "dict", "default": {}},
+    "definition": {"type": "dict", "default": {}},
+    "images": {"type": "dict", "default": {}},
+    "settings": {"type": "dict", "default": {}},
+    "attributes": {"type": "dict", "default": {}},
+    "target_group": {"type": "str"},
+}
+"""The options that hold a whole declaration, equal in every module that only looks."""
+
+
+def declared(task: Task) -> Declared:
+    """The declaration in a task's options."""
+    return Declared(**{name: task.params[name] for name in DECLARATION_OPTIONS})

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.drift import merged
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     FINAL,
     HEAD,
@@ -177,6 +178,17 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
         hosts = {**(hosts if isinstance(hosts, dict) else {}), host: entry}
         outcome = worst([str(each.get("outcome")) for each in hosts.values()])
         document = {"outcome": outcome, "verb": verb, "hosts": hosts}
+        _write(path, document)
+    return document
+
+
+def merge_drift(path: Path, host: str, entry: Document) -> Document:
+    """Add one host to drift.json and return the file's content; other hosts may do so at the same time."""
+    path = path.expanduser().absolute()
+    _make_private(path.parent)
+    with _folder_locked(path.parent):
+        found = _read(path, forgiving=True)
+        document = merged(found if isinstance(found, dict) else {}, host, entry, utc_now())
         _write(path, document)
     return document
 

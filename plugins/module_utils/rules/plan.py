@@ -1,0 +1,124 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A whole declaration held against a whole live service: what plan, release and drift have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, service, states, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import task_definition as definitions
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
+
+Answer = dict[str, Any]
+
+NO_LONGER = "no longer declared; still live: set null, or declare it"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the inventory says of one service, as the modules' options take it."""
+
+    changes: Answer = field(default_factory=dict)
+    definition: Answer = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    settings: Answer = field(default_factory=dict)
+    attributes: Answer = field(default_factory=dict)
+    target_group: str | None = None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What AWS answers of one service."""
+
+    service: Answer
+    definition: Answer
+    groups: list[Answer] = field(default_factory=list)
+    """Target groups that exist; one that the service names and that was deleted is missing."""
+    attributes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By the group's ARN."""
+
+
+def meant_group(declared: Declared, live: Live) -> Answer | None:
+    """The target group that the declared attributes belong to; None when none are declared.
+
+    Raises DeclarationError.
+    """
+    if not declared.attributes:
+        return None
+    arn = group_arn(declared, live)
+    return next(each for each in live.groups if each["TargetGroupArn"] == arn)
+
+
+def group_arn(declared: Declared, live: Live) -> str:
+    """The ARN of the declared target group, or of the service's only one. Raises DeclarationError."""
+    return intent.group_of(declared.target_group, [each["TargetGroupArn"] for each in live.groups])
+
+
+def attributes(declared: Declared, live: Live) -> dict[str, str]:
+    """The declared attributes as AWS keeps them. Raises DeclarationError."""
+    group = meant_group(declared, live)
+    if group is None:
+        return {}
+    now = live.attributes[group["TargetGroupArn"]]
+    return target_group.normalised(declared.attributes, group.get("Protocol", ""), group.get("TargetType", ""), now)
+
+
+def differences(declared: Declared, live: Live, model: Model) -> list[Difference]:
+    """Every declared property that is not live. Raises DeclarationError."""
+    group = meant_group(declared, live)
+    content = definitions.plan(
+        live.definition, model, declared.changes or None, declared.definition or None, declared.images
+    )
+    found = list(content.differences)
+    if group is not None:
+        now = live.attributes[group["TargetGroupArn"]]
+        found += target_group.compare(attributes(declared, live), now, group["TargetGroupName"])
+    return found + service.planned(None, declared.settings, live.service)
+
+
+def count(declared: Declared, live: Live) -> int:
+    """How many properties are declared, that is, how many were compared."""
+    names = _names(declared, live)
+    return sum(map(len, names["attributes"].values())) + len(names["settings"]) + len(names["task_definition"])
+
+
+def no_longer_declared(declared: Declared, live: Live, record: Answer | None) -> list[str]:
+    """Names that the last release declared and the inventory no longer does, in words. Never a silent removal."""
+    if record is None:
+        return []
+    then, now = states.declared(record), _names(declared, live)
+    found = [f"service: {path}" for path in then["settings"] if path not in now["settings"]]
+    found += [f"task definition: {path}" for path in then["task_definition"] if path not in now["task_definition"]]
+    for arn, keys in then["attributes"].items():
+        name = states.group_name(arn)
+        found += [f"target group {name}: {key}" for key in keys if key not in now["attributes"].get(arn, [])]
+    return [f"{each}: {NO_LONGER}" for each in found]
+
+
+def undeclared(declared: Declared, live: Live, defaults: dict[str, str]) -> list[Difference]:
+    """Target-group attributes that nobody declares and that are not AWS's default (case C21)."""
+    group = meant_group(declared, live)
+    mine = set(declared.attributes)
+    return [
+        Difference(f"target group {each['TargetGroupName']}", key, default, now[key])
+        for each in live.groups
+        for now in [live.attributes[each["TargetGroupArn"]]]
+        for key, default in sorted(defaults.items())
+        if key in now and now[key] != default and not (each == group and key in mine)
+    ]
+
+
+def _names(declared: Declared, live: Live) -> Answer:
+    group = meant_group(declared, live)
+    wanted = intent.intent(
+        live.service["taskDefinition"],
+        declared.changes,
+        declared.definition,
+        declared.images,
+        declared.settings,
+        {} if group is None else {group["TargetGroupArn"]: dict.fromkeys(declared.attributes, "")},
+    )
+    return states.declared({"intent": wanted})

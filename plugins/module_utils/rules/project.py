@@ -1,0 +1,115 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An operator's project as files: what ``init`` writes down of a running service."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from ansible_collections.steady.ecs.plugins.module_utils.rules import service as service_rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Identity
+
+Answer = dict[str, Any]
+
+ANSIBLE_CFG = """\
+[defaults]
+inventory = inventories/main
+callbacks_enabled = steady.ecs.warm
+duplicate_dict_key = error
+
+[inventory]
+host_pattern_mismatch = error
+unparsed_is_failed = true
+"""
+REQUIREMENTS = """\
+---
+collections:
+  - name: steady.ecs
+    version: ">=0.1.0"
+"""
+GROUP_VARS = """\
+---
+ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+ALWAYS = ("deregistration_delay.timeout_seconds", "stickiness.enabled")
+"""Attributes that are worth declaring even at AWS's default: a release depends on them."""
+
+
+def declaration(
+    live: Answer,
+    definition: Answer,
+    groups: list[tuple[Answer, dict[str, str]]],
+    defaults: dict[str, str],
+    url: str,
+) -> Answer:
+    """What a running service declares about itself, as host variables.
+
+    ``groups``: each target group with its attributes. ``defaults``: AWS's attribute defaults. Nothing of a container's
+    environment, image or command is written down: a value may be a secret, and what nobody declares stays as it is.
+    """
+    found: Answer = {
+        "service_cluster": live["clusterArn"].rsplit("/", 1)[-1],
+        "service_name": live["serviceName"],
+        "service_url": url,
+    }
+    if len(groups) == 1:
+        group, attributes = groups[0]
+        sticky = attributes.get("stickiness.enabled") == "true"
+        found["target_group_name"] = group["TargetGroupName"]
+        found["target_group_attributes"] = {
+            key: _written(value)
+            for key, value in sorted(attributes.items())
+            if key in ALWAYS or (value != defaults.get(key, value) or (sticky and key == "stickiness.type"))
+        }
+    found["rollout_settings"] = service_rules.declared_from(live)
+    found["health_desired_count"] = live["desiredCount"]
+    found["health_containers"] = [
+        each["name"] for each in definition["containerDefinitions"] if each.get("essential", True)
+    ]
+    if url:
+        found["health_endpoints"] = [url]
+    return found
+
+
+def files(name: str, account: str, region: str, endpoint_url: str | None, declared: Answer) -> dict[str, str]:
+    """Path to content. Raises ValueError when a name cannot be part of a path."""
+    problem = Identity(account, region, declared["service_cluster"], declared["service_name"]).problem()
+    if problem or not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name):
+        raise ValueError(problem or f"{name!r} cannot be a host name")
+    where: Answer = {"service_account": account, "service_region": region}
+    if endpoint_url:
+        where["service_endpoint_url"] = endpoint_url
+    head = f"# Written by steady.ecs.init from the running service {declared['service_name']}.\n"
+    return {
+        "ansible.cfg": ANSIBLE_CFG,
+        "requirements.yml": REQUIREMENTS,
+        "inventories/main/hosts.yml": _yaml({"all": {"hosts": {name: None}}}, "# One host is one ECS service.\n"),
+        "inventories/main/group_vars/all.yml": GROUP_VARS,
+        f"inventories/main/host_vars/{name}.yml": _yaml({**where, **declared}, head),
+    }
+
+
+def with_host(existing: str, name: str) -> str:
+    """The text of a hosts.yml with one more host; other hosts stay. Raises ValueError when it is not of our form."""
+    content = yaml.safe_load(existing)
+    hosts = content.get("all", {}).get("hosts") if isinstance(content, dict) else None
+    if not isinstance(hosts, dict):
+        raise ValueError("inventories/main/hosts.yml has no mapping all.hosts")
+    if name in hosts:
+        return existing
+    return _yaml(
+        {**content, "all": {**content["all"], "hosts": {**hosts, name: None}}}, "# One host is one ECS service.\n"
+    )
+
+
+def _written(value: str) -> Any:
+    """An attribute as people write it."""
+    if value in ("true", "false"):
+        return value == "true"
+    return int(value) if value.isdigit() else value
+
+
+def _yaml(content: Answer, head: str) -> str:
+    return f"---\n{head}{yaml.safe_dump(content, sort_keys=False, width=120)}"
