@@ -30,6 +30,8 @@ from tests.unit.task_definitions import RICH, app, paths, plan, whole
         (app(name="other"), r"containers\.app\.name cannot be changed"),
         (app(image=None), r"containers\.app\.image cannot be removed"),
         (app(cpu="many"), r"containers\.app\.cpu must be a whole number"),
+        (app(cpu="--5"), r"containers\.app\.cpu must be a whole number"),
+        (app(cpu=1.5), r"containers\.app\.cpu must be a whole number"),
         (app(cpu=True), r"containers\.app\.cpu must be a whole number"),
         (app(essential="maybe"), r"containers\.app\.essential must be true or false"),
         (app(command="run"), r"containers\.app\.command must be a list"),

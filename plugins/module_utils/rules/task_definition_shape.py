@@ -8,6 +8,7 @@ Messages never quote a value: it may be a secret.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,7 @@ def _list(value: Any, item: Shape, place: Place, path: str) -> Any:
 
 def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:
     if shape == "integer":
-        if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+        if not re.fullmatch(r"-?[0-9]+", str(value).strip()):
             raise DeclarationError(f"{path} must be a whole number.")
         return int(value)
     if shape == "boolean":
