@@ -66,6 +66,12 @@ options:
       count a task that runs for three seconds as a success. Not waited for when nothing was changed.
     type: int
     default: 10
+  release_path:
+    description: Folder of the service's release records; with O(release_seq), an interruption is noted there.
+    type: path
+  release_seq:
+    description: Number of the release that this deployment belongs to.
+    type: int
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -174,7 +180,7 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits, watch
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -191,6 +197,8 @@ SPEC = Spec(
         "wait_timeout": {"type": "int", "default": 1800},
         "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
         "stable_seconds": {"type": "int", "default": 10},
+        "release_path": {"type": "path"},
+        "release_seq": {"type": "int"},
     }
 )
 
@@ -285,6 +293,18 @@ def planned(task: Task, live: Answer) -> list[Difference]:
         raise Failure(wrong.msg, reason="declaration") from None
 
 
+def note_interruption(rollout: Rollout) -> None:
+    """Have a signal noted in the release record, with what the next run needs to know its own deployment."""
+    path, seq = rollout.params["release_path"], rollout.params["release_seq"]
+
+    def note(_signal: str) -> None:
+        known = {"deployment": rollout.progress.ours["id"], "service_deployment": rollout.arn}
+        store_files.interrupted(path, seq, known)
+
+    if path and seq:
+        rollout.task.at_interrupt.append(note)
+
+
 def begin_to_wait(rollout: Rollout) -> None:
     """Say what is watched, and how to resume and to stop it: after an interruption nothing can be said any more."""
     ours = rollout.progress.ours
@@ -375,6 +395,7 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
+    note_interruption(rollout)
     rollout.update()
     if not task.params["wait"]:
         return rollout.answer()
