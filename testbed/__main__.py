@@ -116,6 +116,13 @@ def serve(state: Path, scale: float, engine: str, ready: int | None) -> int:
     return run(state, scale, engine, say)
 
 
+def positive(text: str) -> float:
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="testbed", description="The test bed: AWS for Steady, on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -128,7 +135,7 @@ def main() -> int:
         command = commands.add_parser(name, help=text)
         command.add_argument("--state", type=Path, default=Path(".state"), help="folder of bed.json (.state)")
         if name in ("start", "serve"):
-            command.add_argument("--scale", type=float, default=0.1, help="real seconds of one AWS second (0.1)")
+            command.add_argument("--scale", type=positive, default=0.1, help="real seconds of one AWS second (0.1)")
             command.add_argument("--engine", choices=("processes", "none"), default="processes")
         if name == "serve":
             command.add_argument("--ready", type=int, help=argparse.SUPPRESS)

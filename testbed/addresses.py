@@ -23,9 +23,11 @@ class Addresses:
         return f"{self.net}.0.{self._balancers + 1}"
 
     def helper(self) -> str:
-        """An address for a process outside any service."""
-        number, self._helpers = self._helpers, self._helpers + 1
-        return f"{self.net}.0.{250 + number % 5}"
+        """An address for a process outside any service. Raises ValueError when all five are taken."""
+        if self._helpers == 5:
+            raise ValueError("a bed has addresses for five helper processes")
+        self._helpers += 1
+        return f"{self.net}.0.{249 + self._helpers}"
 
     def task(self) -> str:
         """The next free address; a given-back one is taken up again as late as possible (clients may remember it)."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import VERSION
-from .server import Bed
+from .server import Bed, unsupported
 from .slots import Record
 from .wire import Params
 
@@ -32,6 +32,7 @@ class Admin:
             "/_bed/processes": {"PUT": self._processes},
             "/_bed/url": {"PUT": self._url},
             "/_bed/health": {"PUT": self._declare},
+            "/_bed/unsupported": {"GET": lambda _: unsupported()},
             "/_bed/reset": {"POST": self._reset},
         }
 

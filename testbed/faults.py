@@ -31,6 +31,7 @@ WHAT: dict[str, tuple[type, ...]] = {
     "reset": (bool,),
     "stale": (int, float),
 }
+OTHER_NAMES = {"elbv2": "elasticloadbalancing", "cloudwatch": "monitoring"}  # botocore's: they would never match
 WORDS: dict[str, tuple[type, ...]] = {"status": (int,), "message": (str,)}
 
 
@@ -49,6 +50,8 @@ def checked(rules: Any) -> list[Rule]:
                 raise ValueError(f"{key} must be of type {known[key][-1].__name__}")
         if not any(rule.get(key) for key in WHAT):
             raise ValueError(f"a rule needs one of {', '.join(WHAT)}")
+        if rule.get("service") in OTHER_NAMES:
+            raise ValueError(f"the service is called {OTHER_NAMES[rule['service']]} here, as in signatures")
     return [dict(rule) for rule in rules]
 
 

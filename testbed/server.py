@@ -53,7 +53,7 @@ class Bed:
         self.faults, self.addresses, self.images = Faults(), Addresses(net), Images()
         self.families: dict[str, int] = {}
         self.regions: dict[str, Region] = {}
-        self.helpers: dict[str, Process] = {}
+        self.helpers: dict[str, tuple[str, Process]] = {}  # address and process by name
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.moto_calls = MotoCalls(self.moto)
         self.logs = LogPump(self.moto_calls)
@@ -94,7 +94,8 @@ class Bed:
         with self.lock:
             tasks = [t for r in self.regions.values() for t in r.ecs.tasks.values()]
             running = [p for t in tasks for p in t.processes.values()]
-        stop_all([p for p in [*running, *self.helpers.values()] if isinstance(p, Process)], PATIENCE)
+        running += [p for _, p in self.helpers.values()]
+        stop_all([p for p in running if isinstance(p, Process)], PATIENCE)
         self.helpers.clear()
 
     def _reset(self) -> None:
@@ -126,16 +127,18 @@ class Bed:
         image, port = Image.declared(given), given.get("port")
         if not isinstance(port, int):
             raise ValueError("port must be a number")
-        address = self.addresses.helper()
 
-        def launch() -> Process:
-            if name in self.helpers:
-                stop_all([self.helpers.pop(name)], PATIENCE)
+        def launch() -> Params:
+            address, before = self.helpers.pop(name, (None, None))
+            if before:
+                stop_all([before], PATIENCE)
+            address = address or self.addresses.helper()
             given = {"BIND_ADDRESS": address, "TASK_ID": name, "APP_VERSION": "latest", "PORT": str(port)}
-            return self.engine.start(name, image, given)
+            process = self.engine.start(name, image, given)
+            self.helpers[name] = address, process
+            return {"address": address, "port": port, "pid": process.pid}
 
-        self.helpers[name] = process = self.scheduler.do(launch)
-        return {"address": address, "port": port, "pid": process.pid}
+        return self.scheduler.do(launch)
 
     # -- answering -------------------------------------------------------------------------------
     def answer(self, environ: dict[str, Any], body: bytes) -> Answer | None:
@@ -191,6 +194,12 @@ class Bed:
         finally:
             getattr(chunks, "close", lambda: None)()
         return kept[0], kept[1], content
+
+
+def unsupported() -> dict[str, list[str]]:
+    """The operations of the bed's own services that it refuses by name, by botocore's name of the service."""
+    apis: dict[str, type] = {"ecs": Ecs, "elbv2": Elbv2}
+    return {name: strict.unsupported(wire.service_model(name), api) for name, api in apis.items()}
 
 
 def wait_until_free(places: Iterable[tuple[str, int]]) -> None:

@@ -16,7 +16,17 @@ from .server import Bed
 from .slots import NoSlot, Record, folder, remove_files, start_ticks, take_slot
 from .wire import Answer
 
+LOOK = 2.0  # seconds between two looks whether the record is still there
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+def read_body(environ: dict[str, Any]) -> bytes:
+    """The whole body, also of a chunked upload; afterwards the request says its length."""
+    chunked = environ.pop("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"  # werkzeug has undone the chunks
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read() if chunked else environ["wsgi.input"].read(length)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return body
 
 
 class Application:
@@ -27,7 +37,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body = read_body(environ)
         found: Answer | None
         if path.startswith(("/_bed/", "/_localstack/")):
             status, content = self.admin.answer(method, path, body)
@@ -81,7 +91,9 @@ def serve(state: Path, scale: float, engine: str, ready: Callable[[str], None]) 
     thread.start()
     record.write()
     ready("")
-    over.wait()
+    while not over.wait(LOOK):
+        if not record.is_written():  # its checkout was deleted: nobody could stop it any more
+            over.set()
     if not broken.is_set():
         bed.stop()
     server.shutdown()

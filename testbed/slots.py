@@ -107,6 +107,9 @@ class Record:
         draft.write_text(json.dumps(self.view(), indent=2) + "\n")
         draft.replace(self.state / "bed.json")
 
+    def is_written(self) -> bool:
+        return (self.state / "bed.json").exists()
+
     def running(self) -> bool:
         return start_ticks(self.pid) == self.started
 

@@ -35,9 +35,9 @@ def handler_name(operation: str) -> str:
     return SNAKE.sub("_", operation).lower()
 
 
-def unsupported(model: ServiceModel, service: Any) -> list[str]:
-    """The operations of a service's model that `service` has no handler for: generated, never written down."""
-    return sorted(o for o in model.operation_names if _reads(service, o) is None)
+def unsupported(model: ServiceModel, api: Any) -> list[str]:
+    """The operations of a service's model that a class (or an object of it) has no handler for: generated."""
+    return sorted(o for o in model.operation_names if _reads(api, o) is None)
 
 
 def call(model: ServiceModel, service: Any, operation: str, params: Params) -> Params:
@@ -56,8 +56,8 @@ def call(model: ServiceModel, service: Any, operation: str, params: Params) -> P
     return found
 
 
-def _reads(service: Any, operation: str) -> frozenset[str] | None:
-    handler = getattr(type(service), handler_name(operation), None)
+def _reads(api: Any, operation: str) -> frozenset[str] | None:
+    handler = getattr(api, handler_name(operation), None)
     return getattr(handler, "reads", None)
 
 

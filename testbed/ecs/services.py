@@ -88,6 +88,8 @@ class Services(Deployments):
         if "taskDefinition" in p:
             definition = self.definition(p["taskDefinition"], active=True)
         settings = {**service.settings, **{k: p[k] for k in STORED if k in p}}
+        if not settings["loadBalancers"] and "healthCheckGracePeriodSeconds" not in p:
+            settings.pop("healthCheckGracePeriodSeconds", None)  # it goes with the last load balancer
         self._check(definition, settings)
         configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))
         desired = checks.desired_count(p.get("desiredCount", service.desired))

@@ -255,6 +255,9 @@ def test_which_updates_deploy_anew(declared: World) -> None:
     assert deploys(platformVersion="1.4.0")
     assert deploys(loadBalancers=balancers)
     assert deploys(forceNewDeployment=True)
+    assert deploys(loadBalancers=[])
+    assert "healthCheckGracePeriodSeconds" not in declared.service()
+    assert deploys(loadBalancers=balancers)
     assert (
         declared.service()["deploymentConfiguration"]["deploymentCircuitBreaker"] == BREAKER["deploymentCircuitBreaker"]
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -158,6 +159,14 @@ def test_sigterm_alone_cleans_up(state: Path) -> None:
     os.kill(bed["pid"], signal.SIGTERM)
     until(lambda: start_ticks(bed["pid"]) is None, 5)
     assert nothing_is_left(state, bed)
+
+
+def test_a_bed_whose_folder_was_deleted_ends(state: Path) -> None:
+    bed, _ = serving(state)
+    shutil.rmtree(state)
+    until(lambda: start_ticks(bed["pid"]) is None, 10)
+    assert not processes_of(bed["net"])
+    assert not listens(bed["endpoint"])
 
 
 def test_a_process_that_got_the_beds_number_is_left_alone(state: Path) -> None:
