@@ -7,26 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import outcome, redact
-from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
-    Look,
-    address_of,
-    group_name,
-    is_running,
-    name_of,
-    targets_of,
-    unhealthy,
-)
+from ansible_collections.steady.ecs.plugins.module_utils.rules import outcome
 
 Check = dict[str, Any]
-Answer = dict[str, Any]
-Environment = dict[str, str | None]
-
-MOST_SHOWN = 10
-"""Of a list of what is wrong: a whole definition may differ in hundreds of places."""
-LONGEST_IDENTITY = 80
-STICKINESS, STICKY = "stickiness", "one task with the cookie, several without"
 
 MARKS = {True: "ok", False: "FAILED", None: "not checked"}
 
@@ -49,315 +32,59 @@ def failed(checks: Iterable[Check]) -> list[Check]:
 def table(checks: Iterable[Check]) -> str:
     """One line a check: mark, name, and what was found or why it was not looked at."""
     rows = [(MARKS[each["ok"]], each["name"], _told(each)) for each in checks]
-    marks = max((len(mark) for mark, _name, _text in rows), default=0)
-    names = max((len(name) for _mark, name, _text in rows), default=0)
-    return "\n".join(f"{mark:<{marks}}  {name:<{names}}  {text}".rstrip() for mark, name, text in rows)
+    marks = max((len(mark) for mark, _name, _found in rows), default=0)
+    names = max((len(name) for _mark, name, _found in rows), default=0)
+    return "\n".join(f"{mark:<{marks}}  {name:<{names}}  {told}".rstrip() for mark, name, told in rows)
 
 
 def sentence(each: Check) -> str:
     """A failed check in words: what was expected, what was found, what to do."""
-    words = f"{each['name']}: expected {_text(each['expected'])}, found {_text(each['found'])}."
+    words = f"{each['name']}: expected {text(each['expected'])}, found {text(each['found'])}."
     return f"{words} {each['remedy']}".rstrip()
 
 
+def message(words: str, checks: Iterable[Check]) -> str:
+    """Why a verification failed: the summary, then every failed check with its remedy."""
+    wrong = failed(checks)
+    count_of = f"{len(wrong)} check{'' if len(wrong) == 1 else 's'} failed"
+    return "\n".join([f"{words}; {count_of}:", *(f"- {sentence(each)}" for each in wrong)])
+
+
 def _check(name: str, expected: Any, found: Any, ok: bool | None, remedy: str, reason: str) -> Check:
-    return {"name": name, "expected": expected, "found": found, "ok": ok, "remedy": remedy, "reason": reason}
+    return {
+        "name": name,
+        "expected": _clean(expected),
+        "found": _clean(found),
+        "ok": ok,
+        "remedy": remedy,
+        "reason": outcome.one_line(reason),
+    }
+
+
+def _clean(value: Any) -> Any:
+    """What AWS or an application answered, without what a terminal or a CI system would obey."""
+    if isinstance(value, dict):
+        return {name: _clean(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return outcome.one_line(value) if isinstance(value, str) else value
 
 
 def _told(each: Check) -> str:
     if each["ok"] is None:
-        return _text(each["reason"])
+        return text(each["reason"])
     if each["ok"]:
-        return _text(each["found"])
-    return f"expected {_text(each['expected'])}, found {_text(each['found'])}"
+        return text(each["found"])
+    return f"expected {text(each['expected'])}, found {text(each['found'])}"
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     """A value on one line; lists and dicts without Python's brackets."""
     if isinstance(value, dict):
-        return (
-            ", ".join(
-                f"{name} {_text(item)}" if item is None else f"{name}={_text(item)}" for name, item in value.items()
-            )
-            or "nothing"
-        )
+        pairs = [f"{name} absent" if item is None else f"{name}={text(item)}" for name, item in value.items()]
+        return ", ".join(pairs) or "nothing"
     if isinstance(value, (list, tuple)):
-        return "; ".join(_text(item) for item in value) or "nothing"
+        return "; ".join(text(item) for item in value) or "nothing"
     if value is None:
         return "absent"
     return outcome.one_line(str(value))
-
-
-# -- the service
-
-
-def status(service: Answer) -> Check:
-    """The service is there and is not being deleted."""
-    return check(
-        "service status",
-        "ACTIVE",
-        service["status"],
-        service["status"] == "ACTIVE",
-        "A service that is being deleted starts no tasks: create it again.",
-    )
-
-
-def count(look: Look, declared: int | None) -> Check:
-    """As many tasks run as the service wants, and it wants as many as declared. ``declared`` None: whatever it wants.
-
-    Without a declared count the service's own is followed, for autoscaling moves it (case C35); but where nothing is
-    to run, nothing can be verified, unless 0 is declared.
-    """
-    service, running = look.service, len(running_tasks(look))
-    desired, counted = service["desiredCount"], service["runningCount"]
-    wanted = desired if declared is None else declared
-    pending = f", {service['pendingCount']} starting" if service.get("pendingCount") else ""
-    # ECS counts and ECS lists at two moments; until both agree neither is believed.
-    found = f"{running if counted == desired else counted} running of {desired} desired{pending}"
-    if wanted == 0 and declared is None:
-        return check("task count", "1 or more", found, False, "Scale the service, or declare a desired count of 0.")
-    remedy = "The newest events of the service say why: aws ecs describe-services."
-    if desired != wanted:
-        remedy = "Set the service's desired count, or correct health_desired_count."
-    return check(
-        "task count",
-        f"{wanted} running of {wanted} desired",
-        found,
-        desired == wanted == counted == running,
-        remedy,
-    )
-
-
-def deployment(service: Answer) -> Check:
-    """The service has one deployment, and it is complete. Another that is in progress is named."""
-    listed = service.get("deployments", [])
-    found = "; ".join(_deployment(each) for each in listed) or "none"
-    return check(
-        "deployment",
-        "one, COMPLETED",
-        found,
-        len(listed) == 1 and listed[0].get("rolloutState") == "COMPLETED",
-        "Wait until it is complete, or find out who began it, and run the same command again.",
-    )
-
-
-def revision(service: Answer, expected: str) -> Check:
-    """The service runs this revision, given as an ARN or as ``family:revision``."""
-    live = service["taskDefinition"]
-    return check(
-        "service revision",
-        name_of(expected),
-        name_of(live),
-        expected in (live, name_of(live)),
-        f"Bring the service to {name_of(expected)}.",
-    )
-
-
-def content(service: Answer, differences: list[Difference]) -> Check:
-    """The service's revision has the declared content. The differences must be fit to be shown."""
-    name = name_of(service["taskDefinition"])
-    wrong = [f"{each.path} is {_text(each.actual)}, declared {_text(each.expected)}" for each in differences]
-    return check(
-        "task definition",
-        "as declared",
-        _some(wrong) if wrong else f"{name}, as declared",
-        not wrong,
-        "Deploy what is declared, or correct the declaration.",
-    )
-
-
-# -- its tasks
-
-
-def running_tasks(look: Look) -> list[Answer]:
-    """The tasks that run and are meant to go on running."""
-    return [each for each in look.tasks if is_running(each)]
-
-
-def healthy_count(look: Look) -> int:
-    """How many tasks run and are healthy in every target group."""
-    return sum(not unhealthy(each, look) for each in running_tasks(look))
-
-
-def task_revisions(look: Look) -> Check:
-    """Every running task runs the revision of the service."""
-    expected, running = look.service["taskDefinition"], running_tasks(look)
-    others = [
-        f"{_who(each)} runs {name_of(each['taskDefinitionArn'])}"
-        for each in running
-        if each["taskDefinitionArn"] != expected
-    ]
-    return check(
-        "revision of each task",
-        name_of(expected),
-        _some(others) if others else f"{len(running)} of {len(running)} on {name_of(expected)}",
-        not others,
-        "Wait until the deployment has replaced these tasks, or deploy again.",
-    )
-
-
-def targets(look: Look, group: str) -> Check:
-    """Each running task is a healthy target of this group, known by its address and container port."""
-    running = running_tasks(look)
-    balancers = [each for each in look.service.get("loadBalancers", []) if each.get("targetGroupArn") == group]
-    wrong = [text for each in running for balancer in balancers for text in _ill(each, balancer, look.targets[group])]
-    return check(
-        f"targets in {group_name(group)}",
-        "each task's target is healthy",
-        _some(wrong) if wrong else f"{len(running)} of {len(running)} healthy",
-        not wrong,
-        "The reason is Elastic Load Balancing's: compare the group's health check with what the container answers.",
-    )
-
-
-def no_group(group: str) -> Check:
-    """A target group that the service names, and that is deleted (case C29)."""
-    return check(
-        f"targets in {group_name(group)}",
-        "each task's target is healthy",
-        "the target group is deleted",
-        False,
-        "Give the service an existing target group.",
-    )
-
-
-def attributes(name: str, declared: dict[str, str], live: dict[str, str]) -> Check:
-    """The target group has the declared attributes, all as text."""
-    return check(
-        f"attributes of {name}",
-        declared,
-        {key: live.get(key) for key in declared},
-        all(live.get(key) == value for key, value in declared.items()),
-        "Deploy what is declared, or find out who changed it.",
-    )
-
-
-def containers(look: Look, names: list[str]) -> Check:
-    """These containers run in every running task, and none fails its own health check."""
-    running, wrong = running_tasks(look), []
-    for each in running:
-        found = {container["name"]: container for container in each.get("containers", [])}
-        wrong += [
-            f"{name} in {_who(each)} is {_state(found.get(name))}" for name in names if not _runs(found.get(name))
-        ]
-    pairs = len(running) * len(names)
-    return check(
-        "containers",
-        f"RUNNING in each task: {', '.join(names)}",
-        _some(wrong) if wrong else f"{pairs} of {pairs} RUNNING",
-        not wrong,
-        "Its log says why it ended; a name that no task has must be corrected in health_containers.",
-    )
-
-
-def environment(
-    container: str, expected: Environment, live: dict[str, Environment], safe: set[str], key: bytes
-) -> Check:
-    """A container's environment in the revisions that tasks run has what is declared, and not what is removed (C14).
-
-    ``expected``: variable to value, None for absent. ``live``: revision to the container's whole environment.
-    """
-    name, shown = f"environment of {container}", redact.environment(expected, safe, key)
-    if not live:
-        return not_checked(name, shown, "no task runs")
-    found = {arn: {each: values.get(each) for each in expected} for arn, values in live.items()}
-    wrong = [arn for arn, values in found.items() if values != expected]
-    return check(
-        name,
-        shown,
-        redact.environment(found[wrong[0] if wrong else next(iter(found))], safe, key),
-        not wrong,
-        f"{', '.join(name_of(arn) for arn in wrong)} has it otherwise: deploy what is declared.",
-    )
-
-
-# -- what users meet
-
-
-def endpoint(url: str, found: int | str) -> Check:
-    """A URL, fit to be shown, answers 200. ``found``: the status, or why there was no answer."""
-    return check(
-        f"endpoint {url}",
-        "200",
-        str(found),
-        found == 200,
-        "The tasks are healthy to the load balancer: look at the application's log, the listener and the name.",
-    )
-
-
-def stickiness(with_cookie: list[str | None], without: list[str | None]) -> Check:
-    """A client with cookies met one task, and clients without met several (case C27). Which task, or None: unnamed."""
-    met, others = ({each for each in seen if each is not None} for seen in (with_cookie, without))
-    found = f"{_tasks(met)} in {len(with_cookie)} requests with the cookie, {_tasks(others)} in {len(without)} without"
-    if len(met) > 1:
-        return check(
-            STICKINESS, STICKY, found, False, "Users change tasks: look at the group's stickiness and its rules."
-        )
-    unnamed = (with_cookie + without).count(None)
-    if unnamed:
-        return not_checked(STICKINESS, STICKY, f"{unnamed} of {len(with_cookie + without)} answers name no task")
-    remedy = "Clients without a cookie are not spread: look at the listener's rules, and at what stands before it."
-    return check(STICKINESS, STICKY, found, len(others) > 1, remedy)
-
-
-def why_not_sticky(url: str | None, identity: Answer, live: dict[str, str] | None, healthy: int) -> str:
-    """Why stickiness cannot be looked at; empty when it can. ``live``: the group's attributes, None without a group."""
-    if not url:
-        return "no url is declared"
-    if not identity:
-        return "no task_identity is declared, so answers cannot be told apart"
-    if live is None:
-        return "it is not known which target group serves the url: set target_group_name"
-    if live.get("stickiness.enabled") != "true":
-        return "stickiness is off"
-    return "" if healthy > 1 else f"{healthy} healthy task: there is no other to change to"
-
-
-# -- words
-
-
-def _tasks(seen: set[str]) -> str:
-    names = f" ({', '.join(sorted(outcome.one_line(each)[:LONGEST_IDENTITY] for each in seen))})" if seen else ""
-    return f"{len(seen)} task{'' if len(seen) == 1 else 's'}{names}"
-
-
-def _ill(task: Answer, balancer: Answer, found: list[Answer]) -> list[str]:
-    own = targets_of(task, balancer, found)
-    who = f"{_who(task)}:{balancer.get('containerPort')}"
-    if not own:
-        return [f"{who} is not registered"]
-    return [
-        f"{who} is {each['state']}{f' ({each["reason"]})' if each['reason'] else ''}"
-        for each in own
-        if each["state"] != "healthy"
-    ]
-
-
-def _runs(container: Answer | None) -> bool:
-    found = container or {}
-    return found.get("lastStatus") == "RUNNING" and found.get("healthStatus") != "UNHEALTHY"
-
-
-def _state(container: Answer | None) -> str:
-    if container is None:
-        return "not in it"
-    if container["lastStatus"] == "RUNNING":
-        return str(container.get("healthStatus"))
-    code = container.get("exitCode")
-    return f"{container['lastStatus']}{'' if code is None else f' (exit code {code})'}"
-
-
-def _who(task: Answer) -> str:
-    return address_of(task) or name_of(task["taskArn"])[:8]
-
-
-def _deployment(each: Answer) -> str:
-    began = each.get("createdAt")
-    since = f", begun {began:%Y-%m-%d %H:%M:%S %Z}" if began else ""
-    state = each.get("rolloutState", each.get("status"))
-    return f"{each.get('id')} {state} of {name_of(each.get('taskDefinition'))}{since}"
-
-
-def _some(wrong: list[str]) -> list[str]:
-    more = len(wrong) - MOST_SHOWN
-    return wrong[:MOST_SHOWN] + ([f"and {more} more"] if more > 0 else [])

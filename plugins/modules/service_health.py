@@ -1,0 +1,391 @@
+#!/usr/bin/python
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_health
+short_description: Verify that an Amazon ECS service runs what is declared
+version_added: 0.1.0
+description:
+  - Looks at the service, its deployments, tasks, targets, target group and revisions, and then at what users meet,
+    until everything is as declared or O(wait_timeout) has passed. Changes nothing.
+  - Every statement is a check with what was expected, what was found and what to do. A check that could not be made
+    says why and does not fail the task.
+  - URLs are asked only once everything else holds. Only C(http) and C(https) URLs without user information are; the
+    name is resolved once a connection; redirects are followed only within the host; link-local addresses are never
+    asked, loopback and private ones only when the URL's host is such an address itself, or V(localhost).
+  - Values of environment variables are never shown unless O(safe_environment) names the variable.
+author:
+  - The steady.ecs authors (@steady-ecs)
+options:
+  cluster:
+    description: Name of the cluster.
+    type: str
+    required: true
+  service:
+    description: Name of the service.
+    type: str
+    required: true
+  url:
+    description: Where users meet the service, without the path. Stickiness is looked at there.
+    type: str
+  target_group:
+    description: Name or ARN of the target group that O(attributes) and O(url) belong to. By default the only one.
+    type: str
+  attributes:
+    description: Attributes that the target group must have. Only what is named is compared.
+    type: dict
+    default: {}
+  changes:
+    description:
+      - What is declared of the task definition, as M(steady.ecs.task_definition) takes it. Variables that are null must
+        be absent from the running tasks.
+    type: dict
+    default: {}
+  definition:
+    description: The whole declared task definition in AWS's form. Excludes O(changes).
+    type: dict
+    default: {}
+  images:
+    description: Container to image.
+    type: dict
+    default: {}
+  safe_environment:
+    description: Names of environment variables whose values may be shown.
+    type: list
+    elements: str
+    default: []
+  task_definition:
+    description:
+      - ARN of the revision that must run, as after a rollback. O(changes), O(definition) and O(images) are not
+        compared then.
+    type: str
+  containers:
+    description: Names of the containers that must run in each task.
+    type: list
+    elements: str
+    default: []
+  desired_count:
+    description: Tasks that the service must want. By default whatever it wants, but at least one.
+    type: int
+  endpoints:
+    description: URLs that must answer 200.
+    type: list
+    elements: str
+    default: []
+  task_identity:
+    description:
+      - How the application names the task that answers. C(request) is a path below O(url). C(header) is the name of a
+        header of its answer, or C(path) a JMESPath into its JSON body.
+      - Without it, or when an answer names no task, stickiness is not checked.
+    type: dict
+    default: {}
+  sticky_requests:
+    description: Requests that a client with cookies makes to see whether it stays on one task. At least 2.
+    type: int
+    default: 10
+  wait_timeout:
+    description: Seconds to look again while a check fails. 0 looks once.
+    type: int
+    default: 120
+  wait_delay:
+    description:
+      - Seconds between two looks. A look takes about five calls.
+    type: int
+    default: 5
+    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+    description: It only reads.
+  diff_mode:
+    support: none
+    description: It changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Verify what runs
+  steady.ecs.service_health:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    url: https://pardonsimulator.com
+    attributes:
+      stickiness.enabled: true
+      stickiness.lb_cookie.duration_seconds: 86400
+    changes:
+      containers:
+        coral:
+          environment:
+            CORAL_SESSIONS: null
+    containers: [coral]
+    endpoints:
+      - https://pardonsimulator.com/api/health/coral
+    task_identity:
+      request: /health
+      header: X-Coral-Instance
+
+- name: Verify that a rollback has arrived
+  steady.ecs.service_health:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    task_definition: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
+"""
+
+RETURN = r"""
+ok:
+  description: Whether no check failed.
+  returned: always
+  type: bool
+  sample: true
+summary:
+  description: What runs, in one line.
+  returned: always
+  type: str
+  sample: pardon-production-service runs pardon-simulator:75, 3/3 healthy
+checks:
+  description: Each check of the last look. C(ok) is null for one that could not be made; C(reason) says why.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"name": "task count", "expected": "3 running of 3 desired", "found": "3 running of 3 desired", "ok": true,
+    "remedy": "", "reason": ""}]
+"""
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, visits, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    addresses,
+    checks,
+    health,
+    intent,
+    looks,
+    progress,
+    redact,
+    target_group,
+    task_definition,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+
+SPEC = Spec(
+    options={
+        "cluster": {"type": "str", "required": True},
+        "service": {"type": "str", "required": True},
+        "url": {"type": "str"},
+        "target_group": {"type": "str"},
+        "attributes": {"type": "dict", "default": {}},
+        "changes": {"type": "dict", "default": {}},
+        "definition": {"type": "dict", "default": {}},
+        "images": {"type": "dict", "default": {}},
+        "safe_environment": {"type": "list", "elements": "str", "default": []},
+        "task_definition": {"type": "str"},
+        "containers": {"type": "list", "elements": "str", "default": []},
+        "desired_count": {"type": "int"},
+        "endpoints": {"type": "list", "elements": "str", "default": []},
+        "task_identity": {"type": "dict", "default": {}},
+        "sticky_requests": {"type": "int", "default": 10},
+        "wait_timeout": {"type": "int", "default": 120},
+        "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
+    }
+)
+
+Answer = dict[str, Any]
+
+
+class Verification:
+    """One verification: what is declared, what never changes and was read once, and the last look."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.params = task, task.params
+        self.key, self.safe = redact.run_key(), set(self.params["safe_environment"])
+        self.arns: list[str] | None = None
+        self.groups: dict[str, Answer] = {}
+        self.compared: dict[str, list[Difference]] = {}
+        self.seen: looks.Look | None = None
+        self.checks: list[checks.Check] = []
+
+    def look(self) -> list[checks.Check]:
+        """All checks of one look. What users meet is asked when everything before it holds."""
+        params = self.params
+        service = reads.service(self.task, params["cluster"], params["service"])
+        arns = self.find_groups(service)
+        tasks = reads.tasks(self.task, params["cluster"], params["service"])
+        targets = {arn: reads.target_health(self.task, arn) for arn in arns if arn in self.groups}
+        seen = looks.Look(service, tasks=tasks, targets=targets)
+        found = [health.status(service), health.count(seen, params["desired_count"]), health.deployment(service)]
+        found += [*self.content(service), health.task_revisions(seen)]
+        found += [health.targets(seen, arn) if arn in self.groups else health.no_group(arn) for arn in arns]
+        group = self.group(arns)
+        attributes = self.attributes(group)
+        if params["attributes"] and group is not None and attributes is not None:
+            found.append(self.declared_attributes(group, attributes))
+        found += self.environment(seen)
+        if params["containers"]:
+            found.append(health.containers(seen, params["containers"]))
+        holds = not checks.failed(found)
+        found += [self.endpoint(url, holds) for url in params["endpoints"]]
+        found.append(self.stickiness(seen, attributes, holds))
+        self.seen, self.checks = seen, found
+        return found
+
+    def find_groups(self, service: Answer) -> list[str]:
+        """ARNs of the service's target groups; those that exist are described when the list is new."""
+        arns = live.group_arns(service)
+        if arns != self.arns:
+            self.groups = {each["TargetGroupArn"]: each for each in reads.target_groups(self.task, arns)}
+            self.arns = arns
+        return arns
+
+    def group(self, arns: list[str]) -> Answer | None:
+        """The target group that is declared, or the only one; None where it does not exist or is not known."""
+        wanted = self.params["target_group"]
+        if self.params["attributes"] or wanted:
+            return self.groups.get(intent.group_of(wanted, arns))
+        return self.groups.get(arns[0]) if len(arns) == 1 else None
+
+    def attributes(self, group: Answer | None) -> dict[str, str] | None:
+        """The live attributes of the group, when something depends on them."""
+        params = self.params
+        if group is None or not (params["attributes"] or (params["url"] and params["task_identity"])):
+            return None
+        return reads.target_group_attributes(self.task, group["TargetGroupArn"])
+
+    def declared_attributes(self, group: Answer, attributes: dict[str, str]) -> checks.Check:
+        """The attributes as they are declared."""
+        declared = target_group.normalised(
+            self.params["attributes"], group.get("Protocol", ""), group.get("TargetType", "instance"), attributes
+        )
+        return health.attributes(group["TargetGroupName"], declared, attributes)
+
+    def content(self, service: Answer) -> list[checks.Check]:
+        """The revision that is named, or the content that is declared; nothing when neither is."""
+        params = self.params
+        if params["task_definition"]:
+            return [health.revision(service, params["task_definition"])]
+        if not (params["changes"] or params["definition"] or params["images"]):
+            return []
+        arn = service["taskDefinition"]
+        if arn not in self.compared:
+            base = reads.task_definition(self.task, arn)
+            plan = task_definition.plan(
+                base, models.task_definition(), params["changes"], params["definition"], params["images"]
+            )
+            self.compared[arn] = [redact.difference(each, self.safe, self.key) for each in plan.differences]
+        return [health.content(service, self.compared[arn])]
+
+    def environment(self, seen: looks.Look) -> list[checks.Check]:
+        """The declared environment in the revisions that tasks run."""
+        if self.params["task_definition"]:
+            return []
+        expected = task_definition.expected_environment(self.params["changes"], self.params["definition"])
+        if not expected:
+            return []
+        arns = sorted({each["taskDefinitionArn"] for each in health.running_tasks(seen)})
+        revisions = {arn: reads.task_definition(self.task, arn) for arn in arns}
+        return [
+            health.environment(
+                container,
+                wanted,
+                {arn: health.environment_of(content, container) for arn, content in revisions.items()},
+                self.safe,
+                self.key,
+            )
+            for container, wanted in expected.items()
+        ]
+
+    def endpoint(self, url: str, holds: bool) -> checks.Check:
+        """A URL that must answer 200."""
+        shown = addresses.shown(url)
+        return health.endpoint(shown, visits.status(url) if holds else None)
+
+    def stickiness(self, seen: looks.Look, attributes: dict[str, str] | None, holds: bool) -> checks.Check:
+        """Whether users stay on one task."""
+        url, identity = self.params["url"], self.params["task_identity"]
+        reason = health.why_not_sticky(url, identity, attributes, health.healthy_count(seen))
+        if reason or not holds:
+            return checks.not_checked(health.STICKINESS, health.STICKY, reason or health.LATER)
+        address = url.rstrip("/") + identity["request"]
+        try:
+            met = visits.tasks_met(address, identity, self.params["sticky_requests"])
+        except visits.NotServed as problem:
+            return health.unanswered(addresses.shown(address), problem.found)
+        return health.stickiness(*met)
+
+    def answer(self) -> Answer:
+        """What the module returns, whether it fails or not."""
+        return {
+            "ok": self.seen is not None and not checks.failed(self.checks),
+            "checks": self.checks,
+            "summary": health.summary(self.seen) if self.seen else "",
+        }
+
+
+def refuse_what_cannot_be_meant(params: Answer) -> None:
+    """Raises DeclarationError, before any call."""
+    for url in params["endpoints"]:
+        addresses.origin(url, "One of health_endpoints")
+    if params["url"]:
+        addresses.origin(params["url"], "service_url")
+    if params["task_identity"]:
+        visits.refuse_identity(params["task_identity"])
+    if params["sticky_requests"] < 2:
+        raise DeclarationError("health_sticky_requests must be 2 or more: one request shows nothing.")
+
+
+def watch(verification: Verification) -> None:
+    """Look until no check fails or the time is over. An answer that is missing in passing is waited for."""
+    task, params = verification.task, verification.params
+    missed: list[Failure] = []
+
+    def poll(elapsed: float) -> bool | None:
+        try:
+            wrong = checks.failed(verification.look())
+        except Failure as failure:
+            if not waits.passing(failure):
+                raise
+            missed.append(failure)
+            task.count(f"{progress.clock_text(elapsed)}  could not look, looking on: {failure.msg}")
+            return None
+        names = ", ".join(each["name"] for each in wrong)
+        if not wrong:
+            return True
+        task.count(f"{progress.clock_text(elapsed)}  not yet: {names}")
+        return None
+
+    waits.until(poll, params["wait_timeout"], params["wait_delay"])
+    if verification.seen is None:
+        raise missed[-1]
+
+
+def run(task: Task) -> Answer:
+    """Look until it is healthy; fail with everything that is not."""
+    verification = Verification(task)
+    try:
+        refuse_what_cannot_be_meant(task.params)
+        watch(verification)
+    except DeclarationError as wrong:
+        raise Failure(wrong.msg, reason="declaration", **verification.answer()) from None
+    except Failure as failure:
+        raise Failure(failure.msg, **{**verification.answer(), **failure.fields}) from None
+    task.report(checks.table(verification.checks))
+    answer = verification.answer()
+    if not answer["ok"]:
+        raise Failure(checks.message(answer["summary"], verification.checks), reason="unhealthy", **answer)
+    return {"changed": False, **answer}
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    execute(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
