@@ -1,0 +1,136 @@
+"""The production deployment as an operator makes it: plan, release, failure, interruption, the way back."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import Checkout, until
+
+NEW_URL = "http://localhost:5555/sse/v1/devmode/app/priv/production-main"
+
+
+def declare(checkout: Checkout, **values: object) -> None:
+    """Change what the local inventory declares."""
+    path = checkout.path / "inventories/local/host_vars/pardon-production-service.yml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **values}))
+
+
+def crashing(checkout: Checkout) -> None:
+    """Declare a change that lets every new task crash at its start."""
+    changes = {"containers": {"coral": {"environment": {"CRASH_AT_START": "3"}}}}
+    declare(checkout, rollout_changes=changes)
+
+
+def test_check_mode_tells_the_plan_and_writes_nothing(production: Checkout) -> None:
+    production.admin("DELETE", "/_bed/calls")
+    plan = production.run("./steady", "play", "deploy.yml", "--check", "--diff")
+    assert plan.status == 0, plan.text
+    for part in ("3600", "86400", "CORAL_SESSIONS", NEW_URL):
+        assert part in plan.text
+    assert production.writes() == []
+    assert production.revision() == "pardon-simulator:74"
+    assert not (production.path / ".state/releases").exists()
+
+
+def test_a_release_is_made_once_and_undone_whole(production: Checkout) -> None:
+    first = production.run("./steady", "play", "deploy.yml")
+    assert first.status == 0, first.text
+    assert "outcome: proven" in first.text
+    assert production.revision() == "pardon-simulator:75"
+    assert production.stickiness() == "86400"
+    assert "CORAL_SESSIONS" not in production.environment_of("coral")
+    assert {production.environment_of(f"agent-{n}")["CORAL_SSE_URL"] for n in range(1, 9)} == {NEW_URL}
+
+    production.admin("DELETE", "/_bed/calls")
+    second = production.run("./steady", "play", "deploy.yml")
+    assert second.status == 0, second.text
+    assert "outcome: unchanged" in second.text
+    assert "changed=0" in second.text
+    assert production.writes() == []
+    assert [each["kind"] for each in production.records()] == ["baseline", "deploy"]
+
+    back = production.run("./steady", "play", "rollback.yml")
+    assert back.status == 0, back.text
+    assert production.revision() == "pardon-simulator:74"
+    assert production.stickiness() == "3600"
+    assert production.environment_of("coral")["CORAL_SESSIONS"].startswith("pool-0")
+
+    again = production.run("./steady", "play", "deploy.yml")
+    assert again.status == 0, again.text
+    assert production.revision() == "pardon-simulator:75", "the equal revision is used again, no third one is made"
+
+
+def test_a_failed_deploy_is_put_back_whole_and_ends_with_its_cause(production: Checkout) -> None:
+    crashing(production)
+    before = production.attributes()
+    done = production.run("./steady", "play", "deploy.yml")
+    assert done.status == 3, done.text
+    assert production.revision() == "pardon-simulator:74"
+    assert production.attributes() == before
+    until(lambda: len(production.service()["deployments"]) == 1)
+    last = done.text[done.text.rindex("outcome: failed_rolled_back") :]
+    assert "coral" in last
+    assert "exit code 3" in last
+    record = production.records()[-1]
+    assert (record["state"], record["verdict"]["rolled_back_by"]) == ("rolled_back", "ecs")
+
+    plain = production.run("ansible-playbook", "deploy.yml")
+    assert plain.status == 2, "ansible-playbook itself ends non-zero too, although the play was rescued"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_deploy_is_resumed_by_the_same_command(production: Checkout, number: signal.Signals) -> None:
+    declare(production, rollout_stable_seconds=20)
+    process = production.start("./steady", "play", "deploy.yml")
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if "if this is interrupted" in line:
+            process.send_signal(number)
+            break
+    rest = process.stdout.read()
+    assert process.wait(30) == 7, seen + rest
+    assert "the same command again resumes it" in rest
+    record = production.records()[-1]
+    assert record["state"] in {"applying", "verifying"}
+    assert record["log"][-1]["state"] == "interrupted"
+
+    declare(production, rollout_stable_seconds=1)
+    resumed = production.run("./steady", "play", "deploy.yml")
+    assert resumed.status == 0, resumed.text
+    assert production.revision() == "pardon-simulator:75"
+    assert production.records()[-1]["state"] == "succeeded"
+    assert len(production.records()) == 2, "the interrupted release goes on; no second one is opened"
+
+
+def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:
+    done = checkout.run("./steady", "play", "deploy.yml")
+    assert done.status == 1
+    assert "Nothing answers at http://127." in done.text
+    assert "./steady bed start" in done.text
+    assert "Traceback" not in done.text
+
+
+def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp_path: Path) -> None:
+    report = tmp_path / "drift.json"
+    found = production.run("./steady", "drift", "-e", f"drift_file={report}")
+    assert found.status == 2, found.text
+    content = json.loads(report.read_text())
+    assert content["status"] == "DRIFTED"
+    paths = {each["path"] for each in content["hosts"]["pardon-production-service"]["differences"]}
+    assert "stickiness.lb_cookie.duration_seconds" in paths
+    assert "containerDefinitions[coral].environment[CORAL_SESSIONS]" in paths
+
+    assert production.run("./steady", "play", "deploy.yml").status == 0
+    production.admin("DELETE", "/_bed/calls")
+    clean = production.run("./steady", "drift", "-e", f"drift_file={report}")
+    assert clean.status == 0, clean.text
+    assert json.loads(report.read_text())["status"] == "IN_SYNC"
+    assert production.writes() == []
+    assert production.run("./steady", "play", "verify.yml").status == 0
