@@ -67,7 +67,7 @@ def value_of(shape: Any, place: Place) -> st.SearchStrategy[Any]:
     if shape.type_name == "boolean":
         return st.booleans()
     if shape.type_name in ("integer", "long"):
-        return st.integers(0, 100)
+        return st.integers(shape.metadata.get("min", 0), shape.metadata.get("max", 100))
     return st.sampled_from(shape.enum) if getattr(shape, "enum", None) else WORDS.map(lambda each: CANARY + each)
 
 
@@ -78,6 +78,8 @@ def structure(shape: Any, place: Place) -> st.SearchStrategy[dict[str, Any]]:
     members = {name: value_of(member, (*place, name)) for name, member in shape.members.items()}
     if place in NAMED:
         members[NAMED[place][0]] = NAMES
+    if shape.is_tagged_union:
+        return st.one_of(*(st.fixed_dictionaries({name: each}) for name, each in members.items()))
     optional = {name: each for name, each in members.items() if name not in always}
     chosen = st.lists(st.sampled_from(sorted(optional)), max_size=4, unique=True) if optional else st.just([])
     return chosen.flatmap(

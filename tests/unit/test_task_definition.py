@@ -113,6 +113,19 @@ def test_two_host_ports_of_one_container_port_are_two() -> None:
     ]
 
 
+def test_two_mappings_of_one_port_are_told_apart_after_the_defaults_too() -> None:
+    two = [{"containerPort": 443}, {"containerPort": 443, "name": "tls", "hostPort": 0}]
+    live = {**whole(portMappings=two), "networkMode": "bridge"}
+    assert paths(plan(definition=live, live=live)) == []
+
+
+def test_the_order_of_members_inside_unordered_items_means_nothing() -> None:
+    one, other = {"type": "memberOf", "expression": "b"}, {"type": "memberOf", "expression": "a"}
+    turned = [dict(reversed(each.items())) for each in (one, other)]
+    mixed = {"placementConstraints": [one, turned[1]]}
+    assert task_definition.compare(mixed, {"placementConstraints": [other, turned[0]]}) == []
+
+
 def test_c02_an_added_container_is_one_difference() -> None:
     added = {"name": "sidecar", "image": "example.com/sidecar:1"}
     declared = copy.deepcopy(RICH)

@@ -8,6 +8,7 @@ the way to a member without names and indexes: ``("containerDefinitions", "envir
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -156,7 +157,7 @@ def _normal(value: Any, place: Place, network: str) -> Any:
         if place in NAMED or place == PORTS:
             return _by_name(value, place, network) or None
         items = [_normal(each, place, network) for each in value]
-        return (sorted(items, key=repr) if place in UNORDERED else items) or None
+        return (sorted(items, key=_order) if place in UNORDERED else items) or None
     if place in (("cpu",), ("memory",)):
         return _amount(value)
     return value
@@ -174,18 +175,21 @@ def _structure(value: dict[str, Any], place: Place, network: str) -> dict[str, A
 def _by_name(items: list[Any], place: Place, network: str) -> Named:
     """Items under their names. The same name twice, as two host ports of one container port, is told by a number."""
     found = Named()
-    for item in sorted(items, key=repr) if _repeats(items, place) else items:
-        name = key = _name(item, place)
-        number = 1
+    pairs = [(_name(each, place), _named_value(each, place, network)) for each in items]
+    if len({name for name, _value in pairs}) < len(pairs):
+        pairs.sort(key=_order)
+    for name, value in pairs:
+        key, number = name, 1
         while key in found:
             number += 1
             key = f"{name}#{number}"
-        found[key] = _named_value(item, place, network)
+        found[key] = value
     return found
 
 
-def _repeats(items: list[Any], place: Place) -> bool:
-    return len({_name(each, place) for each in items}) < len(items)
+def _order(value: Any) -> str:
+    """An order of values that depends on nothing but the values, not on the order of members either."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _name(item: Any, place: Place) -> str:
