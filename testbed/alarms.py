@@ -3,6 +3,7 @@
 import time
 
 from .moto_calls import MotoCalls
+from .wire import AwsError
 
 FRESH = 0.5  # seconds of real time that an answer is good for
 
@@ -17,7 +18,13 @@ class Alarms:
         key = region, tuple(names)
         asked, found = self._known.get(key, (0.0, {}))
         if time.monotonic() - asked > FRESH:
-            answer = self._moto.call("cloudwatch", region, "DescribeAlarms", AlarmNames=names)
-            found = {a["AlarmName"]: a["StateValue"] for a in answer["MetricAlarms"]}
+            found = self._ask(region, names)
             self._known[key] = time.monotonic(), found
         return found
+
+    def _ask(self, region: str, names: list[str]) -> dict[str, str]:
+        try:
+            answer = self._moto.call("cloudwatch", region, "DescribeAlarms", AlarmNames=names)
+        except AwsError:  # names that CloudWatch does not accept: no such alarm can ring
+            return {}
+        return {a["AlarmName"]: a["StateValue"] for a in answer["MetricAlarms"]}

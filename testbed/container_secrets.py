@@ -23,10 +23,10 @@ def resolve(moto: MotoCalls, region: str, container: Params) -> dict[str, str]:
 
 def _value(moto: MotoCalls, region: str, source: str) -> str:
     parts = source.split(":")
-    if parts[:3] == ["arn", "aws", "secretsmanager"]:
+    if parts[:3] == ["arn", "aws", "secretsmanager"] and len(parts) >= 7:
         return _secret(moto, source, parts)
     name, place = source, region
-    if parts[:3] == ["arn", "aws", "ssm"]:
+    if parts[:3] == ["arn", "aws", "ssm"] and len(parts) >= 6:
         name, place = parts[5].removeprefix("parameter"), parts[3]
     try:
         found = moto.call("ssm", place, "GetParameter", Name=name, WithDecryption=True)

@@ -42,6 +42,8 @@ class MotoCalls:
             query_string=request["query_string"] or None,
             data=request["body"],
         )
+        if response.status_code >= 500:  # moto's own defects have no form that a parser knows
+            raise AwsError("InternalFailure", f"{service} failed", response.status_code)
         received = {
             "status_code": response.status_code,
             "headers": HeadersDict(response.headers),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from .ecs import Ecs, rules
+from .ecs.deployments import REPLACED
 from .ecs.plan import Seen, plan
 from .ecs.state import Deployment, Service, Task
 from .tasks_runtime import targets
@@ -72,7 +73,7 @@ class Rollouts:
         """A user's StopTask and scaling count neither as success nor as failure."""
         deployment = task.deployment
         assert deployment is not None
-        rollout = deployment.rollout if deployment.state == "IN_PROGRESS" else None
+        rollout = deployment.rollout if deployment.rollout and deployment.rollout.status == "IN_PROGRESS" else None
         if not task.succeeded and self._healthy(ecs, task):
             task.succeeded = True
             deployment.failed = deployment.failures = 0
@@ -200,7 +201,7 @@ class Rollouts:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
             service.deployments.remove(deployment)
-            self._superseded(deployment)
+            self._gone(deployment, REPLACED)
 
     def _complete(self, service: Service, primary: Deployment) -> None:
         primary.become("COMPLETED", f"ECS deployment {primary.id} completed.")
@@ -213,14 +214,11 @@ class Rollouts:
         elif primary.rollout is not None:
             primary.rollout.become("SUCCESSFUL", over=True)
 
-    def _superseded(self, deployment: Deployment) -> None:
-        """Its tasks are gone. AWS does not document the end of a rollback that a newer deployment replaced."""
-        reason = "A newer deployment replaced this one."
-        if deployment.rolls_back is not None:
-            deployment.rolls_back.become("STOPPED", reason, over=True)
-        rollout = deployment.rollout
-        if rollout is not None and rollout.status in ("IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED"):
-            rollout.become("STOPPED", reason, over=True)
+    def _gone(self, deployment: Deployment, reason: str) -> None:
+        """Its tasks are gone: a service deployment that has not ended is STOPPED."""
+        for rollout in (deployment.rolls_back, deployment.rollout):
+            if rollout is not None and rollout.finished is None:
+                rollout.become("STOPPED", reason, over=True)
 
     def _drain(self, service: Service, tasks: list[Task]) -> None:
         """A deleted service stops its tasks, then it is INACTIVE."""
@@ -228,6 +226,6 @@ class Rollouts:
             task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=service.primary.id))
         if all(t.status == "STOPPED" for t in tasks):
             for deployment in service.deployments:
-                self._superseded(deployment)
+                self._gone(deployment, "The service was deleted.")
             service.deployments.clear()
             service.status = "INACTIVE"

@@ -69,8 +69,8 @@ class TaskRuntime:
                 self._launch_container(ecs, task, container)
         except (CannotPull, ResourceInitialization) as e:
             return str(e)
-        except OSError as e:
-            return f"CannotStartContainerError: {e.strerror}"
+        except (OSError, ValueError) as e:  # ValueError: a name or value that no process can have in its environment
+            return f"CannotStartContainerError: {e}"
         return None
 
     def _launch_container(self, ecs: Ecs, task: Task, container: Params) -> None:

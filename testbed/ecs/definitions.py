@@ -66,6 +66,10 @@ def check(p: Params) -> None:
     for container in containers:
         if not container.get("name") or not container.get("image"):
             raise refuse("Invalid 'containerDefinitions' setting: a container needs a name and an image.")
+        if not all(e.get("name") for e in container.get("environment", [])):
+            raise refuse("Invalid 'environment' setting: a variable needs a name.")
+        if not all("containerPort" in m for m in container.get("portMappings", [])):
+            raise refuse("Invalid 'portMappings' setting: a mapping needs a container port.")
         for wanted in container.get("dependsOn", []):
             if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
                 raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")
@@ -161,14 +165,22 @@ def stored(p: Params) -> Params:
         body["cpu"] = str(number(p["cpu"], "vCPU") or p["cpu"])
     if p.get("memory"):
         body["memory"] = str(number(p["memory"], "GB") or p["memory"])
-    fargate = p.get("networkMode") == "awsvpc" and p.get("cpu") and p.get("memory")
     body.update(
         volumes=p.get("volumes", []),
         placementConstraints=p.get("placementConstraints", []),
-        compatibilities=["EC2", "FARGATE"] if fargate else ["EXTERNAL", "EC2"],
+        compatibilities=compatibilities(p),
         requiresAttributes=[{"name": name} for name in required_attributes(p)],
     )
     return body
+
+
+def compatibilities(p: Params) -> list[str]:
+    """What the definition could run on, whatever it asks for (API reference, TaskDefinition, compatibilities)."""
+    try:
+        check_fargate(p)
+    except AwsError:
+        return ["EC2"] if p.get("networkMode") == "awsvpc" else ["EXTERNAL", "EC2"]
+    return ["EC2", "FARGATE"]
 
 
 def required_attributes(p: Params) -> list[str]:

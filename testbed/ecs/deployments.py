@@ -12,6 +12,7 @@ from ..wire import AwsError, Params, now, page
 from . import rules
 from .state import Deployment, Rollout, Service, State, counts
 
+REPLACED = "A newer deployment replaced this one."
 OF_THE_REVISION = ("networkConfiguration", "loadBalancers", "platformVersion")  # a change of these deploys anew
 
 
@@ -23,7 +24,10 @@ class Deployments(State):
         sources = [(d, self._counts_of(d)["runningCount"]) for d in service.deployments]
         for old in service.deployments:
             if old.rollout and old.rollout.status in ("IN_PROGRESS", "ROLLBACK_REQUESTED"):
-                old.rollout.become("STOP_REQUESTED", "A newer deployment replaced this one.")
+                old.rollout.become("STOP_REQUESTED", REPLACED)
+            if old.rolls_back:  # AWS does not document the end of a rollback that a newer deployment replaces
+                old.rolls_back.become("STOPPED", REPLACED, over=True)
+                old.rolls_back = None
         new = self.make_primary(service, f"{self.prefix}service-revision/{tail}")
         new.rollout = Rollout(
             arn=f"{self.prefix}service-deployment/{tail}",

@@ -59,7 +59,7 @@ def _old(tasks: Sequence[Seen], gone: list[str], desired: int, lowest: int) -> l
     stopped = []
     for task in sorted((t for t in tasks if not t.primary and t.key not in gone), key=_least_missed):
         lost = task.running and not task.healthy and not task.proven
-        if lost or spare > 0 or not desired:
+        if lost or spare >= task.healthy or not desired:
             stopped.append(task.key)
             spare -= task.healthy
     return stopped

@@ -178,6 +178,31 @@ def test_an_image_that_nobody_has_cannot_be_pulled(world: World) -> None:
     assert "exitCode" not in task["containers"][0]
 
 
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        ({"secrets": [{"name": "A", "valueFrom": "arn:aws:secretsmanager:us-east-1"}]}, "ResourceInitializationError"),
+        ({"secrets": [{"name": "A", "valueFrom": "arn:aws:ssm"}]}, "ResourceInitializationError"),
+        ({"environment": [{"name": "A=B", "value": "x"}]}, "CannotStartContainerError"),
+        ({"environment": [{"name": "A", "value": "nul\0"}]}, "CannotStartContainerError"),
+    ],
+)
+def test_nonsense_in_a_definition_stops_the_task_and_not_the_bed(
+    world: World, container: dict[str, Any], reason: str
+) -> None:
+    alone(world, {**world.container(), **container})
+    task = stopped(world)
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith(reason)
+
+
+def test_a_log_region_that_does_not_exist(world: World) -> None:
+    config = logging()
+    config["options"]["awslogs-region"] = "mars-1"
+    alone(world, logConfiguration=config)
+    assert stopped(world)["stoppedReason"].startswith("ResourceInitializationError: failed to validate logger args")
+
+
 def named(world: World, name: str, env: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     ports = [] if name != "app" else [{"containerPort": PORT}]
     return {**world.container(env={"NAME": name, **(env or {})}), "name": name, "portMappings": ports, **more}
@@ -249,6 +274,7 @@ def test_a_request_under_way_is_answered_before_the_process_ends(world: World, t
     world.bed.admin("PUT", "/_bed/images", {world.image: {"command": ["python", str(program)]}})
     delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}]
     world.elb.modify_target_group_attributes(TargetGroupArn=world.group, Attributes=delay)
+    world.elb.modify_target_group(TargetGroupArn=world.group, HealthCheckIntervalSeconds=40)  # it is slow to start
     definition = world.register("v1", env={"MARK": str(mark)})
     world.create(definition, desiredCount=1)
     world.completed(definition)

@@ -76,6 +76,8 @@ AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  
         ({"container": {"secrets": [{"name": "A", "valueFrom": "/a"}]}, "executionRoleArn": ""}, "executionRoleArn"),
         ({"container": {"logConfiguration": LOG}}, "awslogs-stream-prefix"),
         ({"container": {"logConfiguration": AWSLOGS}, "executionRoleArn": ""}, "execution role ARN"),
+        ({"container": {"environment": [{"value": "x"}]}}, "a variable needs a name"),
+        ({"container": {"portMappings": [{"hostPort": 1}]}}, "a mapping needs a container port"),
         ({"container": {"dependsOn": [{"containerName": "z", "condition": "START"}]}}, "dependsOn"),
     ],
 )
@@ -128,6 +130,15 @@ def test_only_inactive_revisions_are_deleted(declared: World) -> None:
     assert [d["status"] for d in done["taskDefinitions"]] == ["DELETE_IN_PROGRESS"]
     assert [f["arn"] for f in done["failures"]] == [second, "nothing:1"]
     assert code(declared.create, first) == "ClientException"
+
+
+def test_what_fargate_would_refuse_is_not_compatible_with_it(declared: World) -> None:
+    containers = [{**declared.container(), "logConfiguration": LOG}]
+    sizes = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+    made = declared.ecs.register_task_definition(family=declared.name, containerDefinitions=containers, **sizes)
+    assert made["taskDefinition"]["compatibilities"] == ["EC2"]
+    arn = made["taskDefinition"]["taskDefinitionArn"]
+    assert said(declared.create, arn) == "Task definition does not support launch_type FARGATE."
 
 
 # -- services -----------------------------------------------------------------------------------------

@@ -64,6 +64,12 @@ def test_without_room_an_old_task_goes_first() -> None:
     assert plan(OLD, 3, 2, 3, stalled=False) == Plan(scale_in=["a"])
 
 
+def test_an_old_task_that_is_not_healthy_goes_when_enough_others_are() -> None:
+    lingering = old("c", healthy=False)
+    assert plan([task("x"), task("y"), task("z"), lingering], 3, 3, 6, stalled=False) == Plan(scale_in=["c"])
+    assert plan([task("x"), task("y"), lingering], 3, 3, 6, stalled=False) == Plan(start=1)
+
+
 def test_a_sick_task_is_replaced_before_it_goes() -> None:
     sick = task("c", healthy=False, sick=True)
     assert plan([task("a"), task("b"), sick], 3, 3, 6, stalled=False) == Plan(start=1)

@@ -236,6 +236,27 @@ def test_a_newer_deployment_replaces_one_in_progress(declared: World) -> None:
     assert {s["arn"] for s in newest["sourceServiceRevisions"]} >= {middle["targetServiceRevision"]["arn"]}
 
 
+def test_a_newer_deployment_replaces_a_rollback(declared: World) -> None:
+    first = deployed(declared)
+    bad = broken(declared, "crash")
+    declare(declared, first, "unhealthy")  # the way back is not completed
+    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
+    ended(declared, "ROLLBACK_IN_PROGRESS")
+    good = declared.register("v3")
+    declared.update(taskDefinition=good)
+    declared.completed(good)
+    assert [r["status"] for r in declared.rollouts()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
+
+
+def test_a_deleted_services_deployment_is_stopped(declared: World) -> None:
+    bad = broken(declared, "unhealthy")
+    declared.create(bad, healthCheckGracePeriodSeconds=100000)
+    declared.ecs.delete_service(cluster=declared.name, service="web", force=True)
+    until(lambda: declared.service()["status"] == "INACTIVE")
+    assert declared.rollouts()[0]["status"] == "STOPPED"
+    assert declared.service()["deployments"] == []
+
+
 def test_stopping_a_deployment_rolls_it_back(declared: World) -> None:
     first = deployed(declared)
     bad = broken(declared, "unhealthy")
