@@ -228,8 +228,7 @@ class Verification:
         if params["attributes"] and group is not None and attributes is not None:
             found.append(self.declared_attributes(group, attributes))
         found += self.environment(seen)
-        if params["containers"]:
-            found.append(health.containers(seen, params["containers"]))
+        found.append(health.containers(seen, params["containers"]))
         holds = not checks.failed(found)
         found += [self.endpoint(url, holds) for url in params["endpoints"]]
         found.append(self.stickiness(seen, attributes, holds))

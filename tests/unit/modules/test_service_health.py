@@ -1,0 +1,300 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The verification of one service in a small world: what is asked, how often, and what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, visits, waits
+from ansible_collections.steady.ecs.plugins.modules import service_health as module
+
+from tests.unit.answers import GROUP, deployment, revision, target, task
+from tests.unit.modules.world import World, refused
+
+Answer = dict[str, Any]
+URL = "http://127.0.0.1:8080"
+IDENTITY = {"request": "/health", "header": "X-Task"}
+
+
+class Web(World):
+    """A world whose revision 1 has a family and an environment, and whose target group is sticky."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.environment = [{"name": "URL", "value": "http://hunter2/"}, {"name": "MODE", "value": "calm"}]
+        self.attributes = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "3600"}
+        self.groups = [GROUP]
+
+    def describe_task_definition(self, **arguments: Any) -> Answer:
+        answer = super().describe_task_definition(**arguments)
+        answer["taskDefinition"]["family"] = "web"
+        answer["taskDefinition"]["containerDefinitions"][0]["image"] = "example.com/app:2"
+        return answer
+
+    def describe_target_groups(self, **arguments: Any) -> Answer:
+        self._called("describe_target_groups", arguments)
+        found = {"TargetGroupName": "tg-web", "Protocol": "HTTP", "TargetType": "ip"}
+        if not self.groups:
+            raise refused("TargetGroupNotFound")()
+        return {"TargetGroups": [{**found, "TargetGroupArn": arn} for arn in self.groups]}
+
+    def describe_target_group_attributes(self, **arguments: Any) -> Answer:
+        self._called("describe_target_group_attributes", arguments)
+        return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
+
+
+class Users:
+    """What users meet, in place of HTTP."""
+
+    def __init__(self) -> None:
+        self.status: int | str = 200
+        self.met: Any = (["a"] * 10, ["a", "b"])
+        self.asked: list[str] = []
+
+    def get_status(self, url: str) -> int | str:
+        self.asked.append(url)
+        return self.status
+
+    def tasks_met(self, url: str, _identity: Answer, _requests: int) -> Any:
+        self.asked.append(url)
+        if isinstance(self.met, Exception):
+            raise self.met
+        return self.met
+
+
+@pytest.fixture
+def users(monkeypatch: pytest.MonkeyPatch) -> Users:
+    found = Users()
+    monkeypatch.setattr(visits, "status", found.get_status)
+    monkeypatch.setattr(visits, "tasks_met", found.tasks_met)
+    return found
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, users: Users) -> Web:
+    found = Web()
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def verify(world: World, check_mode: bool = False, **changes: Any) -> Answer:
+    options = {name: option.get("default") for name, option in module.SPEC.options.items()}
+    return world.run(module.run, {**options, "cluster": "c1", "service": "web", **changes}, check_mode)
+
+
+def declared(**environment: str | None) -> Answer:
+    return {"containers": {"app": {"environment": environment}}}
+
+
+EVERYTHING: Answer = {
+    "url": URL,
+    "target_group": "tg-web",
+    "attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 3600},
+    "changes": declared(URL="http://hunter2/", POOL=None),
+    "images": {"app": "example.com/app:2"},
+    "containers": ["app"],
+    "desired_count": 3,
+    "endpoints": [f"{URL}/health"],
+    "task_identity": IDENTITY,
+}
+
+
+def by_name(found: Answer) -> dict[str, Answer]:
+    return {each["name"]: each for each in found["checks"]}
+
+
+def wrong(found: Answer) -> list[str]:
+    return [each["name"] for each in found["checks"] if each["ok"] is False]
+
+
+def test_everything_as_declared(world: Web, users: Users) -> None:
+    found = verify(world, **EVERYTHING)
+    assert set(found) == {"changed", "ok", "checks", "summary"}
+    assert (found["changed"], found["ok"], found["summary"]) == (False, True, "web runs web:1, 3/3 healthy")
+    assert list(by_name(found)) == [
+        *("service status", "task count", "deployment", "task definition", "revision of each task"),
+        *("targets in tg-web", "attributes of tg-web", "environment of app", "containers"),
+        *(f"endpoint {URL}/health", "stickiness"),
+    ]
+    assert all(each["ok"] for each in found["checks"])
+    assert users.asked == [f"{URL}/health"] * 2
+    assert world.seconds == 600, "nothing is waited for"
+    assert "ok  stickiness" in world.lines[-1]
+    assert "hunter2" not in repr(found) + repr(world.lines)
+    assert verify(world, check_mode=True, **EVERYTHING)["ok"]
+    assert world.writes() == []
+
+
+def test_a_look_takes_at_most_five_calls_and_what_never_changes_is_read_once(world: Web, users: Users) -> None:
+    users.status = 503
+    verify(world, **EVERYTHING, wait_timeout=50)
+    asked = [operation for operation, _arguments in world.calls]
+    assert asked.count("describe_services") == 11
+    assert asked.count("describe_task_definition") == 1
+    assert asked.count("describe_target_groups") == 1
+    assert len(asked) - 2 <= 5 * 11
+
+
+def test_it_waits_until_all_is_well(world: Web) -> None:
+    world.targets[1]["state"] = "initial"
+    world.at(20, lambda: world.targets[1].update(state="healthy"))
+    assert verify(world)["ok"]
+    assert world.seconds == 620
+
+
+def test_the_time_is_over_and_every_failed_check_is_told(world: Web, users: Users) -> None:
+    world.targets[1] = target(1, 1, "unhealthy", "Target.Timeout")
+    world.tasks[2]["taskDefinitionArn"] = revision(2)
+    found = verify(world, **EVERYTHING, wait_timeout=12)
+    assert world.seconds == 612
+    assert (found["failed"], found["ok"], found["reason"]) == (True, False, "unhealthy")
+    assert found["summary"] == "web runs web:1, 2/3 healthy"
+    assert wrong(found) == ["revision of each task", "targets in tg-web"]
+    assert "2 checks failed" in found["msg"]
+    assert "found 10.0.1.2 runs web:2." in found["msg"]
+    assert "10.0.1.1:8080 is unhealthy (Target.Timeout)" in found["msg"]
+    assert all(each["remedy"] in found["msg"] for each in found["checks"])
+    assert "FAILED" in world.lines[-1]
+    assert users.asked == [], "users are not sent to a service that is not whole"
+    assert by_name(found)["stickiness"]["reason"] == by_name(found)[f"endpoint {URL}/health"]["reason"]
+
+
+def test_a_deployment_in_progress_is_waited_for(world: Web) -> None:
+    world.begin_deployment()
+    world.at(5, world.start_tasks)
+    world.at(10, world.complete)
+    assert verify(world)["summary"] == "web runs web:2, 3/3 healthy"
+    world.service["deployments"].append(deployment(9, status="ACTIVE", state="IN_PROGRESS"))
+    assert "ecs-svc/9 IN_PROGRESS" in verify(world, wait_timeout=0)["msg"]
+
+
+def test_content_and_environment_that_differ_are_told_without_values(world: Web) -> None:
+    found = verify(world, changes=declared(URL="http://secret/", MODE=None, NEW="new"), wait_timeout=0)
+    assert wrong(found) == ["task definition", "environment of app"]
+    assert by_name(found)["environment of app"]["expected"]["MODE"] is None
+    assert "containerDefinitions[app].environment[MODE]" in found["msg"]
+    shown = repr(found) + repr(world.lines)
+    assert not [each for each in ("hunter2", "secret/", "calm", "'new'") if each in shown]
+    safe = verify(world, changes=declared(MODE="wild"), safe_environment=["MODE"], wait_timeout=0)
+    assert "environment[MODE] is calm, declared wild" in safe["msg"]
+
+
+def test_the_environment_is_that_of_the_revision_that_tasks_run(world: Web) -> None:
+    def of_revision(**arguments: Any) -> Answer:
+        world.environment = [] if arguments["taskDefinition"] == revision(1) else [{"name": "POOL", "value": "x"}]
+        return Web.describe_task_definition(world, **arguments)
+
+    world.describe_task_definition = of_revision  # type: ignore[method-assign]
+    world.tasks[0]["taskDefinitionArn"] = revision(7)
+    found = verify(world, changes=declared(POOL=None), wait_timeout=0)
+    assert wrong(found) == ["revision of each task", "environment of app"]
+    assert "web:7" in by_name(found)["environment of app"]["remedy"]
+
+
+def test_after_a_rollback_only_the_revision_counts(world: Web) -> None:
+    found = verify(world, task_definition=revision(1), changes=declared(MODE="wild"))
+    assert found["ok"]
+    assert "environment of app" not in by_name(found)
+    assert wrong(verify(world, task_definition=revision(2), wait_timeout=0)) == ["service revision"]
+
+
+def test_attributes_that_differ(world: Web) -> None:
+    attributes = {"stickiness.lb_cookie.duration_seconds": 86400}
+    found = verify(world, attributes=attributes, wait_timeout=0)
+    assert wrong(found) == ["attributes of tg-web"]
+    assert "duration_seconds=86400, found stickiness.lb_cookie.duration_seconds=3600" in found["msg"]
+
+
+def test_a_deleted_target_group_is_named(world: Web) -> None:
+    world.groups = []
+    found = verify(world, attributes={"stickiness.enabled": True}, wait_timeout=0)
+    assert wrong(found) == ["targets in tg-web"]
+    assert "the target group is deleted" in found["msg"]
+
+
+def test_an_endpoint_that_comes_up_late(world: Web, users: Users) -> None:
+    users.status = "connect_error: no connection"
+    world.at(10, lambda: setattr(users, "status", 200))
+    assert verify(world, endpoints=[f"{URL}/health?token=hunter2"])["ok"]
+    assert world.seconds == 610
+    assert "hunter2" not in repr(world.lines)
+
+
+def test_users_who_change_tasks(world: Web, users: Users) -> None:
+    users.met = (["a", "b"], ["a", "b"])
+    found = verify(world, url=URL, task_identity=IDENTITY, wait_timeout=0)
+    assert wrong(found) == ["stickiness"]
+    users.met = visits.NotServed(503)
+    assert "/health: 503" in verify(world, url=URL, task_identity=IDENTITY, wait_timeout=0)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({}, "no url is declared"),
+        ({"url": URL}, "no task_identity is declared"),
+        ({"url": URL, "task_identity": IDENTITY, "off": True}, "stickiness is off"),
+        ({"url": URL, "task_identity": IDENTITY, "met": ([None], [None])}, "2 of 2 answers name no task"),
+        ({"url": URL, "task_identity": IDENTITY, "one": True}, "1 healthy task"),
+    ],
+)
+def test_stickiness_that_cannot_be_checked_fails_nothing(
+    world: Web, users: Users, options: Answer, reason: str
+) -> None:
+    if options.pop("off", False):
+        world.attributes["stickiness.enabled"] = "false"
+    if options.pop("one", False):
+        world.service["desiredCount"] = 1
+        world.tasks, world.targets = [task(1, 0)], [target(1, 0)]
+    users.met = options.pop("met", users.met)
+    found = verify(world, **options)
+    assert found["ok"]
+    assert (by_name(found)["stickiness"]["ok"], reason in by_name(found)["stickiness"]["reason"]) == (None, True)
+
+
+def test_a_throttled_look_is_looked_again(world: Web) -> None:
+    world.fail("describe_services", refused("ThrottlingException"))
+    assert verify(world)["ok"]
+    assert world.seconds == 605
+
+
+def test_what_keeps_us_from_looking_is_said(world: Web) -> None:
+    world.fail("list_tasks", refused("AccessDeniedException", "not authorized"))
+    found = verify(world)
+    assert (found["failed"], found["reason"], found["ok"]) == (True, "access_denied", False)
+    assert world.seconds == 600
+    world.fail("describe_services", *[refused("ThrottlingException")] * 9)
+    assert verify(world, wait_timeout=10)["code"] == "ThrottlingException"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"endpoints": ["ftp://x/"]}, "health_endpoints must be an http or https URL"),
+        ({"url": "http://user:hunter2@x/"}, "service_url holds a user name"),
+        ({"task_identity": {"request": "/x"}}, "health_task_identity takes"),
+        ({"sticky_requests": 1}, "health_sticky_requests"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_call(world: Web, options: Answer, words: str) -> None:
+    found = verify(world, **options)
+    assert (found["failed"], found["reason"], world.calls) == (True, "declaration", [])
+    assert words in found["msg"]
+    assert "hunter2" not in found["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"changes": {"containers": {"ap": {"environment": {"A": "b"}}}}}, "Did you mean app?"),
+        ({"attributes": {"stickiness.enable": True}}, "stickiness.enabled"),
+        ({"target_group": "tg-other"}, "tg-web"),
+    ],
+)
+def test_what_the_live_service_shows_to_be_wrong_is_not_waited_for(world: Web, options: Answer, words: str) -> None:
+    found = verify(world, **options)
+    assert (found["failed"], found["reason"], world.seconds) == (True, "declaration", 600)
+    assert words in found["msg"]
