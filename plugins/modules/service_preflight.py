@@ -11,13 +11,13 @@ version_added: 0.1.0
 description:
   - Checks that the credentials belong to the declared account, that service, revision, container, port, target group
     and listener exist and hang together, that the declaration can be meant, and that no other deployment is under way.
-  - Fails with everything that is wrong at once. With credentials of another account it asks nothing else.
+  - Fails with everything that is wrong at once. With another account or Region it asks nothing else.
   - Needs read rights only and never writes.
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
   account:
-    description: AWS account id that the credentials must belong to, twelve digits.
+    description: AWS account id that the credentials must belong to, twelve digits, quoted.
     type: str
     required: true
   cluster:
@@ -52,7 +52,9 @@ options:
     description: Name or ARN of the target group of O(attributes). The default is the service's only one.
     type: str
   going_back:
-    description: Whether this is a rollback, which may replace a deployment that is under way.
+    description:
+      - Whether this is a rollback. It may replace a deployment that is under way, and what the inventory declares does
+        not matter to it.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -84,12 +86,18 @@ ok:
   type: bool
   sample: true
 checks:
-  description: The checks.
+  description: The checks. One whose C(ok) is null was not checked, for the C(reason).
   returned: always
   type: list
   elements: dict
   sample:
     - {name: account, expected: "640080112933", found: "640080112933", ok: true, remedy: "", reason: ""}
+findings:
+  description: What is no reason to refuse, and should be known; shown as warnings too.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 caller_arn:
   description: Who the credentials are.
   returned: always
@@ -100,6 +108,13 @@ service_arn:
   returned: success
   type: str
   sample: arn:aws:ecs:us-east-1:640080112933:service/pardon-production-cluster/pardon-production-service
+target_group_arns:
+  description: ARNs of the target groups that the service registers its tasks in.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - arn:aws:elasticloadbalancing:us-east-1:640080112933:targetgroup/pardon-production-coral-tg/6cd8923ffc120347
 task_definition_arn:
   description: The live revision.
   returned: success
@@ -107,6 +122,8 @@ task_definition_arn:
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads
@@ -126,57 +143,105 @@ SPEC = Spec(
 
 Answer = dict[str, Any]
 
-
-def looked_at(task: Task) -> plan.Live:
-    """The service; a cluster that does not exist is answered with those that do (case C94)."""
-    try:
-        return live.whole(task)
-    except Failure as failure:
-        if failure.fields.get("code") != "ClusterNotFoundException":
-            raise
-        names = ", ".join(reads.cluster_names(task)) or "none"
-        raise Failure(
-            f"There is no cluster {task.params['cluster']} in this account and Region. Clusters there: {names}. "
-            "Correct service_cluster or service_region.",
-            reason="cluster_not_found",
-        ) from None
+UNREAD = ("access_denied", "refused")
+"""Failures of one read that leave the others worth asking: all that is wrong is to be found at once."""
 
 
-def refuse(found: list[checks.Check], caller: Answer) -> None:
-    """Fail with all that is wrong."""
-    wrong = checks.failed(found)
-    if wrong:
-        raise Failure(
-            "Nothing was changed. " + "\n".join(checks.sentence(each) for each in wrong),
-            reason="preflight",
-            ok=False,
-            checks=found,
-            caller_arn=caller["Arn"],
-        )
+class Preflight:
+    """One run: what was found so far."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.params = task, task.params
+        self.caller = reads.caller_identity(task)
+        self.checks: list[checks.Check] = []
+
+    def add(self, *found: checks.Check) -> None:
+        """Note checks."""
+        self.checks += found
+
+    def refuse(self) -> None:
+        """Fail with all that is wrong."""
+        wrong = checks.failed(self.checks)
+        if wrong:
+            self.task.report(checks.table(self.checks))
+            raise Failure(
+                "Nothing was changed. " + "\n".join(checks.sentence(each) for each in wrong),
+                reason="preflight",
+                ok=False,
+                checks=self.checks,
+                caller_arn=self.caller["Arn"],
+            )
+
+    def service(self) -> Answer:
+        """The service. One that does not exist ends the questions, with the names that do exist (case C94)."""
+        cluster, name = self.params["cluster"], self.params["service"]
+        try:
+            return reads.service(self.task, cluster, name)
+        except Failure as failure:
+            found = failure.msg
+            if failure.fields.get("code") == "ClusterNotFoundException":
+                names = ", ".join(reads.cluster_names(self.task)) or "none"
+                found = f"no such cluster. Clusters there: {names}. Correct service_cluster or service_region"
+            elif failure.fields.get("reason") != "service_not_found":
+                raise
+        self.add(checks.check("service", f"{name} in cluster {cluster}", found, False))
+        self.refuse()
+        return {}
+
+    def asked(self, name: str, call: Callable[[], Any]) -> Any:
+        """What a read answers; a refusal is a failed check and None, and the questions go on."""
+        try:
+            return call()
+        except Failure as failure:
+            if failure.fields.get("reason") not in UNREAD:
+                raise
+            self.add(preflight.unread(name, failure.msg))
+            return None
+
+    def live(self) -> plan.Live:
+        """The service with its revision, its target groups and their attributes, as far as they may be read."""
+        task, service = self.task, self.service()
+        arn = service.get("taskDefinition")
+        definition = self.asked("task definition", lambda: reads.task_definition(task, arn)) if arn else None
+        groups = self.asked("target groups", lambda: reads.target_groups(task, live.group_arns(service)))
+        attributes = {
+            each["TargetGroupArn"]: self.asked(
+                f"attributes of {each['TargetGroupName']}",
+                functools.partial(reads.target_group_attributes, task, each["TargetGroupArn"]),
+            )
+            or {}
+            for each in groups or []
+        }
+        found = plan.Live(service, definition or {}, groups or [], attributes)
+        if groups is not None:
+            self.add(*preflight.balancing(found))
+        return found
 
 
 def run(task: Task) -> Answer:
     """Identity first, then everything else at once."""
-    params = task.params
-    caller = reads.caller_identity(task)
-    found = [preflight.identity(params["account"], caller)]
-    refuse(found, caller)
-    now, declared, model = looked_at(task), live.declared(task), models.task_definition()
+    params, declared, model = task.params, live.declared(task), models.task_definition()
+    account, going_back = params["account"], params["going_back"]
+    flight = Preflight(task)
     region = reading(task, "ecs").meta.region_name
-    found.append(preflight.place(params["account"], region, now))
-    found += preflight.service(now)
-    found += preflight.balancing(now)
-    found += preflight.declaration(declared, now, model)
-    found.append(preflight.under_way(declared, now, model, params["going_back"]))
-    refuse(found, caller)
-    for caution in preflight.cautions(now):
-        task.warn(caution)
+    flight.add(*preflight.identity(account, params["region"] or region, flight.caller, region, declared))
+    flight.refuse()
+    now = flight.live()
+    flight.add(preflight.place(account, region, now, flight.caller["Arn"]), *preflight.service(now, declared))
+    flight.add(*preflight.declaration(declared, now, model, going_back))
+    flight.add(preflight.under_way(declared, now, model, going_back))
+    flight.refuse()
+    findings = preflight.findings(now)
+    for each in findings:
+        task.warn(each)
     return {
         "changed": False,
         "ok": True,
-        "checks": found,
-        "caller_arn": caller["Arn"],
+        "checks": flight.checks,
+        "findings": findings,
+        "caller_arn": flight.caller["Arn"],
         "service_arn": now.service["serviceArn"],
+        "target_group_arns": live.group_arns(now.service),
         "task_definition_arn": now.service["taskDefinition"],
     }
 

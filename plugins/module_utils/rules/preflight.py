@@ -8,48 +8,70 @@ about a service of the same name is of no use (case C94).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, plan
-from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
-from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, plan, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 
 Answer = dict[str, Any]
 
+ROLES = ("taskRoleArn", "executionRoleArn")
+READING = "a role with the read rights that the README lists"
 
-def identity(account: str, caller: Answer) -> Check:
-    """Whether the credentials belong to the declared account (sts:GetCallerIdentity)."""
-    return check(
-        "account",
-        account,
-        caller["Account"],
-        caller["Account"] == account,
+
+def identity(account: str, region: str, caller: Answer, client_region: str, declared: plan.Declared) -> list[Check]:
+    """Whether credentials, client and declared ARNs belong to the declared account and Region, before more is asked.
+
+    ``caller`` is the answer of sts:GetCallerIdentity.
+    """
+    remedy = (
         f"The credentials are those of {caller['Arn']}. Set service_profile or AWS_PROFILE to one of account "
-        f"{account}, or correct service_account. Nothing else was asked.",
+        f"{account}, or correct service_account."
     )
-
-
-def place(account: str, region: str, live: plan.Live) -> Check:
-    """Whether every ARN lies in the declared account and Region."""
-    arns = [live.service["serviceArn"], live.service["taskDefinition"], *_group_arns(live.service)]
-    elsewhere = sorted({arn for arn in arns if arn.split(":")[3:5] != [region, account]})
-    return check(
-        "account and Region of all parts",
-        f"{account}, {region}",
-        elsewhere or f"{account}, {region}",
-        not elsewhere,
-        "Correct service_account and service_region, or give the service parts of its own account and Region.",
+    if not re.fullmatch(r"\d{12}", account):
+        # YAML takes digits for a number: leading zeros go, and 0o-like ones change.
+        remedy = f'An account id has twelve digits. Quote it in the inventory: service_account: "{caller["Account"]}".'
+    found = [check("account", account, caller["Account"], caller["Account"] == account, remedy)]
+    found.append(
+        check(
+            "Region",
+            region,
+            client_region,
+            region == client_region,
+            "Correct service_region, or the Region of the profile.",
+        )
     )
+    arns = list(_declared_arns(declared))
+    if arns:
+        found.append(_place("account and Region of what is declared", arns, account, region, _partition(caller["Arn"])))
+    return found
 
 
-def service(live: plan.Live) -> list[Check]:
-    """Whether the service is one that a rolling release can be made of (cases C36, C40)."""
+def place(account: str, region: str, live: plan.Live, caller_arn: str | None = None) -> Check:
+    """Whether every ARN of the service lies in the declared account and Region, and in the caller's partition."""
+    answer = live.service
+    named = [answer["serviceArn"], answer.get("clusterArn"), answer.get("taskDefinition"), *_group_arns(answer)]
+    arns = [each for each in named if each]
+    return _place("account and Region of all parts", arns, account, region, _partition(caller_arn or arns[0]))
+
+
+def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
+    """Whether the service is one that a rolling release can be made of (cases C36, C40, C60)."""
     answer = live.service
     controller = (answer.get("deploymentController") or {}).get("type", "ECS")
     strategy = (answer.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
+    becomes = (declared.settings.get("deploymentConfiguration") or {}).get("strategy")
     return [
-        check("service is active", "ACTIVE", answer["status"], answer["status"] == "ACTIVE", "It is being deleted."),
+        check(
+            "service status",
+            "ACTIVE",
+            answer["status"],
+            answer["status"] == "ACTIVE",
+            "The service is being deleted, so it starts no tasks: create it again, or correct service_name.",
+        ),
         check(
             "deployment controller",
             "ECS",
@@ -61,97 +83,137 @@ def service(live: plan.Live) -> list[Check]:
             "deployment strategy",
             "ROLLING",
             strategy,
-            strategy == "ROLLING",
-            "Only rolling deployments are served so far; this one's hooks and alternate target group need the AWS CLI.",
+            (becomes or strategy) == "ROLLING",
+            "Only rolling deployments are served so far. Deploy it with `aws ecs update-service`, or declare "
+            "rollout_settings.deploymentConfiguration.strategy: ROLLING.",
         ),
     ]
 
 
-def balancing(live: plan.Live) -> list[Check]:
+def balancing(live: plan.Live) -> Iterator[Check]:
     """Whether container, port, target group and listener hang together (case C29)."""
     there = {each["TargetGroupArn"]: each for each in live.groups}
     ports = {
-        (container["name"], mapping["containerPort"])
-        for container in live.definition["containerDefinitions"]
-        for mapping in container.get("portMappings", [])
+        f"{container['name']}:{mapping.get('containerPort', mapping.get('containerPortRange'))}"
+        for container in live.definition.get("containerDefinitions", [])
+        for mapping in container.get("portMappings") or []
     }
-    found: list[Check] = []
     for entry in live.service.get("loadBalancers", []):
-        arn, pair = entry.get("targetGroupArn", ""), (entry.get("containerName"), entry.get("containerPort"))
-        name = f"target group {_name(arn)}"
-        group = there.get(arn)
-        found.append(
-            check(
-                name,
-                "exists and is used by a listener",
-                "deleted" if group is None else "used" if group.get("LoadBalancerArns") else "no listener uses it",
-                bool(group and group.get("LoadBalancerArns")),
-                "ECS cannot register tasks in it: restore the listener rule or the group, or give the service another.",
-            )
+        arn = entry.get("targetGroupArn")
+        if not arn:
+            continue
+        group, name = there.get(arn), looks.group_name(arn)
+        used = bool(group and group.get("LoadBalancerArns"))
+        yield check(
+            f"target group {name}",
+            "exists, and a listener rule forwards to it",
+            "as expected" if used else "it is deleted" if group is None else "no listener rule forwards to it",
+            used,
+            "ECS could not register tasks in it: restore the group or the rule, or give the service another group.",
         )
-        found.append(
-            check(
-                f"{name}: container and port",
-                f"{pair[0]}:{pair[1]}",
-                sorted(f"{container}:{port}" for container, port in ports),
-                pair in ports,
-                "The live revision does not map that port: correct the service's load balancer entry.",
+        wanted = f"{entry.get('containerName')}:{entry.get('containerPort')}"
+        if live.definition:
+            yield check(
+                f"container and port of {name}",
+                wanted,
+                wanted if wanted in ports else sorted(ports),
+                wanted in ports,
+                "The live revision maps no such port: correct the load-balancer entry of the service.",
             )
-        )
-    return found
 
 
-def declaration(declared: plan.Declared, live: plan.Live, model: Model) -> list[Check]:
-    """Whether the declaration can be meant: names, types, ranges, containers that exist."""
-    name, expected = "declaration", "names and values that AWS takes"
-    try:
-        if declared.target_group and not declared.attributes:
-            plan.group_arn(declared, live)
-        count = len(plan.differences(declared, live, model))
-    except DeclarationError as wrong:
-        return [check(name, expected, wrong.msg, False, "Correct it in the inventory.")]
-    return [check(name, expected, f"{count} differences", True)]
+def declaration(declared: plan.Declared, live: plan.Live, model: Model, going_back: bool) -> list[Check]:
+    """Whether the declaration can be meant: names, types, ranges, containers that exist. All that is wrong, at once."""
+    expected = "names and values that AWS takes"
+    if going_back:
+        return [not_checked("declaration", expected, "a rollback uses a release, not the inventory")]
+    return [
+        check(f"declared {name}", expected, problems or "as expected", not problems, "Correct it in the inventory.")
+        for name, problems in wording.problems(declared, live, model).items()
+    ]
 
 
 def under_way(declared: plan.Declared, live: plan.Live, model: Model, going_back: bool) -> Check:
     """Whether somebody else's deployment is in progress. One of the declared content is ours to resume."""
     primary = looks.primary(live.service)
-    busy = primary.get("rolloutState") == "IN_PROGRESS"
-    try:
-        ours = going_back or not plan.differences(declared, live, model)
-    except DeclarationError:
-        ours = False
+    name, busy = "other deployment", primary.get("rolloutState") == "IN_PROGRESS"
+    if not busy:
+        return check(name, "none in progress", "none in progress", True)
+    began = primary.get("createdAt")
+    since = f", since {began:%Y-%m-%d %H:%M:%S %Z}" if began else ""
+    found = f"{primary.get('id')} of {looks.name_of(primary.get('taskDefinition'))} in progress{since}"
+    if going_back:
+        return check(name, "none, or one that the rollback replaces", found, True)
+    known = bool(live.definition) and not any(wording.problems(declared, live, model).values())
+    ours = known and not plan.differences(declared, live, model)
     return check(
-        "no other deployment under way",
-        "none",
-        f"{primary.get('id')} of {looks.name_of(primary.get('taskDefinition'))}, since {primary.get('createdAt')}"
-        if busy
-        else "none",
-        not busy or ours,
-        "Wait until it has ended, or go back with the rollback playbook, which stops it.",
+        name,
+        "none in progress, or one of what is declared, which is watched to its end",
+        found,
+        ours,
+        "Somebody is deploying something else. Wait until it has ended and run the same command again, or stop it: the "
+        "rollback playbook goes back to the last proven release.",
     )
 
 
-def cautions(live: plan.Live) -> list[str]:
+def findings(live: plan.Live) -> list[str]:
     """What is no reason to refuse, and should be known."""
     found = []
     breaker = (live.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     if not (breaker.get("enable") and breaker.get("rollback")):
         found.append(
             "ECS's circuit breaker with rollback is off: a failing deployment is replaced over and over until the run "
-            "gives up. Declare rollout_settings.deploymentConfiguration.deploymentCircuitBreaker."
+            "gives up. Declare rollout_settings.deploymentConfiguration.deploymentCircuitBreaker: {enable: true, "
+            "rollback: true}."
         )
-    if live.definition.get("status") != "ACTIVE":
+    if live.definition.get("status", "ACTIVE") != "ACTIVE":
         found.append(
             f"The live revision {looks.name_of(live.service['taskDefinition'])} is INACTIVE: UpdateService does not "
             "take it any more, so going back to it needs a new revision of the same content."
         )
+    if str(live.service["serviceArn"]).count("/") < 2:
+        found.append(
+            "The ARN of the service has the old, short form, so its tags cannot be changed; releases are not affected. "
+            "It gets a long one when it is created again (Amazon ECS developer guide, long ARN format)."
+        )
     return found
+
+
+def unread(name: str, message: str) -> Check:
+    """A part of the service that AWS does not let us read."""
+    return check(name, "an answer", message, False, f"Use {READING}.")
+
+
+def _declared_arns(declared: plan.Declared) -> Iterator[str]:
+    if (declared.target_group or "").startswith("arn:"):
+        yield str(declared.target_group)
+    for content in (declared.changes, declared.definition):
+        for role in ROLES:
+            if str(content.get(role) or "").startswith("arn:"):
+                yield str(content[role])
+
+
+def _place(name: str, arns: list[str], account: str, region: str, partition: str) -> Check:
+    # The ARN of a role has no Region.
+    elsewhere = sorted(
+        {
+            arn
+            for arn in arns
+            if arn.split(":")[1] != partition or arn.split(":")[4] != account or arn.split(":")[3] not in ("", region)
+        }
+    )
+    return check(
+        name,
+        f"{account}, {region}",
+        elsewhere or f"{account}, {region}",
+        not elsewhere,
+        "Correct service_account, service_region or this ARN: a service and its parts share account and Region.",
+    )
+
+
+def _partition(arn: str) -> str:
+    return arn.split(":")[1]
 
 
 def _group_arns(answer: Answer) -> list[str]:
     return [each["targetGroupArn"] for each in answer.get("loadBalancers", []) if each.get("targetGroupArn")]
-
-
-def _name(arn: str) -> str:
-    return arn.split("/")[1] if "/" in arn else arn or "(none)"
