@@ -1,0 +1,36 @@
+"""After the role: stickiness as declared, everything else as it was, nobody disturbed."""
+
+
+def test_what_is_declared_is_live(world):
+    live = world.attributes()
+    assert live["stickiness.enabled"] == "true"
+    assert live["stickiness.lb_cookie.duration_seconds"] == "3600"
+
+
+def test_what_is_not_declared_is_as_before(world):
+    declared = {"stickiness.enabled", "stickiness.lb_cookie.duration_seconds"}
+    was = {key: value for key, value in world.before["attributes"].items() if key not in declared}
+    is_now = {key: value for key, value in world.attributes().items() if key not in declared}
+    assert is_now == was
+
+
+def test_targets_stay_registered_and_healthy(world):
+    assert sorted(world.targets().values()) == ["healthy", "healthy"]
+    assert sorted(task["taskArn"] for task in world.running()) == world.before["tasks"]
+    assert world.answer()["version"] == "1"
+
+
+def test_a_misspelt_attribute_is_refused_with_the_name_that_exists(world):
+    before = world.attributes()
+    run = world.play("misspelt.yml")
+    assert run.status == 2, run.text
+    assert "stickyness.lb_cookie.duration_seconds" in run.text
+    assert "stickiness.lb_cookie.duration_seconds" in run.text
+    assert world.attributes() == before
+
+
+def test_a_misspelt_attribute_is_refused_before_any_write(world):
+    before = world.writes()
+    assert "ModifyTargetGroupAttributes" in before, "the log shows what converge did"
+    world.play("misspelt.yml")
+    assert world.writes() == before
