@@ -18,7 +18,7 @@ NOT_RUNNING = 3  # as `systemctl status` and the LSB have it
 
 def answers(record: Record) -> bool:
     try:
-        with urllib.request.urlopen(f"{record.endpoint}/_localstack/health", timeout=5) as response:
+        with urllib.request.urlopen(f"{record.endpoint}/_localstack/health", timeout=10) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

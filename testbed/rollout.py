@@ -8,11 +8,12 @@ detect Amazon ECS deployment failures", .../deployment-alarm-failure.html
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .ecs import Ecs, rules
 from .ecs.deployments import REPLACED
 from .ecs.plan import Seen, plan
-from .ecs.state import Deployment, Service, Task
+from .ecs.state import Deployment, Rollout, Service, Task
 from .tasks_runtime import targets
 from .wire import now
 
@@ -21,6 +22,24 @@ SCALING = "Scaling activity initiated by (deployment {id})"
 STRUGGLING = (
     "is unable to consistently start tasks successfully. "
     "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a deployment fails, in the words of rolloutStateReason, of the event, and of the service deployment."""
+
+    cause: str
+    what: str
+    reason: str
+
+
+STOPPED = Failure("stop request", "stopped by the user", "Service deployment was stopped by the user.")
+ALARM = Failure("alarm", "alarm detected", "Service deployment failed because an alarm was detected.")
+BREAKER = Failure(
+    "circuit breaker",
+    "tasks failed to start",
+    "Service deployment failed because the circuit breaker threshold was exceeded.",
 )
 
 
@@ -102,23 +121,19 @@ class Rollouts:
         breaker, alarms = service.configuration["deploymentCircuitBreaker"], service.configuration.get("alarms", {})
         rollout.threshold = rules.threshold(service.configuration, service.desired)
         if rollout.status == "ROLLBACK_REQUESTED":
-            self._fail(ecs, service, primary, "stopped by user.", "Service deployment was stopped by the user.", True)
-        elif alarms.get("enable") and self._alarming(ecs.region, primary, alarms["alarmNames"]):
+            self._fail(ecs, service, rollout, STOPPED, roll_back=True)
+        elif alarms.get("enable") and self._alarming(ecs.region, rollout, alarms["alarmNames"]):
             rollout.alarms = "TRIGGERED"
-            text = "Service deployment failed because an alarm was detected."
-            self._fail(ecs, service, primary, "alarm detected.", text, bool(alarms.get("rollback")))
+            self._fail(ecs, service, rollout, ALARM, bool(alarms.get("rollback")))
         elif breaker["enable"] and rollout.failures >= rollout.threshold:
             rollout.breaker = "TRIGGERED"
-            text = "Service deployment failed because the circuit breaker threshold was exceeded."
-            self._fail(ecs, service, primary, "tasks failed to start.", text, bool(breaker["rollback"]))
+            self._fail(ecs, service, rollout, BREAKER, bool(breaker["rollback"]))
         else:
             return False
         return True
 
-    def _alarming(self, region: str, primary: Deployment, names: list[str]) -> bool:
+    def _alarming(self, region: str, rollout: Rollout, names: list[str]) -> bool:
         """An alarm that was in ALARM when the deployment began is ignored, as on AWS."""
-        rollout = primary.rollout
-        assert rollout is not None
         states = self.alarm_states(region, names)
         ringing = {n for n in names if states.get(n) == "ALARM"}
         if rollout.alarms_before is None:
@@ -126,13 +141,12 @@ class Rollouts:
         rollout.triggered = sorted(ringing - rollout.alarms_before)
         return bool(rollout.triggered)
 
-    def _fail(self, ecs: Ecs, service: Service, primary: Deployment, what: str, reason: str, roll_back: bool) -> None:
+    def _fail(self, ecs: Ecs, service: Service, rollout: Rollout, failure: Failure, roll_back: bool) -> None:
         """The deployment becomes FAILED and starts nothing more; back to the last COMPLETED one if that is asked for
         and there is one. Otherwise it stalls."""
-        rollout, cause = primary.rollout, "circuit breaker" if what.startswith("tasks") else "deployment"
-        assert rollout is not None
-        primary.become("FAILED", f"ECS deployment {cause}: {what}")
-        service.event(f"(deployment {primary.id}) deployment failed: {what}")
+        primary, cause, reason = rollout.target, failure.cause, failure.reason
+        primary.become("FAILED", f"ECS deployment {cause}: {failure.what}.")
+        service.event(f"(deployment {primary.id}) deployment failed: {failure.what}.")
         last = service.last_completed
         if not roll_back or last is None:
             rollout.become("STOPPED", reason, over=True)
