@@ -13,8 +13,10 @@ description:
     with the live one, by the same rules that the changing modules use. Its differences are the plan of a deploy.
   - Writes nothing to AWS and needs read rights only. An answer that cannot be had is a status, not a failure; only a
     declaration that cannot be meant fails.
-  - What the last release declared and the inventory no longer does is a finding. Attributes that nobody declares and
-    that are not AWS's default are listed, and count only with O(undeclared).
+  - What the last release declared, the inventory no longer does, and is still live, is a finding. An image that the
+    last release was given and that is no longer live is drift, though the inventory may not name it.
+  - What nobody declares and what is not as the last release left it (without one, not AWS's default), is listed, and
+    counts only with O(undeclared).
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
@@ -64,9 +66,30 @@ options:
     elements: str
     default: []
   undeclared:
-    description: Whether undeclared differences from AWS's defaults count as drift.
+    description: Whether undeclared differences from the last release, or from AWS's defaults, count as drift.
     type: bool
     default: false
+  ignore:
+    description: Differences that do not count. They are listed with their reason, and count again when they expire.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path of the property, as differences show it; V(*) stands for any text.
+        type: str
+        required: true
+      resource:
+        description: Resource of the property, as differences show it; V(*) stands for any text.
+        type: str
+      reason:
+        description: Why it may differ.
+        type: str
+        required: true
+      until:
+        description: The last day on which it may, such as V(2026-01-31).
+        type: str
+        required: true
   file:
     description: Report of all hosts, in JSON; this host is added. Written in check mode too.
     type: path
@@ -93,6 +116,8 @@ EXAMPLES = r"""
     cluster: pardon-production-cluster
     service: pardon-production-service
     attributes: {stickiness.lb_cookie.duration_seconds: 86400}
+    ignore:
+      - {path: deregistration_delay.timeout_seconds, reason: load test until the launch, until: "2026-01-31"}
     file: drift.json
 """
 
@@ -128,14 +153,22 @@ differences:
       expected: "86400"
       actual: "3600"
       type: NOT_EQUAL
+released:
+  description: Images that the last release was given, that the inventory does not name, and that are not live.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 undeclared:
-  description: Attributes that nobody declares and that are not AWS's default; O(undeclared) counts them.
+  description:
+    - What nobody declares and what is not as the last release left it (without one, not AWS's default). O(undeclared)
+      counts it.
   returned: always
   type: list
   elements: dict
   sample: []
 findings:
-  description: Names that the last release declared and the inventory no longer does.
+  description: Names that the last release declared and the inventory no longer does; expired entries of O(ignore).
   returned: always
   type: list
   elements: str
@@ -145,6 +178,12 @@ checked:
   returned: always
   type: int
   sample: 12
+ignored:
+  description: Differences that O(ignore) leaves out, each with C(reason) and C(until).
+  returned: always
+  type: list
+  elements: dict
+  sample: []
 not_looked_at:
   description: What this comparison does not cover.
   returned: always
@@ -153,14 +192,28 @@ not_looked_at:
   sample: ["listener rules"]
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, store_files
-from ansible_collections.steady.ecs.plugins.module_utils.rules import drift, plan, redact, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    checks,
+    drift,
+    plan,
+    preflight,
+    redact,
+    states,
+    undeclared,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.ignored import Ignore
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+
+_TEXT = {"type": "str"}
+_NEEDED = {"type": "str", "required": True}
 
 SPEC = Spec(
     options={
@@ -168,6 +221,12 @@ SPEC = Spec(
         **live.DECLARATION_OPTIONS,
         "safe_environment": {"type": "list", "elements": "str", "default": []},
         "undeclared": {"type": "bool", "default": False},
+        "ignore": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {"path": _NEEDED, "resource": _TEXT, "reason": _NEEDED, "until": _NEEDED},
+        },
         "file": {"type": "path"},
         "host": {"type": "str"},
     },
@@ -176,34 +235,52 @@ SPEC = Spec(
 Answer = dict[str, Any]
 
 
-def compared(task: Task, declared: plan.Declared, now: plan.Live) -> Answer:
-    """Everything that the comparison says."""
+@dataclass
+class Found:
+    """What was compared, as it may be shown."""
+
+    status: str
+    reason: str = ""
+    differences: list[Difference] = field(default_factory=list)
+    released: list[Difference] = field(default_factory=list)
+    undeclared: list[Difference] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    ignored: list[Answer] = field(default_factory=list)
+    checked: int = 0
+    not_looked_at: list[str] = field(default_factory=lambda: list(drift.NOT_LOOKED_AT))
+
+    def answer(self, name: str) -> Answer:
+        """The keys that every run returns and drift.json holds."""
+        listed = ("differences", "released", "undeclared")
+        found = {**vars(self), **{key: [each.as_dict() for each in getattr(self, key)] for key in listed}}
+        counted = found["differences"] + found["released"]
+        return {**found, "summary": drift.summary(name, {**found, "differences": counted})}
+
+
+def compared(task: Task, now: plan.Live) -> Found:
+    """Everything that the comparison says. Raises DeclarationError."""
+    declared, found = live.declared(task), Found(drift.IN_SYNC)
     key, safe = redact.run_key(), set(task.params["safe_environment"])
+    ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
+    record = last_release(task, found)
 
-    def shown(found: list[Difference]) -> list[Difference]:
-        return [redact.difference(each, safe, key) for each in found]
+    def shown(differences: list[Difference]) -> list[Difference]:
+        return [redact.difference(each, safe, key) for each in differences]
 
-    try:
-        differences = shown(plan.differences(declared, now, models.task_definition()))
-        others = shown(plan.undeclared(declared, now, target_group.DEFAULTS))
-        findings = plan.no_longer_declared(declared, now, last_release(task))
-        checked = plan.count(declared, now)
-    except DeclarationError as wrong:
-        raise Failure(wrong.msg, reason="declaration") from None
-    for line in [*(each.as_text() for each in differences), *findings]:
-        task.report(line)
-    return {
-        "status": drift.status(differences, others, task.params["undeclared"]),
-        "reason": "",
-        "differences": [each.as_dict() for each in differences],
-        "undeclared": [each.as_dict() for each in others],
-        "findings": findings,
-        "checked": checked,
-        "diff": redact.diff(differences),
-    }
+    found.differences = shown(ignore.kept(plan.differences(declared, now, models.task_definition())))
+    found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
+    found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
+    found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
+    found.ignored = [
+        {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
+        for each, entry in ignore.left_out
+    ]
+    found.checked = plan.count(declared, now)
+    found.status = drift.status(found.differences + found.released, found.undeclared, task.params["undeclared"])
+    return found
 
 
-def last_release(task: Task) -> Answer | None:
+def last_release(task: Task, found: Found) -> Answer | None:
     """The current record of the store, if there is one: verify and drift work without a store."""
     try:
         store = live.store(task)
@@ -212,42 +289,65 @@ def last_release(task: Task) -> Answer | None:
             current: int | None = head["current"]
             return None if current is None else store.record(current)
     except Failure as failure:
-        task.warn(f"The release records were not looked at: {failure.msg}")
+        found.not_looked_at.append(f"the last release: {failure.msg}")
         return None
 
 
-def not_checked(failure: Failure) -> Answer:
-    """What is said of a service that AWS gave no answer about."""
-    return {
-        "status": drift.NOT_CHECKED,
-        "reason": failure.msg,
-        "differences": [],
-        "undeclared": [],
-        "findings": [],
-        "checked": 0,
-        "diff": {"before": {}, "after": {}},
-    }
+def other_images(
+    task: Task, declared: plan.Declared, now: plan.Live, record: Answer | None, found: Found
+) -> list[Difference]:
+    """Images of the last release that are not live."""
+    containers = undeclared.released_images(declared, now, record)
+    released = states.state_of(record)["task_definition"] if record else None
+    if not containers or released in (None, now.service["taskDefinition"]):
+        return []
+    try:
+        content = reads.task_definition(task, str(released))
+    except Failure as failure:
+        found.not_looked_at.append(f"the images of the last release: {failure.msg}")
+        return []
+    return undeclared.image_differences(containers, content, now.definition)
+
+
+def looked(task: Task, region: str) -> Found:
+    """Read and compare. What AWS does not answer, and a service of elsewhere, is not checked."""
+    try:
+        now = live.whole(task)
+    except Failure as failure:
+        return Found(drift.NOT_CHECKED, failure.msg)
+    place = preflight.place(task.params["account"], task.params["region"] or region, now)
+    if not place["ok"]:
+        return Found(drift.NOT_CHECKED, checks.sentence(place))
+    return compared(task, now)
 
 
 def run(task: Task) -> Answer:
     """Read, compare, report."""
-    declared, name = live.declared(task), task.params["service"]
+    name, wrong = task.params["service"], None
+    region = reading(task, "ecs").meta.region_name
     try:
-        now = live.whole(task)
-    except Failure as failure:
-        found = not_checked(failure)
-    else:
-        found = compared(task, declared, now)
-    found["summary"] = drift.summary(name, found)
+        found = looked(task, region)
+    except DeclarationError as problem:
+        wrong, found = problem, Found(drift.NOT_CHECKED, problem.msg)
+    answer = found.answer(name)
     entry = {
         "service": name,
-        **{key: task.params[key] for key in ("account", "region", "cluster")},
-        **{key: value for key, value in found.items() if key != "diff"},
-        "not_looked_at": list(drift.NOT_LOOKED_AT),
+        **{key: task.params[key] for key in ("account", "cluster")},
+        "region": task.params["region"] or region,
+        **answer,
     }
     if task.params["file"]:
         store_files.merge_drift(Path(task.params["file"]), task.params["host"] or name, entry)
-    return {"changed": False, "outcome": drift.OUTCOMES[found["status"]], **entry, "diff": found["diff"]}
+    if wrong is not None:
+        raise Failure(wrong.msg, reason="declaration")
+    for line in [*(each.as_text() for each in found.differences + found.released), *found.findings]:
+        task.report(line)
+    return {
+        "changed": False,
+        "outcome": drift.OUTCOMES[found.status],
+        **entry,
+        "diff": redact.diff(found.differences),
+    }
 
 
 def main() -> None:

@@ -30,14 +30,18 @@ def status(differences: list[Any], undeclared: list[Any], count_undeclared: bool
 
 
 def summary(name: str, found: Answer) -> str:
-    """One sentence for the last line."""
+    """One sentence for the last line. ``found``: status, reason, checked, differences, undeclared, ignored."""
     if found["status"] == NOT_CHECKED:
         return f"{name} could not be looked at: {found['reason']}"
+    ignored = f"; {len(found['ignored'])} ignored" if found["ignored"] else ""
     if found["status"] == IN_SYNC:
-        return f"{name}: {found['checked']} declared properties are live"
+        are = "property is" if found["checked"] == 1 else "properties are"
+        return f"{name}: {found['checked']} declared {are} live{ignored}"
     count = len(found["differences"]) or len(found["undeclared"])
-    kind = "declared" if found["differences"] else "undeclared"
-    return f"{name}: {count} {kind} propert{'y is' if count == 1 else 'ies are'} not live"
+    are = "y is" if count == 1 else "ies are"
+    if found["differences"]:
+        return f"{name}: {count} declared propert{are} not live{ignored}"
+    return f"{name}: {count} undeclared propert{are} not as the last release left it, or not AWS's default{ignored}"
 
 
 def merged(existing: Answer, host: str, entry: Answer, time: str) -> Answer:

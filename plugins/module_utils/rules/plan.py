@@ -14,8 +14,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_s
 
 Answer = dict[str, Any]
 
-NO_LONGER = "no longer declared; still live: set null, or declare it"
-
 
 @dataclass(frozen=True)
 class Declared:
@@ -81,37 +79,12 @@ def differences(declared: Declared, live: Live, model: Model) -> list[Difference
 
 def count(declared: Declared, live: Live) -> int:
     """How many properties are declared, that is, how many were compared."""
-    names = _names(declared, live)
-    return sum(map(len, names["attributes"].values())) + len(names["settings"]) + len(names["task_definition"])
+    found = names(declared, live)
+    return sum(map(len, found["attributes"].values())) + len(found["settings"]) + len(found["task_definition"])
 
 
-def no_longer_declared(declared: Declared, live: Live, record: Answer | None) -> list[str]:
-    """Names that the last release declared and the inventory no longer does, in words. Never a silent removal."""
-    if record is None:
-        return []
-    then, now = states.declared(record), _names(declared, live)
-    found = [f"service: {path}" for path in then["settings"] if path not in now["settings"]]
-    found += [f"task definition: {path}" for path in then["task_definition"] if path not in now["task_definition"]]
-    for arn, keys in then["attributes"].items():
-        name = states.group_name(arn)
-        found += [f"target group {name}: {key}" for key in keys if key not in now["attributes"].get(arn, [])]
-    return [f"{each}: {NO_LONGER}" for each in found]
-
-
-def undeclared(declared: Declared, live: Live, defaults: dict[str, str]) -> list[Difference]:
-    """Target-group attributes that nobody declares and that are not AWS's default (case C21)."""
-    group = meant_group(declared, live)
-    mine = set(declared.attributes)
-    return [
-        Difference(f"target group {each['TargetGroupName']}", key, default, now[key])
-        for each in live.groups
-        for now in [live.attributes[each["TargetGroupArn"]]]
-        for key, default in sorted(defaults.items())
-        if key in now and now[key] != default and not (each == group and key in mine)
-    ]
-
-
-def _names(declared: Declared, live: Live) -> Answer:
+def names(declared: Declared, live: Live) -> Answer:
+    """The names that are declared, in the form of :func:`states.declared`. Raises DeclarationError."""
     group = meant_group(declared, live)
     wanted = intent.intent(
         live.service["taskDefinition"],

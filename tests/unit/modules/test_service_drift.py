@@ -1,0 +1,261 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Drift, judged by what it asks AWS, what it answers and what it leaves in drift.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.modules import release, service_drift
+
+from testbed.production import task_definition as production
+from tests.unit.modules.releases import ACCOUNT, CLUSTER, DURATION, FAMILY, GROUP, REGION, SERVICE
+from tests.unit.modules.system import System
+from tests.unit.task_definitions import PRODUCTION_CHANGES, URL, URL_BEFORE
+
+SECRET = "canary-5e1d"
+SAFE = ["CORAL_SESSIONS", "CORAL_SSE_URL"]
+DECLARED: dict[str, Any] = {
+    "changes": PRODUCTION_CHANGES,
+    "attributes": {"stickiness.enabled": True, DURATION: 86400},
+    "settings": {"healthCheckGracePeriodSeconds": 120},
+}
+ANSWERED = {
+    "changed",
+    "status",
+    "outcome",
+    "reason",
+    "summary",
+    "differences",
+    "released",
+    "undeclared",
+    "findings",
+    "ignored",
+    "checked",
+    "not_looked_at",
+    "diff",
+    *("service", "account", "region", "cluster"),
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(reads, "_definitions", {})
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("CI", raising=False)
+    yield
+
+
+@pytest.fixture
+def system() -> System:
+    return System()
+
+
+def settled(system: System) -> System:
+    """The system as the production deployment leaves it."""
+    content = production()
+    content["containerDefinitions"][0]["environment"] = []
+    for each in content["containerDefinitions"][1:]:
+        each["environment"] = [
+            {**item, "value": URL} if item["name"] == "CORAL_SSE_URL" else item for item in each["environment"]
+        ]
+    system.service["taskDefinition"] = system.register(75, content)
+    system.attributes[GROUP][DURATION] = "86400"
+    return system
+
+
+def released(system: System, store: Path, **declared: Any) -> None:
+    """A release of this declaration, as the live system now has it, on record."""
+    named = {"store": str(store), "region": REGION}
+    opened = system.run(release, state="opened", differences=[{}], **named, **declared)
+    seq = opened["release"]["seq"]
+    done = {"task_definition": system.service["taskDefinition"], "deployment": "ecs-svc/1"}
+    system.run(release, state="applied", seq=seq, steps=done, **named)
+    closed = system.run(release, state="closed", seq=seq, outcome="proven", **named)
+    assert not closed.get("failed"), closed
+
+
+def paths(found: list[dict[str, Any]]) -> list[str]:
+    return [each["path"] for each in found]
+
+
+def test_the_plan_of_the_production_deployment(system: System) -> None:
+    found = system.run(service_drift, safe_environment=SAFE, **DECLARED)
+    assert set(found) == ANSWERED
+    assert (found["status"], found["outcome"], found["changed"]) == ("DRIFTED", "drifted", False)
+    assert found["checked"] == 9 + 2 + 1
+    agents = [f"containerDefinitions[agent-{number}].environment[CORAL_SSE_URL]" for number in range(1, 9)]
+    sessions = "containerDefinitions[coral].environment[CORAL_SESSIONS]"
+    assert paths(found["differences"]) == [sessions, *agents, DURATION]
+    first, second, *_rest, last = found["differences"]
+    assert (first["type"], first["actual"]) == ("ADD", "pool-0,pool-1,pool-2,pool-3,pool-4")
+    assert (second["type"], second["expected"], second["actual"]) == ("NOT_EQUAL", URL, URL_BEFORE)
+    assert (last["resource"], last["expected"], last["actual"]) == (
+        "target group pardon-production-coral-tg",
+        "86400",
+        "3600",
+    )
+    assert found["summary"] == f"{SERVICE}: 10 declared properties are not live"
+    assert found["diff"]["before"][DURATION] == "3600"
+    assert len(system.lines) == 10
+    assert found["not_looked_at"]
+
+
+def test_what_was_deployed_is_in_sync_in_four_calls(system: System) -> None:
+    found = settled(system).run(service_drift, **DECLARED)
+    assert (found["status"], found["outcome"], found["differences"]) == ("IN_SYNC", "unchanged", [])
+    assert found["diff"] == {"before": {}, "after": {}}
+    assert sorted(system.calls) == [
+        "describe_services",
+        "describe_target_group_attributes",
+        "describe_target_groups",
+        "describe_task_definition",
+    ]
+    assert system.lines == system.warnings == []
+
+
+def test_a_value_of_the_environment_is_shown_nowhere(system: System, tmp_path: Path) -> None:
+    system.container("coral")["environment"].append({"name": "TOKEN", "value": SECRET})
+    changes = {"containers": {"coral": {"environment": {"TOKEN": f"{SECRET}-new"}}}}
+    ignore = [{"path": "*agent-1*", "resource": None, "reason": "r", "until": "2999-01-01"}]
+    changes["containers"]["agent-1"] = {"environment": {"KEY": SECRET}}
+    found = system.run(service_drift, changes=changes, ignore=ignore, file=str(tmp_path / "drift.json"))
+    assert (len(found["differences"]), len(found["ignored"])) == (1, 1)
+    shown = json.dumps(found) + "".join(system.lines) + (tmp_path / "drift.json").read_text()
+    assert "TOKEN" in shown and SECRET not in shown
+
+
+# -- what is not checked
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "words"),
+    [
+        ("describe_services", "AccessDeniedException", "AWS refused it"),
+        ("describe_task_definition", "ExpiredTokenException", "expired"),
+        ("describe_target_groups", "Throttling", "Throttling"),
+        ("describe_target_group_attributes", "nothing answers", "./steady bed start"),
+    ],
+)
+def test_an_answer_that_cannot_be_had_is_a_status(system: System, operation: str, code: str, words: str) -> None:
+    system.refused[operation] = code
+    found = system.run(service_drift, **DECLARED)
+    assert set(found) == ANSWERED
+    assert (found["status"], found["outcome"], found["checked"]) == ("NOT_CHECKED", "error", 0)
+    assert words in found["reason"] and words in found["summary"]
+
+
+def test_a_service_that_does_not_exist_is_not_checked(system: System) -> None:
+    found = system.run(service_drift, service="other")
+    assert found["status"] == "NOT_CHECKED" and SERVICE in found["reason"]
+
+
+@pytest.mark.parametrize("elsewhere", [{"account": "111122223333"}, {"region": "eu-west-1"}])
+def test_a_service_of_elsewhere_is_not_compared(system: System, elsewhere: dict[str, str]) -> None:
+    found = settled(system).run(service_drift, **{**DECLARED, **elsewhere})
+    assert (found["status"], found["differences"]) == ("NOT_CHECKED", [])
+    assert "account and Region" in found["reason"]
+
+
+def test_a_declaration_that_cannot_be_meant_fails_and_is_in_the_report(system: System, tmp_path: Path) -> None:
+    file = tmp_path / "drift.json"
+    found = system.run(service_drift, attributes={"stickiness.enable": True}, file=str(file))
+    assert found["failed"] and found["reason"] == "declaration" and "Did you mean" in found["msg"]
+    assert json.loads(file.read_text())["hosts"][SERVICE]["status"] == "NOT_CHECKED"
+
+
+# -- the report of all hosts
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_each_host_adds_itself_to_the_report(system: System, tmp_path: Path, check_mode: bool) -> None:
+    file = tmp_path / "reports" / "drift.json"
+    system.run(service_drift, file=str(file), host="first", check_mode=check_mode, **DECLARED)
+    settled(system).run(service_drift, file=str(file), host="second", check_mode=check_mode, **DECLARED)
+    report = json.loads(file.read_text())
+    assert (report["schema"], report["status"], report["drifted"]) == (1, "DRIFTED", ["first"])
+    assert {name: each["status"] for name, each in report["hosts"].items()} == {"first": "DRIFTED", "second": "IN_SYNC"}
+    first = report["hosts"]["first"]
+    assert (first["service"], first["account"], first["region"], first["cluster"]) == (
+        SERVICE,
+        ACCOUNT,
+        REGION,
+        CLUSTER,
+    )
+    assert paths(first["differences"])[-1] == DURATION
+
+
+# -- what nobody declares
+
+
+def test_what_was_changed_by_hand_and_is_not_declared_counts_when_asked(system: System) -> None:
+    declared = {"attributes": {DURATION: 3600}}
+    found = system.run(service_drift, **declared)
+    assert found["status"] == "IN_SYNC"
+    assert paths(found["undeclared"]) == ["deregistration_delay.timeout_seconds", "stickiness.enabled"]
+    counted = system.run(service_drift, undeclared=True, **declared)
+    assert (counted["status"], counted["differences"]) == ("DRIFTED", [])
+
+
+def test_ignored_differences_are_listed_and_count_again_after_their_day(system: System) -> None:
+    entry = {"path": DURATION, "resource": None, "reason": "load test", "until": "2999-12-31"}
+    declared = {"attributes": {DURATION: 86400}}
+    found = system.run(service_drift, ignore=[entry], **declared)
+    assert (found["status"], found["differences"]) == ("IN_SYNC", [])
+    (ignored,) = found["ignored"]
+    assert (ignored["path"], ignored["reason"], ignored["until"]) == (DURATION, "load test", "2999-12-31")
+    assert found["summary"].endswith("; 1 ignored")
+    late = system.run(service_drift, ignore=[{**entry, "until": "2025-11-27"}], **declared)
+    assert late["status"] == "DRIFTED" and "held until 2025-11-27" in late["findings"][0]
+
+
+def test_a_name_that_left_the_inventory_is_a_finding(system: System, tmp_path: Path) -> None:
+    settled(system)
+    released(system, tmp_path, **DECLARED)
+    assert system.run(service_drift, store=str(tmp_path), **DECLARED)["findings"] == []
+    found = system.run(service_drift, store=str(tmp_path), attributes={DURATION: 86400})
+    assert found["status"] == "IN_SYNC"
+    assert [each.split(": no longer")[0] for each in found["findings"]] == [
+        "service: healthCheckGracePeriodSeconds",
+        *(f"task definition: containerDefinitions[agent-{n}].environment[CORAL_SSE_URL]" for n in range(1, 9)),
+        "target group pardon-production-coral-tg: stickiness.enabled",
+    ]
+    assert system.lines == found["findings"]
+
+
+def test_an_image_that_the_last_release_was_given_is_held_against_what_runs(system: System, tmp_path: Path) -> None:
+    content = production()
+    content["containerDefinitions"][0]["image"] = "pardon/coral-server:2.0.0"
+    system.service["taskDefinition"] = system.register(75, content)
+    released(system, tmp_path, images={"coral": "pardon/coral-server:2.0.0"})
+    same = system.run(service_drift, store=str(tmp_path))
+    assert (same["status"], same["released"], same["findings"]) == ("IN_SYNC", [], [])
+    system.service["taskDefinition"] = f"{FAMILY}:74"
+    found = system.run(service_drift, store=str(tmp_path))
+    assert (found["status"], found["differences"]) == ("DRIFTED", [])
+    (image,) = found["released"]
+    assert (image["expected"], image["actual"]) == ("pardon/coral-server:2.0.0", "pardon/coral-server:1.0.0")
+    assert "1 declared property is not live" in found["summary"]
+    assert "taskDefinition" in paths(found["undeclared"])
+    named = system.run(service_drift, store=str(tmp_path), images={"coral": "pardon/coral-server:1.0.0"})
+    assert (named["status"], named["released"]) == ("IN_SYNC", [])
+
+
+def test_records_that_cannot_be_used_are_named_as_not_looked_at(system: System, tmp_path: Path) -> None:
+    settled(system)
+    released(system, tmp_path, **DECLARED)
+    (head,) = tmp_path.rglob("head.json")
+    head.write_text("{")
+    found = system.run(service_drift, store=str(tmp_path), **DECLARED)
+    assert found["status"] == "IN_SYNC"
+    assert found["not_looked_at"][-1].startswith("the last release: ")
+
+
+def test_no_store_is_made_by_looking(system: System, tmp_path: Path) -> None:
+    system.run(service_drift, **DECLARED)
+    assert list(tmp_path.iterdir()) == []
