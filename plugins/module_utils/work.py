@@ -97,7 +97,9 @@ def interruptible(task: Task) -> Iterator[None]:
             signal.signal(number, before if callable(before) else signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
-    earlier = {each: signal.signal(each, clean_up) for each in signals}
+    # One that is ignored (nohup, a shell's background job) stays ignored.
+    heeded = [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
+    earlier = {each: signal.signal(each, clean_up) for each in heeded}
     try:
         yield
     finally:
@@ -139,7 +141,16 @@ def execute(spec: Spec, run: Callable[[Task], dict[str, Any]]) -> None:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
     from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import HAS_BOTO3, Connection
 
-    module = AnsibleModule(
+    class Module(AnsibleModule):  # type: ignore[misc]
+        """Keeps the arguments out of ``-vvv`` and of the system's log: they hold values of environment variables."""
+
+        def _log_invocation(self) -> None:
+            pass
+
+        def _return_formatted(self, kwargs: dict[str, Any]) -> None:
+            super()._return_formatted({**kwargs, "invocation": {"module_args": {}}})
+
+    module = Module(
         argument_spec={**aws_argument_spec(), **spec.options},
         supports_check_mode=spec.supports_check_mode,
         **spec.rules,

@@ -216,6 +216,12 @@ release:
       description: Number of the baseline that was written first, or null.
       type: int
       sample: 1
+differences:
+  description: What will change; with O(kind=rollback) what the restoration changes, else O(differences).
+  returned: when O(state=opened)
+  type: list
+  elements: dict
+  sample: []
 target:
   description: With O(kind=rollback), what to put back; see M(steady.ecs.release_info).
   returned: when O(state=opened)
@@ -231,6 +237,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import live, read
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import Store, utc_now
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release, restore, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -294,14 +301,29 @@ def _open(task: Task) -> dict[str, Any]:
         opening = release.opening(head, records, request, found, utc_now(), content_differs=differs)
         wanted = target or params["differences"] or params["force"] or opening.resumed
         if not wanted:
-            return {"changed": False, "release": None, "target": None}
+            return {"changed": False, "release": None, "target": None, "differences": []}
         if not task.check_mode:
             store.apply(opening.writes)
+    differences = [each.as_dict() for each in announced(task, target, found)] if target else params["differences"]
     answer = _answer(store, opening.record)
     answer["resumed"], answer["baseline"] = opening.resumed, opening.baseline and opening.baseline["seq"]
     if task.check_mode and not opening.resumed:
         answer.update(seq=None, base=None, baseline=None)
-    return {"changed": bool(opening.writes), "release": answer, "target": target}
+    return {"changed": bool(opening.writes), "release": answer, "target": target, "differences": differences}
+
+
+def announced(task: Task, target: Document, found: Document) -> list[Difference]:
+    """What a rollback will change, after it was said: at three in the morning people want to read it first."""
+    differences = restore.changes(target, found)
+    proof = "" if target["proven"] else ", which nobody verified"
+    task.report(f"restores release {target['seq']} ({target['kind']}{proof}): service first, then attributes")
+    for each in differences:
+        task.report(each.as_text())
+    if target["force"]:
+        task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
+    for name in target["not_restorable"]:
+        task.warn(f"{name} was declared later and is not known to release {target['seq']}: it stays as it is.")
+    return differences
 
 
 def _target(task: Task, head: Document, records: release.Records, found: Document) -> Document | None:

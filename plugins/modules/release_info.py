@@ -195,7 +195,7 @@ remedy:
   returned: always
   type: str
   sample: ""
-path:
+folder:
   description: Folder of the service in the store.
   returned: always
   type: str
@@ -239,7 +239,7 @@ def run(task: Task) -> dict[str, Any]:
         "differences": [each.as_dict() for each in restore.changes(target, found)] if target else [],
         "reason": choice.reason,
         "remedy": choice.remedy,
-        "path": str(store.folder),
+        "folder": str(store.folder),
     }
 
 

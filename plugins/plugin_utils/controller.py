@@ -12,7 +12,6 @@ import os
 import sys
 from typing import Any
 
-from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.ansible_release import __version__ as core_version
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -45,10 +44,10 @@ class Lines:
         self._host, self._silent, self._hidden, self._counting = host, silent, hidden, False
 
     def report(self, line: str) -> None:
-        """Show a line at once. On stderr: stdout may be a JSON callback's, and is buffered when piped."""
+        """Show a line, or several, at once. On stderr: stdout may be a JSON callback's, and is buffered when piped."""
         self.clear()
         if not self._silent:
-            display.display(self._safe(line), stderr=True)
+            display.display("\n".join(self._safe(each) for each in line.splitlines()), stderr=True)
 
     def count(self, line: str) -> None:
         """Show a line that the next one replaces."""
@@ -130,8 +129,6 @@ class InProcess(ActionBase):
             lines.clear()
         if warnings:
             answer["warnings"] = warnings
-        if C.config.get_config_value("INJECT_INVOCATION", variables=task_vars):
-            answer["invocation"] = {"module_args": params}
         masked: dict[str, Any] = remove_values(answer, hidden)
         return masked
 

@@ -75,7 +75,7 @@ def test_a_failed_deploy_is_put_back_whole_and_ends_with_its_cause(production: C
     until(lambda: len(production.service()["deployments"]) == 1)
     last = done.text[done.text.rindex("outcome: failed_rolled_back") :]
     assert "coral" in last
-    assert "exit code 3" in last
+    assert "exited with code 3" in last
     record = production.records()[-1]
     assert (record["state"], record["verdict"]["rolled_back_by"]) == ("rolled_back", "ecs")
 

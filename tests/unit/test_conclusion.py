@@ -16,6 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import
 OPENED = {"release": {"seq": 2}}
 SUCCEEDED = {"verdict": "succeeded", "deployment_id": "ecs-svc/1"}
 HEALTHY = {"ok": True, "summary": "web runs web:75, 3/3 healthy", "checks": [{"name": "tasks", "ok": True}]}
+EMPTY: dict[str, Any] = {"differences": []}
 BROKEN = {"msg": "container app ended with exit code 3"}
 FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"container": "app"}}
 
@@ -24,7 +25,10 @@ FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"containe
     ("answers", "word", "back"),
     [
         pytest.param({"opened": OPENED, "deployment": SUCCEEDED, "health": HEALTHY}, "proven", False, id="good"),
-        pytest.param({"opened": {"release": None}, "health": HEALTHY}, "unchanged", False, id="empty plan"),
+        pytest.param(
+            {"plan": EMPTY, "opened": {"release": None}, "health": HEALTHY}, "unchanged", False, id="empty plan"
+        ),
+        pytest.param({"health": HEALTHY}, "proven", False, id="verified only"),
         pytest.param({"opened": OPENED, "check_mode": True}, "unchanged", False, id="check mode"),
         pytest.param({"failure": BROKEN}, "error", False, id="refused before the first write"),
         pytest.param({"failure": BROKEN, "opened": OPENED, "deployment": FAILED}, "failed", True, id="not put back"),
@@ -82,7 +86,10 @@ def test_ecs_is_named_when_its_own_circuit_breaker_went_back() -> None:
 
 
 def test_an_empty_plan_still_says_what_runs() -> None:
-    assert detail(Run(opened={"release": None}, health=HEALTHY)) == "no difference; web runs web:75, 3/3 healthy"
+    assert (
+        detail(Run(plan=EMPTY, opened={"release": None}, health=HEALTHY))
+        == "no difference; web runs web:75, 3/3 healthy"
+    )
 
 
 def test_check_mode_counts_the_differences() -> None:

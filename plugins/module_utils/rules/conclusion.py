@@ -24,7 +24,7 @@ class Run:
 
     check_mode: bool = False
     plan: Answer = field(default_factory=dict)
-    """The role release: ``differences``."""
+    """``differences`` found before the first write; empty in a run that only verifies."""
     opened: Answer = field(default_factory=dict)
     """The module release: ``release``, null when nothing was opened."""
     deployment: Answer = field(default_factory=dict)
@@ -61,7 +61,8 @@ def rolls_back(run: Run) -> bool:
 def outcome(run: Run) -> str:
     """The run's last word."""
     if not run.failure:
-        return "proven" if run.release and not run.check_mode else "unchanged"
+        verified_only = not run.plan and bool(run.health.get("ok"))
+        return "proven" if (run.release or verified_only) and not run.check_mode else "unchanged"
     if run.verdict == verdict.SUPERSEDED:
         return "superseded"
     if _goes_on(run):
@@ -84,7 +85,7 @@ def detail(run: Run) -> str:
             f"check mode: {count} difference{'' if count == 1 else 's'} would be settled" if count else "no difference"
         )
     summary = str(run.health.get("summary") or "")
-    return summary if run.release or not summary else f"no difference; {summary}"
+    return summary if run.release or not run.plan else f"no difference; {summary}"
 
 
 def closing(run: Run) -> Answer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import BASELINE, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.report import NOT_RECORDED
@@ -22,7 +23,7 @@ LONGEST_CELL = 400
 
 def escaped(value: Any) -> str:
     """Foreign text for one cell or one sentence: one line, limited in length, every special character escaped."""
-    text = one_line("not set" if value is None else "" if value == "" else str(value))
+    text = one_line("not set" if value is None else "" if value == "" else checks.text(value))
     if len(text) > LONGEST_CELL:
         text = text[: LONGEST_CELL - 1] + "…"
     return "".join(ESCAPES.get(each, each) for each in text).replace("://", ":&#47;&#47;").replace("www.", "www&#46;")

@@ -123,7 +123,7 @@ def test_a_failed_deploy_is_undone_to_where_it_started(act: Any, info: Any, worl
 
 def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
     answer = act("opened", changes=CHANGES, differences=[])
-    assert answer == {"changed": False, "release": None, "target": None}
+    assert answer == {"changed": False, "release": None, "target": None, "differences": []}
     assert on_file(tmp_path) == {}
     assert act("applied", seq=None)["changed"] is False
     assert act("closed", seq=None, outcome="unchanged")["changed"] is False

@@ -25,7 +25,7 @@ def test_a_service_without_releases_has_no_way_back(tmp_path: Path) -> None:
     found = info(World(), tmp_path / "store")
     assert (found["current"], found["open"], found["history"], found["target"]) == (None, None, [], None)
     assert "Deploy once" in found["remedy"]
-    assert found["path"] == str(tmp_path / "store" / ACCOUNT / REGION / CLUSTER / SERVICE)
+    assert found["folder"] == str(tmp_path / "store" / ACCOUNT / REGION / CLUSTER / SERVICE)
     assert list(tmp_path.iterdir()) == []
 
 

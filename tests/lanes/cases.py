@@ -1,0 +1,145 @@
+"""How each module is tried: arguments that change nothing, that change something, and that cannot be served.
+
+``None`` says that a module has no such case, with the reason beside it. The order matters: a report needs a release.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.lanes.conftest import CLUSTER, SERVICE
+
+Arguments = dict[str, Any]
+
+ACCOUNT = "000000000000"
+STORE = "{{ playbook_dir }}/.state/lane"
+WHICH: Arguments = {"cluster": CLUSTER, "service": SERVICE}
+RECORD: Arguments = {"store": STORE, "account": ACCOUNT, **WHICH}
+STICKY = {"stickiness.lb_cookie.duration_seconds": 86400}
+CHANGES = {"containers": {"coral": {"environment": {"CORAL_SESSIONS": None, "ADDED": "a value"}}}}
+DIFFERENCE = {
+    "resource": "target group pardon-production-coral-tg",
+    "path": "stickiness.lb_cookie.duration_seconds",
+    "expected": "86400",
+    "actual": "3600",
+    "type": "NOT_EQUAL",
+}
+ELSEWHERE = {"service": "nope"}
+
+CASES: dict[str, dict[str, Arguments | None]] = {
+    "service_info": {
+        "ok": {"cluster": CLUSTER, "services": [SERVICE]},
+        "changed": None,  # it only reads
+        "failure": {"cluster": "nope", "services": [SERVICE]},
+    },
+    "service_preflight": {
+        "ok": {"account": ACCOUNT, **WHICH, "attributes": STICKY},
+        "changed": None,  # it only reads
+        "failure": {"account": "111122223333", **WHICH},
+    },
+    "service_drift": {
+        "ok": {"account": ACCOUNT, **WHICH, "attributes": STICKY, "changes": CHANGES},
+        "changed": None,  # it only reads
+        "failure": {"account": ACCOUNT, **WHICH, "attributes": {"stickyness.enabled": True}},
+    },
+    "service_declaration": {
+        "ok": None,  # after `changed` the same call is; the store of the world says so in test_runner
+        "changed": {**WHICH, "folder": "{{ playbook_dir }}/written"},
+        "failure": {**WHICH, **ELSEWHERE, "folder": "{{ playbook_dir }}/other"},
+    },
+    "release": {
+        "ok": {**RECORD, "state": "closed", "outcome": "proven"},  # nothing was opened
+        "changed": {**RECORD, "state": "opened", "attributes": STICKY, "differences": [DIFFERENCE]},
+        "failure": {**RECORD, **ELSEWHERE, "state": "opened", "differences": [DIFFERENCE]},
+    },
+    "release_info": {
+        "ok": RECORD,
+        "changed": None,  # it only reads
+        "failure": {**RECORD, **ELSEWHERE},
+    },
+    "release_report": {
+        "ok": RECORD,  # without a number, which no release has that was not opened, there is nothing to write
+        "changed": {**RECORD, "seq": 2},
+        "failure": {**RECORD, "seq": 99},
+    },
+    "release_outcome": {
+        "ok": {"health": {"ok": True, "summary": "web runs web:75"}},
+        "changed": None,  # it decides
+        "failure": None,  # it decides about any input
+    },
+    "outcome": {
+        "ok": {"outcome": "proven", "verb": "deploy", "host": "web", "commands": ["ansible-playbook verify.yml"]},
+        "changed": None,  # its file is an answer to a script, not a change of the world
+        "failure": {"outcome": "failed", "verb": "deploy", "host": "web", "detail": "the cause", "fail": True},
+    },
+    "target_group_attributes": {
+        "ok": {**WHICH, "attributes": {"stickiness.enabled": "yes"}},
+        "changed": {**WHICH, "attributes": STICKY},
+        "failure": {**WHICH, "attributes": {"stickyness.enabled": True}},
+    },
+    "task_definition": {
+        "ok": WHICH,
+        "changed": {**WHICH, "changes": CHANGES, "safe_environment": ["CORAL_SESSIONS"]},
+        "failure": {**WHICH, "changes": {"containers": {"corall": {"image": "x"}}}},
+    },
+    "deployment": {
+        "ok": WHICH,
+        "changed": {**WHICH, "force": True, "wait_delay": 1, "stable_seconds": 0},
+        "failure": {**WHICH, "settings": {"desiredCont": 3}},
+    },
+    "service_health": {
+        "ok": {**WHICH, "wait_delay": 1, "wait_timeout": 20},
+        "changed": None,  # it only reads
+        "failure": {**WHICH, "containers": ["nope"], "wait_delay": 1, "wait_timeout": 1},
+    },
+}
+CALLS_NOTHING = {"outcome", "release_outcome"}
+"""Modules that never ask AWS: credentials cannot expire under them, and no answer of AWS's is late."""
+
+
+def tasks_of(module: str) -> list[dict[str, Any]]:
+    """The tasks that try one module, each registered as MODULE__CASE; all of them may fail."""
+    cases = CASES[module]
+    ok = cases["ok"] or cases["changed"] or {}
+    wanted: dict[str, tuple[Arguments | None, Arguments]] = {
+        "ok": (cases["ok"], {}),
+        "check": (cases["changed"], {"check_mode": True, "diff": True}),
+        "changed": (cases["changed"], {"diff": True}),
+        "failure": (cases["failure"], {}),
+        "bad_argument": ({**ok, "nonsense": 1}, {}),
+        "no_log": (_with_secret(module, cases["failure"] or ok), {}),
+        "expired": (_expired(module, ok), {}),
+    }
+    return [_task(module, case, arguments, more) for case, (arguments, more) in wanted.items() if arguments is not None]
+
+
+def late_task(module: str) -> dict[str, Any]:
+    """The module while AWS takes longer to answer than the task's ``timeout`` allows."""
+    cases = CASES[module]
+    return _task(module, "timeout", cases["ok"] or cases["changed"] or {}, {"timeout": 1})
+
+
+def _task(module: str, case: str, arguments: Arguments, more: Arguments) -> dict[str, Any]:
+    return {
+        "name": f"{module} {case}",
+        f"steady.ecs.{module}": arguments,
+        "register": f"{module}__{case}",
+        "ignore_errors": True,
+        **more,
+    }
+
+
+def _with_secret(module: str, ok: Arguments) -> Arguments:
+    """A secret option whose value also stands in what the module would say."""
+    from tests.lanes.conftest import CANARY
+
+    if module in CALLS_NOTHING:
+        ok = CASES[module]["ok"] or {}
+        return {**ok, "secret_key": CANARY, "access_key": "emulator"}
+    name = "services" if module == "service_info" else "service"
+    value: Any = f"x-{CANARY}"
+    return {**ok, name: [value] if name == "services" else value, "access_key": "emulator", "secret_key": CANARY}
+
+
+def _expired(module: str, ok: Arguments) -> Arguments | None:
+    return None if module in CALLS_NOTHING else {**ok, "access_key": "EXPIRED1", "secret_key": "emulator-secret"}
