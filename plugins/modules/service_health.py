@@ -339,29 +339,49 @@ def refuse_what_cannot_be_meant(params: Answer) -> None:
         raise DeclarationError("health_sticky_requests must be 2 or more: one request shows nothing.")
 
 
-def watch(verification: Verification) -> None:
-    """Look until no check fails or the time is over. An answer that is missing in passing is waited for."""
-    task, params = verification.task, verification.params
-    missed: list[Failure] = []
+class Watch:
+    """Looks until no check fails, no waiting can help, or the time is over; and says what is waited for."""
 
-    def poll(elapsed: float) -> bool | None:
+    def __init__(self, verification: Verification) -> None:
+        self.verification, self.task = verification, verification.task
+        self.timeout = self.task.params["wait_timeout"]
+        self.lasting: list[str] = []
+        self.missed: Failure | None = None
+        self.said, self.said_at = "", 0.0
+
+    def poll(self, elapsed: float) -> bool | None:
+        """One look. False when it need not be repeated. An answer that is missing in passing is waited for."""
         try:
-            wrong = checks.failed(verification.look())
+            found = self.verification.look()
         except Failure as failure:
             if not waits.passing(failure):
                 raise
-            missed.append(failure)
-            task.count(f"{progress.clock_text(elapsed)}  could not look, looking on: {failure.msg}")
+            self.missed = failure
+            self.say(elapsed, f"could not look, looking on: {failure.msg}")
             return None
-        names = ", ".join(each["name"] for each in wrong)
+        wrong = checks.failed(found)
         if not wrong:
             return True
-        task.count(f"{progress.clock_text(elapsed)}  not yet: {names}")
+        before, self.lasting = self.lasting, health.lasting(found)
+        # Seen twice, for a single answer of AWS may be old, and a false failure would set off a rollback.
+        if self.lasting and self.lasting == before:
+            return False
+        self.say(elapsed, f"not yet: {', '.join(each['name'] for each in wrong)}")
         return None
 
-    waits.until(poll, params["wait_timeout"], params["wait_delay"])
-    if verification.seen is None:
-        raise missed[-1]
+    def say(self, elapsed: float, words: str) -> None:
+        """Show what is waited for when it changes, and at least every 15 s."""
+        line = f"{progress.clock_text(elapsed)}  {words}"
+        self.task.count(line)
+        if elapsed < self.timeout and (words != self.said or elapsed - self.said_at >= progress.SILENCE):
+            self.said, self.said_at = words, elapsed
+            self.task.report(line)
+
+    def run(self) -> None:
+        """Raises the Failure that kept us from looking when there was no look at all."""
+        waits.until(self.poll, self.timeout, self.task.params["wait_delay"])
+        if self.verification.seen is None and self.missed is not None:
+            raise self.missed
 
 
 def run(task: Task) -> Answer:
@@ -369,7 +389,7 @@ def run(task: Task) -> Answer:
     verification = Verification(task)
     try:
         refuse_what_cannot_be_meant(task.params)
-        watch(verification)
+        Watch(verification).run()
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration", **verification.answer()) from None
     except Failure as failure:

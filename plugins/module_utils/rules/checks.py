@@ -39,7 +39,7 @@ def table(checks: Iterable[Check]) -> str:
 
 def sentence(each: Check) -> str:
     """A failed check in words: what was expected, what was found, what to do."""
-    words = f"{each['name']}: expected {text(each['expected'])}, found {text(each['found'])}."
+    words = f"{each['name']}: expected {text(each['expected'])}, found {text(each['found']).rstrip('.')}."
     return f"{words} {each['remedy']}".rstrip()
 
 

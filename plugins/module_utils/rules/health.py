@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import outcome, redact
-from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked, text
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
@@ -26,6 +26,9 @@ MOST_SHOWN = 10
 """Of a list of what is wrong: a whole definition may differ in hundreds of places."""
 LONGEST_IDENTITY = 80
 LATER = "it is asked only once the checks of the service hold"
+DEPLOYMENT, REVISIONS = "deployment", "revision of each task"
+LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ")
+"""How the names of those checks begin that look at what somebody has set, not at what ECS is about to do."""
 STICKINESS, STICKY = "stickiness", "one task with the cookie, several without"
 
 
@@ -74,7 +77,7 @@ def deployment(service: Answer) -> Check:
     listed = service.get("deployments", [])
     found = "; ".join(_deployment(each) for each in listed) or "none"
     return check(
-        "deployment",
+        DEPLOYMENT,
         "one, COMPLETED",
         found,
         len(listed) == 1 and listed[0].get("rolloutState") == "COMPLETED",
@@ -129,7 +132,7 @@ def task_revisions(look: Look) -> Check:
         if each["taskDefinitionArn"] != expected
     ]
     return check(
-        "revision of each task",
+        REVISIONS,
         name_of(expected),
         _some(others) if others else f"{len(running)} of {len(running)} on {name_of(expected)}",
         not others,
@@ -267,6 +270,14 @@ def why_not_sticky(url: str | None, identity: Answer, live: dict[str, str] | Non
     if live.get("stickiness.enabled") != "true":
         return "stickiness is off"
     return "" if healthy > 1 else f"{healthy} healthy task: there is no other to change to"
+
+
+def lasting(found: list[Check]) -> list[str]:
+    """Names of the failed checks that no waiting mends; none while a deployment replaces what is looked at."""
+    wrong = [each["name"] for each in failed(found)]
+    if DEPLOYMENT in wrong or REVISIONS in wrong:
+        return []
+    return [name for name in wrong if name.startswith(LASTING)]
 
 
 def summary(look: Look) -> str:

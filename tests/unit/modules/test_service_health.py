@@ -298,3 +298,38 @@ def test_what_the_live_service_shows_to_be_wrong_is_not_waited_for(world: Web, o
     found = verify(world, **options)
     assert (found["failed"], found["reason"], world.seconds) == (True, "declaration", 600)
     assert words in found["msg"]
+
+
+def test_what_no_waiting_mends_is_told_after_a_second_look(world: Web) -> None:
+    found = verify(world, attributes={"stickiness.lb_cookie.duration_seconds": 86400})
+    assert wrong(found) == ["attributes of tg-web"]
+    assert world.seconds == 605
+
+
+def test_a_single_old_answer_fails_nothing(world: Web) -> None:
+    world.attributes["stickiness.enabled"] = "false"
+    world.at(5, lambda: world.attributes.update({"stickiness.enabled": "true"}))
+    assert verify(world, attributes={"stickiness.enabled": True})["ok"]
+
+
+def test_what_a_deployment_is_about_to_change_is_waited_for(world: Web) -> None:
+    def of_revision(**arguments: Any) -> Answer:
+        world.environment = [{"name": "MODE", "value": "calm"}] if arguments["taskDefinition"] == revision(1) else []
+        return Web.describe_task_definition(world, **arguments)
+
+    world.describe_task_definition = of_revision  # type: ignore[method-assign]
+    world.begin_deployment()
+    world.at(20, world.start_tasks)
+    world.at(40, world.complete)
+    assert verify(world, changes=declared(MODE=None))["ok"]
+    assert world.seconds == 640
+
+
+def test_a_wait_says_what_it_waits_for(world: Web) -> None:
+    world.targets[1]["state"] = "initial"
+    world.at(30, lambda: world.targets[2].update(state="initial"))
+    world.at(40, lambda: [each.update(state="healthy") for each in world.targets] and None)
+    assert verify(world)["ok"]
+    waiting = [line.split("  ") for line in world.lines[:-1]]
+    assert [when for when, _what in waiting] == ["0:00", "0:15", "0:30"]
+    assert {what for _when, what in waiting} == {"not yet: targets in tg-web"}
