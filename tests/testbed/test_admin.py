@@ -132,7 +132,7 @@ def test_a_helper_process_lives_outside_any_service(bed: Bed) -> None:
 
     def answers() -> bool:
         try:
-            return get(url)["instance"] == "site"
+            return bool(get(url)["instance"] == "site")
         except OSError:
             return False
 

@@ -1,6 +1,7 @@
 """The bed's pure rules: thresholds, percentages, the plan of starts and stops, images, addresses, Fargate sizes."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -169,7 +170,7 @@ def test_sizes_in_words(text: str, unit: str, value: int | None) -> None:
 
 
 def test_containers_start_after_those_they_depend_on() -> None:
-    containers = [
+    containers: list[dict[str, Any]] = [
         {"name": "web", "dependsOn": [{"containerName": "db", "condition": "START"}]},
         {"name": "db", "dependsOn": [{"containerName": "log", "condition": "START"}]},
         {"name": "log"},

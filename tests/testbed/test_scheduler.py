@@ -97,7 +97,7 @@ def test_tasks_that_crash_trip_the_breaker_and_are_rolled_back(declared: World) 
 
     def rolled_back() -> bool:
         seen.update((status, state, revision) for status, state, revision, _ in declared.deployments())
-        return declared.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL"
+        return bool(declared.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL")
 
     until(rolled_back)
     declared.completed(first)
@@ -210,7 +210,7 @@ def test_a_counted_threshold(declared: World) -> None:
 
 @pytest.mark.parametrize("reset", [True, False])
 def test_a_healthy_task_resets_the_count_unless_told_otherwise(declared: World, reset: bool) -> None:
-    breaker = {"enable": True, "rollback": False, "resetOnHealthyTask": reset}
+    breaker: dict[str, Any] = {"enable": True, "rollback": False, "resetOnHealthyTask": reset}
     breaker["thresholdConfiguration"] = {"type": "COUNT", "value": 9}
     deployed(declared, desiredCount=1, deploymentConfiguration={"deploymentCircuitBreaker": breaker})
     flaky = broken(declared, "crash")
