@@ -3,6 +3,7 @@
     python world.py prepare SCENARIO    make it, or bring what an earlier run left back to how it is created
     python world.py note SCENARIO       write down what the check step must leave as it is
     python world.py compare SCENARIO    exit 1 when that has changed
+    python world.py set SCENARIO KEY=VALUE ...    attributes of the target group, as somebody else changes them
 
 Works on any endpoint with the API of ECS and Elastic Load Balancing. The scenario's tests look through the same class,
 and only at the world: AWS's API, HTTP, files. STEADY_MOLECULE_IMAGE names the image when it is not the bed's.
@@ -126,6 +127,10 @@ class World:
         """Every deployment of the service, the newest first (ListServiceDeployments)."""
         return list(self.ecs.list_service_deployments(cluster=self.name, service=self.name)["serviceDeployments"])
 
+    def deployments_since(self) -> list[Answer]:
+        """Those made after `note`."""
+        return [each for each in self.deployments() if each["createdAt"].timestamp() > self.before["time"]]
+
     def group(self) -> str:
         """ARN of the target group."""
         return str(self.elb.describe_target_groups(Names=[self.name])["TargetGroups"][0]["TargetGroupArn"])
@@ -221,12 +226,12 @@ class World:
 
     def note(self) -> None:
         """Write the snapshot that `compare` and :attr:`before` read."""
-        self._write("before.json", self.snapshot())
+        self._write("before.json", {"time": time.time(), **self.snapshot()})
 
     def compare(self) -> str:
         """What has changed since `note`, a line each; empty when nothing has."""
         was, now = self.before, json.loads(json.dumps(self.snapshot()))
-        return "\n".join(f"{key}: was {was[key]}, is {now[key]}" for key in was if was[key] != now[key])
+        return "\n".join(f"{key}: was {was[key]}, is {now[key]}" for key in now if was[key] != now[key])
 
     def _write(self, name: str, content: Answer) -> None:
         (self.folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -286,14 +291,16 @@ class World:
 
 
 def main() -> None:
-    """Make, note or compare the world of one scenario."""
-    verb, scenario = sys.argv[1:]
+    """Make, note, compare or change the world of one scenario."""
+    verb, scenario, *pairs = sys.argv[1:]
     world = World(scenario)
     try:
         if verb == "prepare":
             world.prepare()
         elif verb == "note":
             world.note()
+        elif verb == "set":
+            world.set_attributes(dict(pair.split("=", 1) for pair in pairs))
         elif changes := world.compare():
             sys.exit(f"check mode has changed the world:\n{changes}")
     except ClientError as refused:

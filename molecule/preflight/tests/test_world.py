@@ -1,0 +1,36 @@
+"""What preflight lets pass, and what it refuses; it never writes."""
+
+ACCOUNT = {"service_account": "999999999999"}
+NAME = {"service_name": "molecule-preflite"}
+
+
+def refused(world, **variables):
+    run = world.play("converge.yml", **variables)
+    assert run.status == 2, run.text
+    return run.text
+
+
+def test_credentials_of_another_account_are_refused_with_both_accounts(world):
+    text = refused(world, service_account="999999999999")
+    assert "account: expected 999999999999, found 000000000000" in text
+    assert "service_profile" in text, "the remedy"
+
+
+def test_a_service_of_another_name_is_refused_with_the_names_that_exist(world):
+    text = refused(world, service_name="molecule-preflite")
+    assert "molecule-preflite" in text
+    assert world.name in text.replace("molecule-preflite", "").replace(f"cluster {world.name}", "")
+
+
+def test_everything_that_is_wrong_is_said_at_once(world):
+    text = refused(
+        world,
+        target_group_attributes={"stickiness.enabled": "maybe"},
+        rollout_changes={"containers": {"ap": {"environment": {"APP_VERSION": "2"}}}},
+    )
+    assert "maybe" in text
+    assert "declares a container ap" in text or "'ap'" in text or " ap" in text
+
+
+def test_nothing_was_changed(world):
+    assert world.compare() == ""
