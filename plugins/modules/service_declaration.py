@@ -80,7 +80,7 @@ files:
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import project_files, reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, project_files, reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
 from ansible_collections.steady.ecs.plugins.module_utils.rules import project, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -101,15 +101,15 @@ SHARED = ("ansible.cfg", "requirements.yml", "inventories/main/group_vars/all.ym
 Answer = dict[str, Any]
 
 
-def declared(task: Task, live: Answer) -> tuple[str, Answer]:
+def declared(task: Task, service: Answer) -> tuple[str, Answer]:
     """The account, and the service as host variables."""
-    definition = reads.task_definition(task, live["taskDefinition"])
-    arns = [each["targetGroupArn"] for each in live.get("loadBalancers", []) if each.get("targetGroupArn")]
+    definition = reads.task_definition(task, live.revision_arn(service))
     groups = [
-        (each, reads.target_group_attributes(task, each["TargetGroupArn"])) for each in reads.target_groups(task, arns)
+        (each, reads.target_group_attributes(task, each["TargetGroupArn"]))
+        for each in reads.target_groups(task, live.group_arns(service))
     ]
-    account = str(live["serviceArn"]).split(":")[4]
-    return account, project.declaration(live, definition, groups, target_group.DEFAULTS, task.params["url"])
+    account = str(service["serviceArn"]).split(":")[4]
+    return account, project.declaration(service, definition, groups, target_group.DEFAULTS, task.params["url"])
 
 
 def wanted(task: Task, account: str, declaration: Answer) -> dict[str, str]:

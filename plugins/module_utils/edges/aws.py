@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 try:
@@ -35,8 +36,16 @@ WRITE_ATTEMPTS = 1
 """A write is never sent twice by the SDK: after a lost answer it would register a second revision. We read first."""
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+REJECTED = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException"}
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+
+CREDENTIALS = {
+    *("CredentialRetrievalError", "PartialCredentialsError", "UnknownCredentialError", "InfiniteLoopConfigError"),
+    *("SSOError", "LoginError", "TokenRetrievalError", "NoAuthTokenError", "RefreshWithMFAUnsupportedError"),
+    *("ProfileNotFound", "MetadataRetrievalError"),
+}
+"""The SDK's exceptions about what says who we are; by name, for some are younger than the oldest SDK we run with."""
 
 _sessions: dict[Any, Any] = {}
 _clients: dict[Any, Any] = {}
@@ -128,7 +137,8 @@ def code_of(error: Any) -> str:
 def translated(doing: str) -> Iterator[None]:
     """Turn the SDK's exceptions into a :class:`Failure` with a remedy. ``doing`` names the call in plain words.
 
-    botocore's ParamValidationError quotes the values it was given, so its text is never passed on.
+    botocore's ParamValidationError quotes the values it was given, and CredentialRetrievalError what a credential
+    process printed, so the texts of its exceptions are never passed on.
     """
     try:
         yield
@@ -148,24 +158,56 @@ def translated(doing: str) -> Iterator[None]:
     except EndpointConnectionError as error:
         raise Failure(_nothing_answers(str(error.kwargs.get("endpoint_url", ""))), reason="no_endpoint") from None
     except BotoCoreError as error:
-        raise Failure(f"{doing}: {type(error).__name__}: no answer that could be read.", reason="no_answer") from None
+        raise _without_answer(doing, type(error)) from None
+
+
+def _without_answer(doing: str, kind: type) -> Failure:
+    if CREDENTIALS & {each.__name__ for each in kind.__mro__}:
+        return Failure(
+            f"{doing}: the AWS credentials could not be had ({kind.__name__}). Log in again, or correct the profile "
+            "that AWS_PROFILE or service_profile names.",
+            reason="no_credentials",
+        )
+    return Failure(
+        f"{doing}: {kind.__name__}: no answer that could be read. Check the network, then run the same command again.",
+        reason="no_answer",
+    )
 
 
 def _nothing_answers(url: str) -> str:
-    if "amazonaws.com" in url:
-        return f"Nothing answers at {url}: check the Region's name and the network."
-    address = "/".join(url.split("/")[:3])
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    address = f"{scheme}://{host}"
+    if "amazonaws.com" in host or host.endswith(".api.aws"):
+        return f"Nothing answers at {address}: check the Region's name and the network."
     return f"Nothing answers at {address}: `./steady bed start`, or `-i inventories/production`."
 
 
 def _refusal(doing: str, error: Any) -> Failure:
-    code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+    code, message = code_of(error), redact.text(str(error.response.get("Error", {}).get("Message", "")))
     if code in EXPIRED:
         return Failure(
             f"{doing}: the AWS credentials have expired. Log in again, then run the same command.",
             reason="expired_credentials",
             code=code,
         )
+    if code in REJECTED:
+        return Failure(
+            f"{doing}: AWS does not take the credentials ({code}). Log in again, or correct the profile that "
+            "AWS_PROFILE or service_profile names.",
+            reason="rejected_credentials",
+            code=code,
+        )
     if code in DENIED:
-        return Failure(f"{doing}: AWS refused it: {message}", reason="access_denied", code=code)
+        return Failure(
+            f"{doing}: AWS refused it: {message}. Grant these credentials the right, or use others.",
+            reason="access_denied",
+            code=code,
+        )
+    if code in THROTTLED:
+        return Failure(
+            f"{doing}: {code}: {message}. Others use up the account's rate: run the same command again in a minute.",
+            reason="refused",
+            code=code,
+        )
     return Failure(f"{doing}: {code}: {message}", reason="refused", code=code)

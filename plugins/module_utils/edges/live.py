@@ -46,6 +46,18 @@ def state(task: Task) -> Document:
     }
 
 
+def revision_arn(service: Document) -> str:
+    """The revision that a service names. Raises Failure for one that has none of its own: its task sets do (C36)."""
+    if not service.get("taskDefinition"):
+        controller = (service.get("deploymentController") or {}).get("type", "ECS")
+        raise Failure(
+            f"{service['serviceName']} names no task definition, for its deployment controller is {controller}. Use "
+            "that controller's own tools, or move the service to the controller ECS.",
+            reason="controller",
+        )
+    return str(service["taskDefinition"])
+
+
 def group_arns(service: Document) -> list[str]:
     """ARNs of the target groups that a service registers its tasks with, in a fixed order."""
     return sorted({each["targetGroupArn"] for each in service.get("loadBalancers", []) if each.get("targetGroupArn")})
@@ -57,7 +69,7 @@ def whole(task: Task) -> Live:
     groups = reads.target_groups(task, group_arns(service))
     return Live(
         service=service,
-        definition=reads.task_definition(task, service["taskDefinition"]),
+        definition=reads.task_definition(task, revision_arn(service)),
         groups=groups,
         attributes={arn: reads.target_group_attributes(task, arn) for arn in (g["TargetGroupArn"] for g in groups)},
     )

@@ -32,8 +32,10 @@ def write(folder: Path, contents: dict[str, str]) -> None:
 
 
 def replace(path: Path, content: str) -> None:
-    """Put new content into a file of ours."""
+    """Put new content into a file of ours: all of it or, if that cannot be, none."""
+    beside = path.with_name(f"{path.name}.new")
     try:
-        path.write_text(content, encoding="utf-8")
+        beside.write_text(content, encoding="utf-8")
+        beside.replace(path)
     except OSError as problem:
         raise Failure(f"{path} cannot be written: {problem.strerror}.", reason="unwritable") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.steady.ecs.plugins.module_utils.rules import service as service_rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Identity
 
 Answer = dict[str, Any]
@@ -35,6 +36,8 @@ ansible_python_interpreter: "{{ ansible_playbook_python }}"
 """
 ALWAYS = ("deregistration_delay.timeout_seconds", "stickiness.enabled")
 """Attributes that are worth declaring even at AWS's default: a release depends on them."""
+STICKY = (target_group.TYPE,)
+HEAD = "# One host is one ECS service.\n"
 
 
 def declaration(
@@ -56,12 +59,14 @@ def declaration(
     }
     if len(groups) == 1:
         group, attributes = groups[0]
-        sticky = attributes.get("stickiness.enabled") == "true"
+        wanted = {*ALWAYS, *(STICKY if attributes.get("stickiness.enabled") == "true" else ())}
+        if attributes.get(target_group.TYPE) == "app_cookie":
+            wanted.add(target_group.COOKIE_NAME)  # has no default, and AWS takes that type only together with it
         found["target_group_name"] = group["TargetGroupName"]
         found["target_group_attributes"] = {
-            key: _written(value)
+            key: value if key == target_group.COOKIE_NAME else _written(value)
             for key, value in sorted(attributes.items())
-            if key in ALWAYS or (value != defaults.get(key, value) or (sticky and key == "stickiness.type"))
+            if key in wanted or value != defaults.get(key, value)
         }
     found["rollout_settings"] = service_rules.declared_from(live)
     found["health_desired_count"] = live["desiredCount"]
@@ -85,23 +90,30 @@ def files(name: str, account: str, region: str, endpoint_url: str | None, declar
     return {
         "ansible.cfg": ANSIBLE_CFG,
         "requirements.yml": REQUIREMENTS,
-        "inventories/main/hosts.yml": _yaml({"all": {"hosts": {name: None}}}, "# One host is one ECS service.\n"),
+        "inventories/main/hosts.yml": _yaml({"all": {"hosts": {name: None}}}, HEAD),
         "inventories/main/group_vars/all.yml": GROUP_VARS,
         f"inventories/main/host_vars/{name}.yml": _yaml({**where, **declared}, head),
     }
 
 
 def with_host(existing: str, name: str) -> str:
-    """The text of a hosts.yml with one more host; other hosts stay. Raises ValueError when it is not of our form."""
-    content = yaml.safe_load(existing)
-    hosts = content.get("all", {}).get("hosts") if isinstance(content, dict) else None
-    if not isinstance(hosts, dict):
+    """The text of a hosts.yml with one more host; a host that is there already needs no change.
+
+    Raises ValueError when it is not as we wrote it: written anew, it would lose a person's comments.
+    """
+    try:
+        content = yaml.safe_load(existing)
+    except yaml.YAMLError:
+        raise ValueError("inventories/main/hosts.yml is not plain YAML") from None
+    above = content.get("all") if isinstance(content, dict) else None
+    hosts = above.get("hosts") if isinstance(above, dict) else None
+    if not isinstance(above, dict) or not isinstance(hosts, dict):
         raise ValueError("inventories/main/hosts.yml has no mapping all.hosts")
     if name in hosts:
         return existing
-    return _yaml(
-        {**content, "all": {**content["all"], "hosts": {**hosts, name: None}}}, "# One host is one ECS service.\n"
-    )
+    if existing != _yaml(content, HEAD):
+        raise ValueError("inventories/main/hosts.yml was edited by hand")
+    return _yaml({**content, "all": {**above, "hosts": {**hosts, name: None}}}, HEAD)
 
 
 def _written(value: str) -> Any:

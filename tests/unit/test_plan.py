@@ -1,0 +1,127 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A whole declaration against a whole live service: which differences there are, and how many names were compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+
+from testbed.elbv2.attributes import TARGET_GROUP
+from tests.unit.answers import GROUP, deployment, service
+from tests.unit.task_definitions import MODEL, RICH, app, described
+
+OTHER = GROUP.replace("tg-web", "tg-admin")
+DURATION = "stickiness.lb_cookie.duration_seconds"
+
+
+def group(arn: str) -> dict[str, Any]:
+    return {
+        "TargetGroupArn": arn,
+        "TargetGroupName": arn.split("/")[1],
+        "Protocol": "HTTP",
+        "TargetType": "ip",
+    }
+
+
+def live(*arns: str, **changes: Any) -> plan.Live:
+    named = arns or (GROUP,)
+    return plan.Live(
+        service(deployment(1), healthCheckGracePeriodSeconds=60, **changes),
+        described(RICH),
+        [group(arn) for arn in named],
+        {arn: {**TARGET_GROUP.defaults, "stickiness.enabled": "true", DURATION: "3600"} for arn in named},
+    )
+
+
+def found(declared: plan.Declared, now: plan.Live) -> list[tuple[str, str, Any, Any]]:
+    return [(each.resource, each.path, each.expected, each.actual) for each in plan.differences(declared, now, MODEL)]
+
+
+def test_an_empty_declaration_differs_from_nothing() -> None:
+    assert found(plan.Declared(), live()) == []
+    assert plan.count(plan.Declared(), live()) == 0
+
+
+def test_differences_of_all_three_resources_in_the_order_of_a_release() -> None:
+    declared = plan.Declared(
+        changes=app(environment={"A": "2", "C": None}),
+        images={"envoy": "example.com/envoy:2"},
+        settings={"healthCheckGracePeriodSeconds": 90, "deploymentConfiguration": {"maximumPercent": 200}},
+        attributes={DURATION: 86400, "stickiness.enabled": True},
+    )
+    container = "containerDefinitions[app].environment"
+    assert sorted(found(declared, live())[:3]) == [
+        ("task definition", f"{container}[A]", "2", "1"),
+        ("task definition", f"{container}[C]", None, ""),
+        ("task definition", "containerDefinitions[envoy].image", "example.com/envoy:2", "example.com/envoy:1"),
+    ]
+    assert found(declared, live())[3:] == [
+        ("target group tg-web", DURATION, "86400", "3600"),
+        ("service", "healthCheckGracePeriodSeconds", 90, 60),
+    ]
+    assert plan.count(declared, live()) == 7, "every declared name was compared, also those that do not differ"
+
+
+def test_attributes_belong_to_the_named_group_only() -> None:
+    declared = plan.Declared(attributes={DURATION: 60}, target_group="tg-admin")
+    assert found(declared, live(GROUP, OTHER)) == [("target group tg-admin", DURATION, "60", "3600")]
+    assert plan.meant_group(declared, live(GROUP, OTHER)) == group(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("declared", "arns"),
+    [
+        pytest.param(plan.Declared(attributes={DURATION: 60}), (GROUP, OTHER), id="two, none named"),
+        pytest.param(plan.Declared(attributes={DURATION: 60}, target_group="tg-old"), (GROUP,), id="another name"),
+    ],
+)
+def test_a_group_that_cannot_be_meant_is_refused_with_those_that_exist(
+    declared: plan.Declared, arns: tuple[str, ...]
+) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        plan.differences(declared, live(*arns), MODEL)
+    assert all(arn.split("/")[1] in refused.value.msg for arn in arns)
+
+
+def test_a_group_that_was_deleted_is_no_group() -> None:
+    now = live()
+    gone = plan.Live(now.service, now.definition, [], {})
+    assert found(plan.Declared(settings={"healthCheckGracePeriodSeconds": 60}), gone) == []
+    with pytest.raises(DeclarationError, match="which has: none"):
+        plan.differences(plan.Declared(attributes={DURATION: 60}), gone, MODEL)
+
+
+def test_attributes_are_held_as_aws_keeps_them() -> None:
+    declared = plan.Declared(attributes={"stickiness.enabled": True, DURATION: None})
+    assert plan.attributes(declared, live()) == {"stickiness.enabled": "true", DURATION: "86400"}
+    assert plan.attributes(plan.Declared(), live()) == {}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        pytest.param(plan.Declared(attributes={"stickiness.enabeld": True}), id="attribute"),
+        pytest.param(plan.Declared(settings={"desiredcount": 2}), id="setting"),
+        pytest.param(plan.Declared(changes={"containers": {"ap": {}}}), id="container"),
+        pytest.param(plan.Declared(images={"ap": "example.com/app:2"}), id="image"),
+        pytest.param(plan.Declared(changes=app(user="1"), definition=RICH), id="both modes"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(declared: plan.Declared) -> None:
+    with pytest.raises(DeclarationError):
+        plan.differences(declared, live(), MODEL)
+
+
+def test_names_are_those_that_a_record_holds() -> None:
+    declared = plan.Declared(
+        changes=app(environment={"A": "2"}), attributes={DURATION: 1}, settings={"desiredCount": 3}
+    )
+    assert plan.names(declared, live()) == {
+        "attributes": {GROUP: [DURATION]},
+        "settings": [],
+        "task_definition": ["containerDefinitions[app].environment[A]"],
+    }
