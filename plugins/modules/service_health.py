@@ -71,9 +71,12 @@ options:
     description: Tasks that the service must want. By default whatever it wants, but at least one.
     type: int
   endpoints:
-    description: URLs that must answer 200.
+    description:
+      - URLs that must answer 200.
+      - One may be a mapping with C(url), C(status) (200), and C(path), a JMESPath into the JSON body of the answer,
+        whose value must be what C(equals) says.
     type: list
-    elements: str
+    elements: raw
     default: []
   task_identity:
     description:
@@ -125,7 +128,8 @@ EXAMPLES = r"""
             CORAL_SESSIONS: null
     containers: [coral]
     endpoints:
-      - https://pardonsimulator.com/api/health/coral
+      - https://pardonsimulator.com/
+      - {url: "https://pardonsimulator.com/api/health/coral", path: status, equals: healthy}
     task_identity:
       request: /health
       header: X-Coral-Instance
@@ -163,6 +167,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import live, mode
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     addresses,
     checks,
+    endpoints,
     health,
     intent,
     looks,
@@ -189,7 +194,7 @@ SPEC = Spec(
         "task_definition": {"type": "str"},
         "containers": {"type": "list", "elements": "str", "default": []},
         "desired_count": {"type": "int"},
-        "endpoints": {"type": "list", "elements": "str", "default": []},
+        "endpoints": {"type": "list", "elements": "raw", "default": []},
         "task_identity": {"type": "dict", "default": {}},
         "sticky_requests": {"type": "int", "default": 10},
         "wait_timeout": {"type": "int", "default": 120},
@@ -230,7 +235,7 @@ class Verification:
         found += self.environment(seen)
         found.append(health.containers(seen, params["containers"]))
         holds = not checks.failed(found)
-        found += [self.endpoint(url, holds) for url in params["endpoints"]]
+        found += [self.endpoint(each, holds) for each in params["endpoints"]]
         found.append(self.stickiness(seen, attributes, holds))
         self.seen, self.checks = seen, found
         return found
@@ -300,10 +305,10 @@ class Verification:
             for container, wanted in expected.items()
         ]
 
-    def endpoint(self, url: str, holds: bool) -> checks.Check:
-        """A URL that must answer 200."""
-        shown = addresses.shown(url)
-        return health.endpoint(shown, visits.status(url) if holds else None)
+    def endpoint(self, declared: Any, holds: bool) -> checks.Check:
+        """A URL that must answer as is declared."""
+        wanted = endpoints.endpoint(declared)
+        return health.endpoint(wanted, *(visits.asked(wanted.url) if holds else (None, b"")))
 
     def stickiness(self, seen: looks.Look, attributes: dict[str, str] | None, holds: bool) -> checks.Check:
         """Whether users stay on one task."""
@@ -329,14 +334,9 @@ class Verification:
 
 def refuse_what_cannot_be_meant(params: Answer) -> None:
     """Raises DeclarationError, before any call."""
-    for url in params["endpoints"]:
-        addresses.origin(url, "One of health_endpoints")
-    if params["url"]:
-        addresses.origin(params["url"], "service_url")
-    if params["task_identity"]:
-        visits.refuse_identity(params["task_identity"])
-    if params["sticky_requests"] < 2:
-        raise DeclarationError("health_sticky_requests must be 2 or more: one request shows nothing.")
+    names = ("url", "endpoints", "task_identity", "sticky_requests")
+    for attempt in endpoints.attempts(*(params[name] for name in names)):
+        attempt()
 
 
 class Watch:

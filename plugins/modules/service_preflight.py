@@ -51,6 +51,27 @@ options:
   target_group:
     description: Name or ARN of the target group of O(attributes). The default is the service's only one.
     type: str
+  url:
+    description: Where users meet the service, as M(steady.ecs.service_health) takes it. It is not asked.
+    type: str
+  endpoints:
+    description: URLs that the verification asks, as M(steady.ecs.service_health) takes them. They are not asked here.
+    type: list
+    elements: raw
+    default: []
+  task_identity:
+    description: How the application names its task, as M(steady.ecs.service_health) takes it.
+    type: dict
+    default: {}
+  sticky_requests:
+    description: Requests of a client with cookies, as M(steady.ecs.service_health) takes them.
+    type: int
+    default: 10
+  containers:
+    description: Containers that must run in each task. Each must be in what is declared, or else in what is live.
+    type: list
+    elements: str
+    default: []
   going_back:
     description:
       - Whether this is a rollback. It may replace a deployment that is under way, and what the inventory declares does
@@ -128,7 +149,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
-from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, plan, preflight
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, plan, preflight, wording
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -137,6 +158,11 @@ SPEC = Spec(
         "cluster": {"type": "str", "required": True},
         "service": {"type": "str", "required": True},
         **live.DECLARATION_OPTIONS,
+        "url": {"type": "str"},
+        "endpoints": {"type": "list", "elements": "raw", "default": []},
+        "task_identity": {"type": "dict", "default": {}},
+        "sticky_requests": {"type": "int", "default": 10},
+        "containers": {"type": "list", "elements": "str", "default": []},
         "going_back": {"type": "bool", "default": False},
     }
 )
@@ -228,7 +254,9 @@ def run(task: Task) -> Answer:
     flight.refuse()
     now = flight.live()
     flight.add(preflight.place(account, region, now, flight.caller["Arn"]), *preflight.service(now, declared))
-    flight.add(*preflight.declaration(declared, now, model, going_back))
+    names = ("url", "endpoints", "task_identity", "sticky_requests", "containers")
+    verification = wording.Verification(*(params[name] for name in names))
+    flight.add(*preflight.declaration(declared, verification, now, model, going_back))
     flight.add(preflight.under_way(declared, now, model, going_back))
     flight.refuse()
     findings = preflight.findings(now)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, health
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 
 from tests.unit.answers import GROUP, crashed, deployment, revision, service, target, task
@@ -182,7 +183,8 @@ def test_stickiness_is_checked_when_it_can_be() -> None:
 
 
 def test_an_endpoint_that_was_not_asked_is_not_checked() -> None:
-    assert health.endpoint("http://x/", 200)["ok"]
-    assert health.endpoint("http://x/", 503)["found"] == "503"
-    assert health.endpoint("http://x/", "timeout: no whole answer within 10 s")["ok"] is False
-    assert health.endpoint("http://x/", None)["ok"] is None
+    wanted = Endpoint("http://x/")
+    assert health.endpoint(wanted, 200)["ok"]
+    assert health.endpoint(wanted, 503)["found"] == "503"
+    assert health.endpoint(wanted, "timeout: no whole answer within 10 s")["ok"] is False
+    assert health.endpoint(wanted, None)["ok"] is None

@@ -207,7 +207,7 @@ def test_what_is_no_http_is_no_answer(server: Any, garbage: bytes) -> None:
 def test_nothing_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert visits.status(f"http://127.0.0.1:{port}/") == f"connect_error: no connection to 127.0.0.1 port {port}"
+    assert visits.asked(f"http://127.0.0.1:{port}/") == (f"connect_error: no connection to 127.0.0.1 port {port}", b"")
 
 
 def test_a_redirect_within_the_host_is_followed(server: Any) -> None:
@@ -323,12 +323,12 @@ def test_tls_is_verified_against_the_name(server: Any, certificate: Path, monkey
     context.load_cert_chain(certificate)
     there = server(always(answer()), context)
     by_name = f"https://localhost:{there.port}/"
-    assert str(visits.status(by_name)).startswith("tls_error: the certificate is not valid")
+    assert str(visits.asked(by_name)[0]).startswith("tls_error: the certificate is not valid")
     trusting = ssl.create_default_context(cafile=str(certificate.with_name("certificate.pem")))
     monkeypatch.setattr(http, "tls", lambda: trusting)
     with http.Client() as user:
         assert [user.get(by_name).status for _request in range(2)] == [200, 200]
-    assert str(visits.status(there.url)).startswith("tls_error"), "the certificate is for another name"
+    assert str(visits.asked(there.url)[0]).startswith("tls_error"), "the certificate is for another name"
 
 
 def sticky(tasks: list[str]) -> Served:
@@ -361,19 +361,3 @@ def test_a_user_who_is_not_served(server: Any) -> None:
     with pytest.raises(visits.NotServed) as caught:
         visits.tasks_met(server(always(answer(status="503 Service Unavailable"))).url, {"header": "x"}, 2)
     assert caught.value.found == 503
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        {"request": "/x"},
-        {"request": "/x", "header": "a", "path": "b"},
-        {"request": "x", "header": "a"},
-        {"request": "//evil.example.com/", "header": "a"},
-        {"request": "/x", "path": "a["},
-        {"request": "/x", "header": "a", "headers": "b"},
-    ],
-)
-def test_an_identity_that_cannot_be_meant(identity: dict[str, Any]) -> None:
-    with pytest.raises(DeclarationError, match="health_task_identity"):
-        visits.refuse_identity(identity)

@@ -4,20 +4,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.http import Client, NoAnswer, Response
-from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-
-try:
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-except ImportError:  # it comes with boto3, whose absence is said when the module starts
-    JMESPathError = ValueError
-
-IDENTITY = "health_task_identity"
-"""Where people write it; errors say so."""
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import value_at
 
 
 class NotServed(Exception):
@@ -28,29 +18,14 @@ class NotServed(Exception):
         self.found = found
 
 
-def refuse_identity(identity: dict[str, Any]) -> None:
-    """Raises DeclarationError unless it is ``{request: "/path"}`` with either ``header`` or ``path``."""
-    unknown, request = set(identity) - {"request", "header", "path"}, identity.get("request")
-    if unknown or ("header" in identity) == ("path" in identity):
-        found = ", ".join(sorted(identity))
-        raise DeclarationError(f"{IDENTITY} takes request and either header or path; it has {found}.")
-    if not isinstance(request, str) or not request.startswith("/") or request.startswith("//"):
-        raise DeclarationError(f"{IDENTITY}.request must be a path below service_url that begins with one slash.")
-    if any(each.isspace() or not each.isprintable() for each in request):
-        raise DeclarationError(f"{IDENTITY}.request holds a space or a control character. Write it as %20 and so on.")
-    try:
-        jmespath.compile(str(identity.get("path", "@")))
-    except JMESPathError:
-        raise DeclarationError(f"{IDENTITY}.path is not a JMESPath.") from None
-
-
-def status(url: str) -> int | str:
-    """The status that a new user gets, or why there was no answer."""
+def asked(url: str) -> tuple[int | str, bytes]:
+    """The status and the body that a new user gets, or why there was no answer and no body."""
     with Client() as user:
         try:
-            return user.get(url).status
+            found = user.get(url)
         except NoAnswer as problem:
-            return str(problem)
+            return str(problem), b""
+        return found.status, found.body
 
 
 def tasks_met(url: str, identity: dict[str, Any], requests: int) -> tuple[list[str | None], list[str | None]]:
@@ -81,8 +56,5 @@ def _met(user: Client, url: str, identity: dict[str, Any]) -> str | None:
 def _named(answer: Response, identity: dict[str, Any]) -> str | None:
     if "header" in identity:
         return answer.headers.get(str(identity["header"]).lower()) or None
-    try:
-        found = jmespath.search(str(identity["path"]), json.loads(answer.body))
-    except (ValueError, RecursionError, JMESPathError):
-        return None
+    found = value_at(answer.body, str(identity["path"]))
     return str(found) if isinstance(found, (str, int)) and found != "" else None

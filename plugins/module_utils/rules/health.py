@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import outcome, redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, outcome, redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, value_at
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     address_of,
@@ -25,6 +27,7 @@ Environment = dict[str, str | None]
 MOST_SHOWN = 10
 """Of a list of what is wrong: a whole definition may differ in hundreds of places."""
 LONGEST_IDENTITY = 80
+LONGEST_VALUE = 200
 LATER = "it is asked only once the checks of the service hold"
 DEPLOYMENT, REVISIONS = "deployment", "revision of each task"
 LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ")
@@ -228,13 +231,17 @@ def environment_of(content: Answer, container: str) -> Environment:
 # -- what users meet
 
 
-def endpoint(url: str, found: int | str | None) -> Check:
-    """A URL, fit to be shown, answers 200. ``found``: the status, why there was no answer, or None: not asked."""
-    name, expected = f"endpoint {url}", "200"
+def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Check:
+    """A URL answers as is declared. ``found``: the status, why there was no answer, or None: it was not asked."""
+    name = f"endpoint {addresses.shown(wanted.url)}"
     if found is None:
-        return not_checked(name, expected, LATER)
+        return not_checked(name, wanted.expected, LATER)
+    told, ok = str(found), found == wanted.status
+    if ok and wanted.path is not None:
+        value = value_at(body, wanted.path)
+        told, ok = f"{found}, {wanted.path} is {json.dumps(value)[:LONGEST_VALUE]}", value == wanted.equals
     remedy = "The tasks are healthy to the load balancer: look at the application's log, the listener and the name."
-    return check(name, expected, str(found), found == 200, remedy)
+    return check(name, wanted.expected, told, ok, remedy)
 
 
 def stickiness(with_cookie: list[str | None], without: list[str | None]) -> Check:

@@ -93,11 +93,7 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
 def balancing(live: plan.Live) -> Iterator[Check]:
     """Whether container, port, target group and listener hang together (case C29)."""
     there = {each["TargetGroupArn"]: each for each in live.groups}
-    ports = {
-        f"{container['name']}:{mapping.get('containerPort', mapping.get('containerPortRange'))}"
-        for container in live.definition.get("containerDefinitions", [])
-        for mapping in container.get("portMappings") or []
-    }
+    ports = wording.ports(live.definition)
     for entry in live.service.get("loadBalancers", []):
         arn = entry.get("targetGroupArn")
         if not arn:
@@ -111,7 +107,7 @@ def balancing(live: plan.Live) -> Iterator[Check]:
             used,
             "ECS could not register tasks in it: restore the group or the rule, or give the service another group.",
         )
-        wanted = f"{entry.get('containerName')}:{entry.get('containerPort')}"
+        wanted = wording.entry_port(entry)
         if live.definition:
             yield check(
                 f"container and port of {name}",
@@ -122,14 +118,16 @@ def balancing(live: plan.Live) -> Iterator[Check]:
             )
 
 
-def declaration(declared: plan.Declared, live: plan.Live, model: Model, going_back: bool) -> list[Check]:
+def declaration(
+    declared: plan.Declared, verification: wording.Verification, live: plan.Live, model: Model, going_back: bool
+) -> list[Check]:
     """Whether the declaration can be meant: names, types, ranges, containers that exist. All that is wrong, at once."""
     expected = "names and values that AWS takes"
     if going_back:
         return [not_checked("declaration", expected, "a rollback uses a release, not the inventory")]
     return [
         check(f"declared {name}", expected, problems or "as expected", not problems, "Correct it in the inventory.")
-        for name, problems in wording.problems(declared, live, model).items()
+        for name, problems in wording.problems(declared, live, model, verification).items()
     ]
 
 

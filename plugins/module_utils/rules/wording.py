@@ -4,12 +4,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, service, target_group, task_definition
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    endpoints,
+    plan,
+    service,
+    target_group,
+    task_definition,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, nearest
 
 Answer = dict[str, Any]
 Attempt = Callable[[], object]
@@ -18,7 +27,20 @@ TOGETHER = {"slow_start": "load_balancing"}
 """Families of attributes between which there are rules, so that they are tried together."""
 
 
-def problems(declared: plan.Declared, live: plan.Live, model: Model) -> dict[str, list[str]]:
+@dataclass(frozen=True)
+class Verification:
+    """What the inventory says of the verification that follows the deployment."""
+
+    url: str | None
+    endpoints: list[Any]
+    identity: Answer
+    requests: int
+    containers: list[str]
+
+
+def problems(
+    declared: plan.Declared, live: plan.Live, model: Model, verification: Verification | None = None
+) -> dict[str, list[str]]:
     """By part of the declaration, what is wrong with it in words. Only parts that are declared, and could be read."""
     parts: dict[str, Iterator[Attempt]] = {}
     if live.definition and (declared.changes or declared.definition or declared.images):
@@ -27,6 +49,8 @@ def problems(declared: plan.Declared, live: plan.Live, model: Model) -> dict[str
         parts["settings"] = _settings(declared.settings, live)
     if (declared.target_group or declared.attributes) and (live.groups or not live.service.get("loadBalancers")):
         parts["target group"] = _target_group(declared, live)
+    if verification:
+        parts["verification"] = _verification(verification, declared, live, model)
     return {name: _refused(attempts) for name, attempts in parts.items()}
 
 
@@ -58,7 +82,7 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
     if not whole:
         for name, image in declared.images.items():
             yield tried({}, {name: image})
-    yield lambda: task_definition.plan(live.definition, model, changes or None, whole or None, declared.images)
+    yield lambda: _refuse_ports(_content(declared, live, model), declared, live)
 
 
 def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
@@ -93,3 +117,53 @@ def _target_group(declared: plan.Declared, live: plan.Live) -> Iterator[Attempt]
         for key, value in part.items():
             if key not in live.attributes.get(group["TargetGroupArn"], {}):
                 yield tried({key: value})
+
+
+def _verification(given: Verification, declared: plan.Declared, live: plan.Live, model: Model) -> Iterator[Attempt]:
+    """What would be found wrong only after the deployment, and would then undo it."""
+    yield from endpoints.attempts(given.url, given.endpoints, given.identity, given.requests)
+    content = live.definition
+    with contextlib.suppress(DeclarationError):  # it is a problem of its own part
+        content = _content(declared, live, model)
+    known = [str(each.get("name")) for each in content.get("containerDefinitions", [])]
+    for name in given.containers if known else []:
+        yield partial(_refuse_container, name, known)
+
+
+def _refuse_container(name: str, known: list[str]) -> None:
+    if name not in known:
+        raise DeclarationError(
+            f"health_containers: no task will have a container {name}. {nearest(name, known)}"
+            f"Containers: {', '.join(known)}."
+        )
+
+
+def _content(declared: plan.Declared, live: plan.Live, model: Model) -> Answer:
+    """The declared task definition. Raises DeclarationError."""
+    changes, whole = declared.changes or None, declared.definition or None
+    return task_definition.plan(live.definition, model, changes, whole, declared.images).declared
+
+
+def ports(content: Answer) -> set[str]:
+    """``container:port`` of each port mapping of a task definition."""
+    return {
+        f"{container.get('name')}:{mapping.get('containerPort', mapping.get('containerPortRange'))}"
+        for container in content.get("containerDefinitions", [])
+        for mapping in container.get("portMappings") or []
+    }
+
+
+def entry_port(entry: Answer) -> str:
+    """``container:port`` that an entry of a service's ``loadBalancers`` registers."""
+    return f"{entry.get('containerName')}:{entry.get('containerPort')}"
+
+
+def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
+    """The service registers a container and port, so the declared revision must have it, if the live one has it."""
+    entries = declared.settings.get("loadBalancers") or live.service.get("loadBalancers", [])
+    lost = sorted({entry_port(each) for each in entries} & ports(live.definition) - ports(content))
+    if lost:
+        raise DeclarationError(
+            f"The declared task definition does not map {', '.join(lost)}, which the service registers in its target "
+            "group: ECS would refuse it."
+        )

@@ -53,9 +53,9 @@ class Users:
         self.met: Any = (["a"] * 10, ["a", "b"])
         self.asked: list[str] = []
 
-    def get_status(self, url: str) -> int | str:
+    def ask(self, url: str) -> tuple[int | str, bytes]:
         self.asked.append(url)
-        return self.status
+        return self.status, b'{"status": "healthy"}'
 
     def tasks_met(self, url: str, _identity: Answer, _requests: int) -> Any:
         self.asked.append(url)
@@ -67,7 +67,7 @@ class Users:
 @pytest.fixture
 def users(monkeypatch: pytest.MonkeyPatch) -> Users:
     found = Users()
-    monkeypatch.setattr(visits, "status", found.get_status)
+    monkeypatch.setattr(visits, "asked", found.ask)
     monkeypatch.setattr(visits, "tasks_met", found.tasks_met)
     return found
 
@@ -333,3 +333,10 @@ def test_a_wait_says_what_it_waits_for(world: Web) -> None:
     waiting = [line.split("  ") for line in world.lines[:-1]]
     assert [when for when, _what in waiting] == ["0:00", "0:15", "0:30"]
     assert {what for _when, what in waiting} == {"not yet: targets in tg-web"}
+
+
+def test_an_endpoint_whose_answer_must_say_something(world: Web) -> None:
+    endpoint = {"url": f"{URL}/health", "path": "status", "equals": "healthy"}
+    assert verify(world, endpoints=[endpoint])["ok"]
+    found = verify(world, endpoints=[{**endpoint, "equals": "degraded"}], wait_timeout=0)
+    assert 'expected 200, status is "degraded", found 200, status is "healthy"' in found["msg"]

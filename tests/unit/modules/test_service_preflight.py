@@ -21,6 +21,10 @@ DECLARED: dict[str, Any] = {
     "attributes": {"stickiness.enabled": True, DURATION: 86400},
     "target_group": GROUP.split("/")[1],
     "settings": {"healthCheckGracePeriodSeconds": 120},
+    "url": "https://pardonsimulator.com",
+    "endpoints": ["https://pardonsimulator.com/api/health/coral"],
+    "task_identity": {"request": "/health", "header": "X-Coral-Instance"},
+    "containers": ["coral", "agent-8"],
 }
 
 
@@ -143,6 +147,36 @@ def test_everything_that_is_wrong_is_said_at_once(system: System) -> None:
     for each in ("stickiness.enable:", DURATION, "slow_start.duration_seconds"):
         assert each in attributes
     assert system.lines[-1].count("FAILED") == len(names)
+
+
+def test_a_verification_that_would_undo_the_deployment_is_refused_before_it(system: System) -> None:
+    found = system.run(
+        module,
+        url="pardonsimulator.com",
+        endpoints=["https://ada:918273645@pardonsimulator.com/", {"url": "https://pardonsimulator.com/", "stat": 1}],
+        task_identity={"request": "/health"},
+        sticky_requests=1,
+        containers=["coral", "agent-9"],
+    )
+    (name,) = wrong(found).values()
+    assert name["name"] == "declared verification"
+    words = " ".join(name["found"])
+    for each in ("service_url", "user name", "has stat", "health_task_identity", "health_sticky_requests", "agent-9"):
+        assert each in words
+    assert "918273645" not in str(found)
+
+
+def test_a_container_that_only_the_declaration_has_may_be_verified(system: System) -> None:
+    definition = {"containerDefinitions": [{"name": "coral", "image": "a"}, {"name": "new", "image": "b"}]}
+    definition["containerDefinitions"][0]["portMappings"] = [{"containerPort": 5555}]
+    assert system.run(module, definition=definition, containers=["new"])["ok"]
+    gone = wrong(system.run(module, definition=definition, containers=["agent-1"]))
+    assert "Containers: coral, new" in gone["declared verification"]["found"][0]
+
+
+def test_a_declaration_that_loses_the_registered_port_is_refused(system: System) -> None:
+    definition = {"containerDefinitions": [{"name": "coral", "image": "a", "portMappings": [{"containerPort": 80}]}]}
+    assert "coral:5555" in wrong(system.run(module, definition=definition))["declared task definition"]["found"][0]
 
 
 def test_attributes_that_belong_together_are_not_refused_one_by_one(system: System) -> None:
