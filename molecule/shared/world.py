@@ -6,7 +6,7 @@
     python world.py set SCENARIO KEY=VALUE ...    attributes of the target group, as somebody else changes them
 
 Works on any endpoint with the API of ECS and Elastic Load Balancing. The scenario's tests look through the same class,
-and only at the world: AWS's API, HTTP, files. STEADY_MOLECULE_IMAGE names the image when it is not the bed's.
+and only at the world: AWS's API, HTTP, files. The application answers with the tag of its image as its version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import boto3
 from botocore.exceptions import ClientError
 from emulator import STATE, endpoint
 
-IMAGE = os.environ.get("STEADY_MOLECULE_IMAGE", "steady/echo:1")
+IMAGE = "steady/echo:1"
 PORT, EDGE_PORT, COUNT = 8080, 4566, 2
 ATTRIBUTES = {
     "deregistration_delay.timeout_seconds": "10",
@@ -259,13 +259,9 @@ class World:
         return str(group)
 
     def _create(self, group: str) -> None:
-        environment = [{"name": "GREETING", "value": "hello"}, {"name": "APP_VERSION", "value": "1"}]
-        container = {
-            "name": "app",
-            "image": IMAGE,
-            "portMappings": [{"containerPort": PORT}],
-            "environment": environment,
-        }
+        environment = [{"name": "GREETING", "value": "hello"}, {"name": "LANGUAGE", "value": "en"}]
+        ports = [{"containerPort": PORT}]
+        container = {"name": "app", "image": IMAGE, "portMappings": ports, "environment": environment}
         self.ecs.register_task_definition(
             family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
             containerDefinitions=[container],

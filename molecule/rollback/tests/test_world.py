@@ -5,7 +5,7 @@ DURATION = "stickiness.lb_cookie.duration_seconds"
 
 def test_the_release_before_is_back_whole(world):
     assert world.revision() == world.revisions()[1]
-    assert world.environments() == [{"APP_VERSION": "2", "GREETING": "hello"}] * 2
+    assert world.environments() == [{"GREETING": "good day", "LANGUAGE": "en"}] * 2
     assert {world.answer()["version"] for _ in range(4)} == {"2"}
     assert world.attributes()[DURATION] == "3600"
     assert sorted(world.targets().values()) == ["healthy", "healthy"]
