@@ -10,6 +10,10 @@ run() {
 field() { .venv/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 
 run ./steady bed start
+[ "$(field $state/bed.json engine)" = processes ] || {
+    echo "steady: the bed that runs here starts no processes: ./steady bed stop, then ./steady demo." >&2
+    exit 1
+}
 endpoint=$(field $state/bed.json endpoint)
 .venv-bed/bin/python -m testbed.production "$endpoint" --state $state
 url=$(field $state/bed.json url)
@@ -21,7 +25,7 @@ run ./steady play deploy.yml --check --diff
 echo
 echo "== The deployment, while 30 users talk to the application at $url"
 rm -f $state/users.stop $state/users.json
-.venv-bed/bin/python -m testbed.users "$url" --users 30 --pace 2 --ramp 2 --seconds 600 \
+.venv-bed/bin/python -m testbed.users "$url" --users 30 --pace 2 --ramp 2 --seconds 0 \
     --until $state/users.stop --json $state/users.json >$state/users.txt &
 users=$!
 trap 'kill $users 2>/dev/null || true' EXIT

@@ -326,6 +326,13 @@ class Users:
         )
 
 
+def write(path: Path, summary: Summary) -> None:
+    """Whole or not at all: somebody may be reading."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(asdict(summary), indent=1) + "\n")
+    new.replace(path)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """0: nothing failed, nothing lost, no move off a healthy target; 1 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m testbed.users", description="Users at work; they count failures.")
@@ -336,7 +343,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds that a user waits for an answer")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--until", type=Path, help="go on (after --seconds too) until this file exists")
-    parser.add_argument("--json", type=Path, help="write the whole count here")
+    parser.add_argument("--json", type=Path, help="write the whole count here, every second and at the end")
     parser.add_argument("--endpoint", help="AWS endpoint whose target health is watched, with --target-group")
     parser.add_argument("--target-group", help="name of the target group")
     given = parser.parse_args(arguments)
@@ -345,15 +352,19 @@ def main(arguments: list[str] | None = None) -> int:
     enough, end = threading.Event(), time.monotonic() + given.seconds
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: enough.set())  # whoever ends it early still gets the count
+    looked = 0.0
     while time.monotonic() < end or (given.until and not given.until.exists()):
         if enough.wait(0.1):
             break
+        if given.json and time.monotonic() - looked > 1:
+            write(given.json, users.summary())  # so that a report made meanwhile can say what users have seen so far
+            looked = time.monotonic()
     summary = users.stop()
     sys.stdout.write(summary.line() + "\n")
     for failure in summary.first_failures:
         sys.stdout.write(f"  {failure}\n")
     if given.json:
-        given.json.write_text(json.dumps(asdict(summary), indent=1) + "\n")
+        write(given.json, summary)
     return 1 if summary.failed or summary.lost_messages or summary.moves_off_healthy else 0
 
 

@@ -96,7 +96,7 @@ def test_an_interrupted_deploy_is_resumed_by_the_same_command(production: Checko
             break
     rest = process.stdout.read()
     assert process.wait(30) == 7, seen + rest
-    assert "the same command again resumes it" in rest
+    assert "steady: interrupted. The same command again resumes it" in rest
     record = production.records()[-1]
     assert record["state"] in {"applying", "verifying"}
     assert record["log"][-1]["state"] == "interrupted"

@@ -22,9 +22,9 @@ class Users:
         bed = checkout.bed
         self.process = subprocess.Popen(
             [
-                sys.executable, "-m", "testbed.users", bed["url"], "--users", "100", "--pace", "5", "--seconds", seconds,
-                "--until", str(self.stop), "--json", str(self.summary), "--endpoint", bed["endpoint"],
-                "--target-group", GROUP,
+                sys.executable, "-m", "testbed.users", bed["url"], "--users", "100", "--pace", "5",
+                "--seconds", seconds, "--until", str(self.stop), "--json", str(self.summary),
+                "--endpoint", bed["endpoint"], "--target-group", GROUP,
             ],
             cwd=checkout.path, env=checkout.environment(), stdout=subprocess.DEVNULL,
         )  # fmt: skip
