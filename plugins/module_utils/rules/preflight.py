@@ -122,7 +122,7 @@ def declaration(
     declared: plan.Declared, verification: wording.Verification, live: plan.Live, model: Model, going_back: bool
 ) -> list[Check]:
     """Whether the declaration can be meant: names, types, ranges, containers that exist. All that is wrong, at once."""
-    expected = "names and values that AWS takes"
+    expected = "names and values that can be meant"
     if going_back:
         return [not_checked("declaration", expected, "a rollback uses a release, not the inventory")]
     return [
