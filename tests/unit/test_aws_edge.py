@@ -55,7 +55,7 @@ def refusal(code: str, message: str = "no") -> ClientError:
 
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda each: each.__name__)
 def test_every_exception_of_the_sdk_becomes_words_with_a_remedy_and_no_value(kind: type[BotoCoreError]) -> None:
-    arguments = {name: SECRET for name in re.findall(r"{(\w+)", kind.fmt)}
+    arguments = dict.fromkeys(re.findall(r"{(\w+)", kind.fmt), SECRET)
     if "endpoint_url" in arguments:
         arguments["endpoint_url"] = f"https://ada:{SECRET}@ecs.us-east-1.amazonaws.com/"
     if issubclass(kind, botocore.exceptions.WaiterError):
