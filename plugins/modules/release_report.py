@@ -58,9 +58,9 @@ options:
     description: JSON summary of a traffic generator. A file that is not there (yet) is a note, not a failure.
     type: path
   endpoints:
-    description: URLs of the health endpoints.
+    description: The health endpoints, as M(steady.ecs.service_health) takes them.
     type: list
-    elements: str
+    elements: raw
     default: []
   rollback_command:
     description: The command that goes back.
@@ -125,7 +125,7 @@ SPEC = Spec(
         "cause": {"type": "dict"},
         "timeline": {"type": "list", "elements": "dict"},
         "traffic": {"type": "path"},
-        "endpoints": {"type": "list", "elements": "str", "default": []},
+        "endpoints": {"type": "list", "elements": "raw", "default": []},
         "rollback_command": {"type": "str", "default": "ansible-playbook rollback.yml"},
     },
 )
@@ -142,7 +142,8 @@ def run(task: Task) -> dict[str, Any]:
     found = _found(task)
     base = restore.way_back(record, records)
     restored = restore.restoration(base, records, {"task_definition": found["task_definition"]}) if base else None
-    made = report.report(record, found, {**params, "traffic": _traffic(task)}, restored)
+    urls = [str(each["url"] if isinstance(each, dict) else each) for each in params["endpoints"]]
+    made = report.report(record, found, {**params, "endpoints": urls, "traffic": _traffic(task)}, restored)
     text = report_markdown.markdown(made)
     folder = Path(params["path"] or store.folder / "reports" / f"{record['seq']:08d}")
     answer = {

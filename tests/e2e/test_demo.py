@@ -18,7 +18,7 @@ def test_the_demo_shows_a_release_and_its_commands_work(checkout: Checkout) -> N
     assert demo.status == 0, demo.text
     for part in (
         "3600 -> 86400",
-        "CORAL_SESSIONS: pool-0,pool-1,pool-2,pool-3,pool-4 -> removed",
+        "environment[CORAL_SESSIONS]: pool-0,pool-1,pool-2,pool-3,pool-4 -> removed",
         "outcome: proven: pardon-production-service runs pardon-simulator:75, 3/3 healthy",
         "CORAL_SESSIONS absent",
         "stickiness.lb_cookie.duration_seconds=86400",
