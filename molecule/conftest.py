@@ -15,7 +15,7 @@ from known_differences import expected_failures  # noqa: E402
 from world import World, on_the_bed  # noqa: E402
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def world() -> World:
     """The world of the scenario that Molecule runs."""
     return World(os.environ["MOLECULE_SCENARIO_NAME"])

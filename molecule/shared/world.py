@@ -184,13 +184,15 @@ class World:
         """The world as `note` found it, before the roles ran."""
         return self.written("before.json")
 
-    def writes(self) -> list[str]:
+    def writes(self, since: float = 0) -> list[str]:
         """Operations in the bed's call log that write and name the scenario's things, the oldest first."""
         calls = asked(f"{endpoint()}/_bed/calls")["log"]
         return [
             call["operation"]
             for call in calls
-            if not READING.match(call["operation"]) and self.name in json.dumps(call.get("parameters", {}))
+            if call["time"] >= since
+            and not READING.match(call["operation"])
+            and self.name in json.dumps(call.get("parameters", {}))
         ]
 
     # -- acting
