@@ -33,7 +33,7 @@ options:
     type: str
     default: ''
   folder:
-    description: Folder of the project; it is created.
+    description: Folder of the project; it is created. V(.) is the one in which ansible-playbook was called.
     type: path
     required: true
 extends_documentation_fragment:
@@ -55,7 +55,7 @@ EXAMPLES = r"""
     cluster: pardon-production-cluster
     service: pardon-production-service
     url: https://pardonsimulator.com
-    folder: "{{ lookup('ansible.builtin.env', 'PWD') }}"
+    folder: .
 """
 
 RETURN = r"""
@@ -126,7 +126,7 @@ def wanted(task: Task, account: str, declaration: Answer) -> dict[str, str]:
 
 def run(task: Task) -> Answer:
     """Read the service, refuse what would be lost, write."""
-    folder = Path(task.params["folder"])
+    folder = Path(task.params["folder"]).absolute()
     account, declaration = declared(task, reads.service(task, task.params["cluster"], task.params["service"]))
     contents = wanted(task, account, declaration)
     there = {name: project_files.existing(folder, name) for name in contents}
