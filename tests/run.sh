@@ -9,7 +9,7 @@ lint() {
     ruff format --check .
     mypy
     yamllint .
-    ansible-lint
+    ANSIBLE_INVENTORY=inventories/local,molecule/shared/inventory ansible-lint
     antsibull-changelog lint
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property "$@"; }
