@@ -134,3 +134,23 @@ def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp
     assert json.loads(report.read_text())["status"] == "IN_SYNC"
     assert production.writes() == []
     assert production.run("./steady", "play", "verify.yml").status == 0
+
+
+def test_several_services_are_changed_only_when_it_is_meant(checkout: Checkout) -> None:
+    checkout.prepare("--engine", "none")
+    hosts = checkout.path / "inventories/local/hosts.yml"
+    hosts.write_text(hosts.read_text() + "    another-service:\n")
+    variables = checkout.path / "inventories/local/host_vars"
+    declared = yaml.safe_load((variables / "pardon-production-service.yml").read_text())
+    (variables / "another-service.yml").write_text(yaml.safe_dump({**declared, "service_name": "another-service"}))
+    checkout.admin("DELETE", "/_bed/calls")
+    refused = checkout.run("./steady", "play", "deploy.yml")
+    assert refused.status == 1, refused.text
+    assert "This would change 2 services: pardon-production-service, another-service" in refused.text
+    assert "--limit" in refused.text
+    assert checkout.admin("GET", "/_bed/calls")["log"] == []
+    nobody_answers = json.dumps({"health_endpoints": [], "health_task_identity": {}})  # tasks without processes
+    meant = checkout.run("./steady", "play", "deploy.yml", "-e", "deploy_many=true", "-e", nobody_answers)
+    assert meant.status == 1, "the second service does not exist"
+    assert checkout.revision() == "pardon-simulator:75", "one host's error stays that host's"
+    assert "has no active service another-service" in meant.text
