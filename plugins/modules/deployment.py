@@ -82,6 +82,7 @@ attributes:
     description: Makes no writing call and returns the same keys.
   diff_mode:
     support: full
+    description: Shows the settings and the revision before and after.
 """
 
 EXAMPLES = r"""

@@ -126,6 +126,8 @@ def wanted(task: Task, account: str, declaration: Answer) -> dict[str, str]:
 
 def run(task: Task) -> Answer:
     """Read the service, refuse what would be lost, write."""
+    if not project.HAS_YAML:
+        raise Failure("PyYAML is not installed beside this Python: run `pip install pyyaml`.", reason="no_yaml")
     folder = Path(task.params["folder"]).absolute()
     account, declaration = declared(task, reads.service(task, task.params["cluster"], task.params["service"]))
     contents = wanted(task, account, declaration)

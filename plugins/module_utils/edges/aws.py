@@ -175,7 +175,7 @@ def _without_answer(doing: str, kind: type) -> Failure:
 
 
 def _nothing_answers(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+    scheme, _separator, rest = url.partition("://")
     host = rest.partition("/")[0].rpartition("@")[2]
     address = f"{scheme}://{host}"
     if "amazonaws.com" in host or host.endswith(".api.aws"):

@@ -7,10 +7,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml
 from ansible_collections.steady.ecs.plugins.module_utils.rules import service as service_rules
 from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Identity
+
+try:
+    import yaml
+
+    HAS_YAML = True
+except ImportError:
+    HAS_YAML = False
 
 Answer = dict[str, Any]
 

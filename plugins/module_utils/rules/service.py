@@ -277,7 +277,7 @@ def _leaves(declared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(path: str) -> str:
-    above, _, name = path.rpartition(".")
+    above, _dot, name = path.rpartition(".")
     known = sorted(
         {each[len(above) + 1 if above else 0 :].split(".")[0] for each in SETTINGS if each.startswith(above)}
     )
