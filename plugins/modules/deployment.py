@@ -80,9 +80,7 @@ attributes:
   check_mode:
     support: full
     description: Makes no writing call and returns the same keys.
-  diff_mode:
-    support: full
-    description: Shows the settings and the revision before and after.
+  diff_mode: {support: full, description: Shows the settings and the revision before and after.}
 """
 
 EXAMPLES = r"""
