@@ -148,4 +148,4 @@ def _detail(check: Document) -> str:
 
 def _short(text: Any) -> str:
     """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
-    return one_line(str(text))[:LONGEST_TEXT]
+    return one_line(str(text)[: 4 * LONGEST_TEXT])[:LONGEST_TEXT]  # cleaning goes letter by letter
