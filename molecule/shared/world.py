@@ -224,6 +224,8 @@ class World:
             self._create(self._balanced())
         self.set_attributes(ATTRIBUTES)
         self._wait()
+        for revision in self.revisions()[1:]:  # else an equal one is used again, and none is registered
+            self.ecs.deregister_task_definition(taskDefinition=revision)
         self._write("world.json", {"url": self.url(), "target_group": self.group()})
 
     def note(self) -> None:
@@ -276,7 +278,7 @@ class World:
             deploymentConfiguration=BREAKER,
         )  # fmt: skip
 
-    def _wait(self, seconds: float = 60) -> None:
+    def _wait(self, seconds: float = 120) -> None:
         """Until the service's only deployment is complete and users are served."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
