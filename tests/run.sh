@@ -1,8 +1,8 @@
 #!/bin/sh
-# The tests, part by part: lint unit bed molecule e2e build; `lanes` repeats some on other cores. Called by ./steady test.
+# The tests, part by part: lint unit bed molecule e2e build; `lanes` repeats some on other cores, `sanity` runs
+# ansible-test on what ships. Called by ./steady test.
 set -eu
-part=${1:-all}
-[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- all
 
 lint() {
     ruff check .
@@ -12,28 +12,31 @@ lint() {
     ANSIBLE_INVENTORY=inventories/local,molecule/shared/inventory ansible-lint
     antsibull-changelog lint
 }
-unit() { pytest -n 2 tests/house tests/unit tests/property "$@"; }
+unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal "$@"; }
-bed() { worlds tests/testbed tests/conformance "$@"; }
-e2e() { worlds tests/e2e "$@"; }
-build() { worlds tests/build "$@"; }
+bed() { worlds tests/testbed tests/conformance; }
+e2e() { worlds tests/e2e; }
+build() { worlds tests/build; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
 
-case "$part" in
-    all)
-        for each in lint unit scenarios; do
-            echo "== $each"
-            $each
-        done
-        echo "== e2e, bed and build"
-        worlds tests/e2e tests/testbed tests/conformance tests/build
-        ;;
-    molecule) scenarios ;;
-    lanes) sh tests/lanes.sh "$@" ;;
-    lint | unit | bed | e2e | build) "$part" "$@" ;;
-    *)
-        echo "steady: no such part: $part (lint unit bed molecule e2e build lanes)" >&2
-        exit 1
-        ;;
-esac
+for part in "$@"; do
+    case "$part" in
+        all)
+            for each in lint unit scenarios; do
+                echo "== $each"
+                $each
+            done
+            echo "== e2e, bed and build"
+            worlds tests/e2e tests/testbed tests/conformance tests/build
+            ;;
+        molecule) scenarios ;;
+        lanes) sh tests/lanes.sh ;;
+        sanity) sh tests/sanity/run.sh ;;
+        lint | unit | bed | e2e | build) "$part" ;;
+        *)
+            echo "steady: no such part: $part (lint unit bed molecule e2e build lanes sanity)" >&2
+            exit 1
+            ;;
+    esac
+done

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from testbed.elbv2 import attributes
 from testbed.wire import AwsError
 
-DEFAULTS = {  # aws-facts: API reference, TargetGroupAttribute, for targets of the types instance and ip
+DEFAULTS = {  # API reference, TargetGroupAttribute, for targets of the types instance and ip
     "deregistration_delay.timeout_seconds": "300",
     "stickiness.enabled": "false",
     "stickiness.type": "lb_cookie",

@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 
 THROTTLE_PATIENCE = 60
 SECOND_LOOK = 2
-"""Seconds between two reads before "it did not arrive" is believed (release-and-scale, protocol)."""
+"""Seconds between two reads before "it did not arrive" is believed (ECS's reads may lag behind its writes)."""
 
 
 def update_service(task: Task, cluster: str, name: str, arguments: Answer, arrived: Callable[[Answer], bool]) -> Answer:

@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 
 PATIENCE = 60
 PAUSE = 2
-"""Seconds between two attempts, and between two looks (release-and-scale, protocol)."""
+"""Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
 SAME_FAMILY = "Too many concurrent attempts"
 

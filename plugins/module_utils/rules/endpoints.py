@@ -25,7 +25,7 @@ ENDPOINTS, URL, IDENTITY, REQUESTS = (
     "health_task_identity",
     "health_sticky_requests",
 )
-"""Where people write them (design.md, names); errors say so."""
+"""Where people write them; errors say so."""
 
 FEWEST_REQUESTS = 2
 

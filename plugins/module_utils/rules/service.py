@@ -3,11 +3,12 @@
 """Settings of a service: which ones can be declared, when two are equal, and what UpdateService must be told.
 
 Names, defaults and "triggers a new service deployment" are those of UpdateService in the Amazon ECS API reference.
-Only what is declared is compared (design.md, changes): a setting that nobody names stays as it is live.
+Only what is declared is compared: a setting that nobody names stays as it is live.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,13 @@ NEXT = "(next)"
 
 
 def _whole(path: str, value: Any) -> int:
-    if isinstance(value, bool) or not str(value).strip().lstrip("-").isdigit():
+    """No setting of a service is negative."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", text):
         raise DeclarationError(f"{path} must be a whole number; it is {value!r}. Write it without a unit.")
-    return int(value)
+    if int(text) < 0:
+        raise DeclarationError(f"{path} must be 0 or more; it is {value!r}. Write it without the sign.")
+    return int(text)
 
 
 def _flag(path: str, value: Any) -> bool:

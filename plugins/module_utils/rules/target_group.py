@@ -17,7 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import nearest
 
 ATTRIBUTES = "target_group_attributes"
-"""Where people write the declaration (design.md, names)."""
+"""Where people write the declaration."""
 
 APPLICATION, LAMBDA, NETWORK, GATEWAY = "application", "lambda", "network", "gateway"
 BALANCERS = {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The task definition that a declaration asks for, and how it differs from a live one.
 
-Two modes (design.md): *changes* copies the live revision with every field and touches only what is named; *whole* takes
+Two modes: *changes* copies the live revision with every field and touches only what is named; *whole* takes
 a definition in which what is not there goes. Either way three things stay as they are live unless they are declared:
 the family, a container's image, and the tags, which stand beside a task definition and not in it.
 """
@@ -31,7 +31,7 @@ Content = dict[str, Any]
 CHANGES = "rollout_changes"
 WHOLE = "rollout_task_definition"
 IMAGES = "rollout_images"
-"""Where people write the declarations (design.md, names); errors say where in them something is wrong."""
+"""Where people write the declarations; errors say where in them something is wrong."""
 
 TEXTS = {"environment": "values", "secrets": "names or ARNs of Secrets Manager or Parameter Store"}
 """Lists of a container that map a name to a text, and nothing else."""

@@ -4,7 +4,7 @@
 
 A verdict is tied to the identity in UpdateService's own answer and to the tasks that this deployment started: the
 stock waiter ``services_stable`` cannot tell success from a rollback, from another's deployment, or from a service
-scaled to zero (aws-facts: what goes wrong with the tools people use today).
+scaled to zero (docs/cases.md).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _by_deployments(ours: Answer, look: Look) -> Verdict | None:
     service, lead = look.service, primary(look.service)
     listed = listed_as(ours, service)
     if listed is None:
-        # An older id after ours is a stale read: the answer was made before our call (release-and-scale, protocol 6).
+        # An older id after ours is a stale read: the answer was made before our call.
         return _superseded(lead) if _newer(lead, ours) else _going_on("ECS does not list it (yet)")
     if listed.get("rolloutState") == "FAILED":
         return _failed(ours, listed, look)
@@ -130,9 +130,9 @@ def _by_tasks(ours: Answer, look: Look) -> Verdict:
     rollout = (look.service_deployment or {}).get("status", "SUCCESSFUL")
     if _state(service, ours) != "COMPLETED" or rollout not in ("SUCCESSFUL", "STOPPED"):
         return _going_on(f"deployment {_state(service, ours) or rollout}")
-    if desired == 0:
-        return Verdict(NOTHING_RAN, "the service's desired count is 0, so no task of it ever ran")
     running = [each for each in own_tasks(ours, look.tasks) if is_running(each)]
+    if desired == 0 and not running:
+        return Verdict(NOTHING_RAN, "the service's desired count is 0, so no task of it runs")
     if len(running) != desired:
         return _going_on(f"{len(running)} of {desired} tasks run")
     ill = [why for why in (unhealthy(each, look) for each in running) if why]
