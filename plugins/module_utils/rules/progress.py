@@ -314,7 +314,7 @@ def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn
         STOPPED: ("was stopped", "Run the same command again to deploy, or the rollback playbook to go back."),
         NOTHING_RAN: (
             "ran nothing",
-            "Raise the count (desiredCount, or the scale verb) and run the same command again.",
+            "Raise the count (desiredCount) and run the same command again.",
         ),
         PAUSED: ("is paused", "Answer the hook, then run the same command again: it goes on watching."),
         UNKNOWN: (
