@@ -38,6 +38,11 @@ options:
     description: The registered result of M(steady.ecs.service_health) after a rollback.
     type: dict
     default: {}
+  undoing:
+    description: The registered results of the steps of a rollback, in their order.
+    type: list
+    elements: dict
+    default: []
   stay:
     description: Leave a failed release as it is, to be looked at.
     type: bool
@@ -100,6 +105,7 @@ ANSWERS = ("plan", "opened", "deployment", "health", "failure", "restored")
 SPEC = Spec(
     options={
         **{name: {"type": "dict", "default": {}} for name in ANSWERS},
+        "undoing": {"type": "list", "elements": "dict", "default": []},
         "stay": {"type": "bool", "default": False},
     }
 )
@@ -107,8 +113,8 @@ SPEC = Spec(
 
 def run(task: Task) -> dict[str, Any]:
     """Decide."""
-    answers = {name: task.params[name] for name in ANSWERS}
-    whole = conclusion.Run(check_mode=task.check_mode, stay=task.params["stay"], **answers)
+    answers = {name: task.params[name] for name in (*ANSWERS, "undoing", "stay")}
+    whole = conclusion.Run(check_mode=task.check_mode, **answers)
     word = conclusion.outcome(whole)
     return {
         "changed": False,

@@ -253,6 +253,8 @@ def run(task: Task) -> Answer:
     flight.add(*preflight.identity(account, params["region"] or region, flight.caller, region, declared))
     flight.refuse()
     now = flight.live()
+    if not going_back:
+        flight.add(preflight.count(now, declared))
     flight.add(preflight.place(account, region, now, flight.caller["Arn"]), *preflight.service(now, declared))
     names = ("url", "endpoints", "task_identity", "sticky_requests", "containers")
     verification = wording.Verification(*(params[name] for name in names))

@@ -95,3 +95,41 @@ def test_an_empty_plan_still_says_what_runs() -> None:
 def test_check_mode_counts_the_differences() -> None:
     assert detail(Run(check_mode=True, plan={"differences": [{}]})) == "check mode: 1 difference would be settled"
     assert detail(Run(check_mode=True, plan={"differences": []})) == "no difference"
+
+
+WRONG_URL = {"name": "endpoint http://web/nope", "found": "404", "ok": False}
+
+
+@pytest.mark.parametrize(
+    ("checks", "word"),
+    [
+        pytest.param([WRONG_URL], "failed_rolled_back", id="as wrong as before"),
+        pytest.param([{**WRONG_URL, "found": "503"}], "failed", id="wrong in another way"),
+        pytest.param([WRONG_URL, {"name": "task count", "found": "2 of 3", "ok": False}], "failed", id="tasks too"),
+    ],
+)
+def test_a_url_that_is_wrong_before_and_after_is_no_failure_of_the_way_back(checks: list[Any], word: str) -> None:
+    health = {"ok": False, "checks": [WRONG_URL, {"name": "task count", "found": "2 of 3", "ok": False}]}
+    back = {"ok": False, "failed": True, "msg": "2 of 3.", "summary": "web runs web:74, 3/3 healthy", "checks": checks}
+    run = Run(failure=BROKEN, opened=OPENED, deployment=SUCCEEDED, health=health, restored=back, undoing=[back])
+    assert outcome(run) == word
+    if word == "failed":
+        assert detail(run).startswith("the way back failed: 2 of 3. ")
+    else:
+        assert "web runs web:74, 3/3 healthy, and endpoint http://web/nope fails there as it did before" in detail(run)
+        assert closing(run)["rolled_back_by"] == "us"
+
+
+def test_a_way_back_that_fails_says_so_before_the_cause() -> None:
+    item = {"failed": True, "msg": "ModifyTargetGroupAttributes was refused."}
+    loop = {"failed": True, "msg": "One or more items failed", "results": [{"msg": "fine"}, item]}
+    run = Run(failure=BROKEN, opened=OPENED, deployment=FAILED, undoing=[SUCCEEDED, loop, {}])
+    assert outcome(run) == "failed"
+    assert detail(run).startswith(f"the way back failed: {item['msg']} ")
+    assert detail(run).endswith(BROKEN["msg"])
+
+
+def test_what_could_not_be_put_back_is_named() -> None:
+    found = {"target": {"not_restorable": ["desiredCount"]}}
+    run = Run(failure=BROKEN, opened=OPENED, deployment=FAILED, restored=HEALTHY, undoing=[found])
+    assert "put back, except desiredCount: " in detail(run)

@@ -236,6 +236,27 @@ def test_settings_are_restored_in_the_nesting_that_the_deployment_takes() -> Non
     assert restored["force"] is True
 
 
+@pytest.mark.parametrize(
+    ("state", "desired", "count"),
+    [
+        pytest.param("open", 5, 3, id="an open release is undone whole"),
+        pytest.param("open", 8, None, id="moved since by others"),
+        pytest.param("closed", 5, None, id="a release that ended"),
+    ],
+)
+def test_a_count_is_put_back_where_the_open_release_alone_has_changed_it(
+    state: str, desired: int, count: int | None
+) -> None:
+    service = Service()
+    service.live["desired"] = 3
+    record = service.open(settings={"desiredCount": 5}).record
+    if state == "closed":
+        service.write(release.closing(service.head, record, "proven", {}, NOW))
+    restored = restore.restoration(service.records[1], service.records, {**service.live, "desired": desired})
+    assert restored["settings"].get("desiredCount") == count
+    assert restored["not_restorable"] == ([] if count else ["desiredCount"])
+
+
 def test_a_group_attached_since_is_named_as_not_restorable() -> None:
     service = Service()
     service.open()

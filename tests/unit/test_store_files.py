@@ -25,6 +25,7 @@ LIVE = {
     "deployment": "ecs-svc/1",
     "settings": {},
     "running": 3,
+    "desired": 3,
     "attributes": {GROUP: {"stickiness.enabled": "true"}},
 }
 

@@ -34,7 +34,7 @@ def store(task: Task) -> store_files.Store:
 
 
 def state(task: Task) -> Document:
-    """``before`` of a record: revision, PRIMARY deployment, settings, running count, all attributes of each group."""
+    """``before`` of a record: revision, PRIMARY deployment, settings, counts, all attributes of each group."""
     service = reads.service(task, task.params["cluster"], task.params["service"])
     primary = next((each["id"] for each in service.get("deployments", []) if each["status"] == "PRIMARY"), None)
     return {
@@ -42,6 +42,7 @@ def state(task: Task) -> Document:
         "deployment": primary,
         "settings": live_settings(service),
         "running": service["runningCount"],
+        "desired": service["desiredCount"],
         "attributes": {arn: reads.target_group_attributes(task, arn) for arn in group_arns(service)},
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, verdict
 
 Answer = dict[str, Any]
 
@@ -33,6 +33,8 @@ class Run:
     """The first task that failed."""
     restored: Answer = field(default_factory=dict)
     """The health of what the rollback brought back, when it got so far."""
+    undoing: list[Answer] = field(default_factory=list)
+    """What the steps of that rollback answered, in their order: the way back as release_info knows it comes first."""
     stay: bool = False
     """``rollback_on_failure: false``: a failed release stays, to be looked at."""
 
@@ -68,7 +70,7 @@ def outcome(run: Run) -> str:
     if _goes_on(run):
         return "interrupted"
     if rolls_back(run):
-        return "failed_rolled_back" if run.restored.get("ok") else "failed"
+        return "failed_rolled_back" if _is_back(run) else "failed"
     if not run.release and not run.health:
         return "error"  # before the first write: identity, declaration, or the connection
     return "failed"
@@ -77,8 +79,7 @@ def outcome(run: Run) -> str:
 def detail(run: Run) -> str:
     """The outcome in one sentence; after a failure its cause, last."""
     if run.failure:
-        undone = "everything that this run changed was put back. " if run.restored.get("ok") else ""
-        return f"{undone}{run.failure.get('msg', 'a task failed without a message')}"
+        return f"{_undone(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode:
         count = len(run.plan.get("differences") or [])
         return (
@@ -98,8 +99,50 @@ def closing(run: Run) -> Answer:
         "checks": run.health.get("checks") or run.failure.get("checks") or [],
         "cause": run.deployment.get("cause"),
         "timeline": run.deployment.get("timeline") or [],
-        "rolled_back_by": ("ecs" if by_ecs else "us") if run.restored.get("ok") else None,
+        "rolled_back_by": ("ecs" if by_ecs else "us") if _is_back(run) else None,
     }
+
+
+def _is_back(run: Run) -> bool:
+    """Whether what was live before serves again. A URL that answers as wrong as under the release is no reason to say
+    that it does not: then the check, or what the URL asks, is wrong, and not what was put back."""
+    return bool(run.restored.get("ok")) or bool(_as_before(run))
+
+
+def _as_before(run: Run) -> list[str]:
+    """The checks that fail after the way back, when each is of what users meet and failed equally before it."""
+    wrong = checks.failed(run.restored.get("checks") or [])
+    before = [(each["name"], each["found"]) for each in checks.failed(run.health.get("checks") or [])]
+    equal = all(each["name"].startswith("endpoint ") and (each["name"], each["found"]) in before for each in wrong)
+    return [each["name"] for each in wrong] if equal else []
+
+
+def _undone(run: Run) -> str:
+    """What became of the way back, in front of what it was taken for."""
+    if not rolls_back(run):
+        return ""
+    if not _is_back(run):
+        failed = next((words for words in map(_failure_of, run.undoing) if words), "it did not come to its end.")
+        return f"the way back failed: {failed} Run the rollback playbook to go on with it. It was taken because: "
+    said = "everything that this run changed was put back"
+    kept = [name for step in run.undoing for name in (step.get("target") or {}).get("not_restorable", [])]
+    if kept:
+        said += f", except {', '.join(kept)}: what was before is not known, so it stays as it is"
+    if _as_before(run):
+        said += (
+            f". {run.restored.get('summary', '')}, and {', '.join(_as_before(run))} fails there as it did before, so "
+            "correct what is declared, or mend what it asks"
+        )
+    return f"{said}. "
+
+
+def _failure_of(step: Answer) -> str:
+    """Why a step failed; of a loop, why its first failed item did."""
+    if not step.get("failed"):
+        return ""
+    return next(
+        (str(each.get("msg")) for each in step.get("results") or [] if each.get("failed")), str(step.get("msg", ""))
+    )
 
 
 def _goes_on(run: Run) -> bool:

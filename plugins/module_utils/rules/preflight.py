@@ -90,6 +90,19 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
     ]
 
 
+def count(live: plan.Live, declared: plan.Declared) -> Check:
+    """Whether any task will run: of a service that is scaled to 0 nothing could be verified, if that is not meant."""
+    desired, wanted = live.service.get("desiredCount", 0), declared.settings.get("desiredCount")
+    return check(
+        "desired count",
+        "1 or more, or a declared 0",
+        desired if wanted is None else f"{wanted}, declared",
+        wanted is not None or desired > 0,
+        "The service is scaled to 0, so a deployment would run nothing. Scale it first, or declare "
+        "rollout_settings.desiredCount.",
+    )
+
+
 def balancing(live: plan.Live) -> Iterator[Check]:
     """Whether container, port, target group and listener hang together (case C29)."""
     there = {each["TargetGroupArn"]: each for each in live.groups}

@@ -120,7 +120,12 @@ RECORD: Document = {
         attributes=_FREE,
     ),
     "before": _object(
-        task_definition=_NEEDED_TEXT, deployment=_TEXT, settings=_FREE, running=_NEEDED_WHOLE, attributes=_FREE
+        task_definition=_NEEDED_TEXT,
+        deployment=_TEXT,
+        settings=_FREE,
+        running=_NEEDED_WHOLE,
+        desired=_WHOLE,
+        attributes=_FREE,
     ),
     "steps": _object(
         attributes=_TEXT,

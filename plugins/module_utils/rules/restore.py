@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, SUCCEEDED, Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    FINAL,
+    ROLLBACK,
+    SUCCEEDED,
+    Document,
+    proven,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, opened, settled
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
@@ -79,7 +85,10 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     paths = sorted({path for each in later for path in each["settings"]})
     unknown += [path for path in paths if path not in known]
     settings: dict[str, Any] = {path: known[path] for path in paths if path in known}
-    settings.update(_count(target, records))
+    count = _count(target, records, live)
+    settings.update(count)
+    if not count and _fixed_since(target, records):
+        unknown.append(COUNT)
     return {
         "seq": target["seq"],
         "kind": target["kind"],
@@ -105,13 +114,26 @@ def changes(restored: Document, live: Document) -> list[Difference]:
     return differences(restored, live)
 
 
-def _count(target: Document, records: Records) -> dict[str, int]:
-    """The desired count, only where both the target and a later release fixed it: else it belongs to others."""
-    policy = target["intent"]["count_policy"]
-    later = [each["intent"]["count_policy"] for number, each in records.items() if number > target["seq"]]
-    if policy["mode"] == "fixed" and any(each["mode"] == "fixed" for each in later):
+def _count(target: Document, records: Records, live: Document) -> dict[str, int]:
+    """The desired count, only where both the target and a later release fixed it: else it belongs to others.
+
+    A release that is open is undone whole, its count too, as long as nobody has moved it since.
+    """
+    policy, later = target["intent"]["count_policy"], _fixed_since(target, records)
+    if policy["mode"] == "fixed" and later:
         return {COUNT: policy["count"]}
+    undone = [each for each in later if each["state"] not in FINAL and each["base"] == target["seq"]]
+    for each in undone:
+        before, ours = each["before"].get("desired"), each["intent"]["count_policy"]["count"]
+        if before is not None and live.get("desired") == ours:
+            return {COUNT: before}
     return {}
+
+
+def _fixed_since(target: Document, records: Records) -> list[Document]:
+    """The releases after this one that declared a count."""
+    later = [each for number, each in records.items() if number > target["seq"]]
+    return [each for each in later if each["intent"]["count_policy"]["mode"] == "fixed"]
 
 
 def _named(records: Records, wanted: int) -> Choice:

@@ -234,6 +234,17 @@ def test_a_service_in_its_deletion_is_refused(system: System) -> None:
     assert wrong(system.run(module))["service status"]["found"] == "DRAINING"
 
 
+@pytest.mark.parametrize(
+    "options", [{"settings": {"desiredCount": 0}}, {"settings": {"desiredCount": 2}}, {"going_back": True}]
+)
+def test_a_service_that_is_scaled_to_0_is_deployed_only_if_the_count_is_declared(
+    system: System, options: dict[str, Any]
+) -> None:
+    system.service.update(desiredCount=0, runningCount=0)
+    assert wrong(system.run(module, **DECLARED)).keys() == {"desired count"}
+    assert system.run(module, **{**DECLARED, **options})["ok"]
+
+
 def test_parts_of_another_account_are_refused(system: System) -> None:
     system.service["loadBalancers"][0]["targetGroupArn"] = GROUP.replace(ACCOUNT, OTHER)
     found = wrong(system.run(module))
