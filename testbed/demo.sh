@@ -30,7 +30,7 @@ rm -f $state/users.stop $state/users.json
 users=$!
 trap 'kill $users 2>/dev/null || true' EXIT
 ended=0
-run ./steady play deploy.yml -e "report_traffic=$PWD/$state/users.json" || ended=$?
+run ./steady play deploy.yml -e "{\"report_traffic\": \"$PWD/$state/users.json\"}" || ended=$?
 : >$state/users.stop
 wait $users || true
 trap - EXIT

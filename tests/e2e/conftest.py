@@ -146,7 +146,7 @@ def copied(folder: Path) -> Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
     """A checkout without a bed; one that the test starts is stopped."""
-    found = copied(tmp_path / "steady")
+    found = copied(tmp_path / "my steady")  # a path with a space, as on many a desktop
     yield found
     assert found.run("./steady", "bed", "stop").status == 0
 
