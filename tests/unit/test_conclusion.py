@@ -31,6 +31,8 @@ FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"containe
         pytest.param({"health": HEALTHY}, "proven", False, id="verified only"),
         pytest.param({"opened": OPENED, "check_mode": True}, "unchanged", False, id="check mode"),
         pytest.param({"failure": BROKEN}, "error", False, id="refused before the first write"),
+        pytest.param({"failure": {**BROKEN, "reason": "held"}}, "held", False, id="another run writes"),
+        pytest.param({"failure": BROKEN, "deployment": FAILED}, "failed", False, id="a write without a release"),
         pytest.param({"failure": BROKEN, "opened": OPENED, "deployment": FAILED}, "failed", True, id="not put back"),
         pytest.param(
             {"failure": BROKEN, "opened": OPENED, "deployment": FAILED, "restored": HEALTHY},
@@ -95,6 +97,7 @@ def test_an_empty_plan_still_says_what_runs() -> None:
 def test_check_mode_counts_the_differences() -> None:
     assert detail(Run(check_mode=True, plan={"differences": [{}]})) == "check mode: 1 difference would be settled"
     assert detail(Run(check_mode=True, plan={"differences": []})) == "no difference"
+    assert detail(Run(check_mode=True, deployment={"differences": [{}, {}]})).startswith("check mode: 2 differences")
 
 
 WRONG_URL = {"name": "endpoint http://web/nope", "found": "404", "ok": False}

@@ -71,7 +71,9 @@ def outcome(run: Run) -> str:
         return "interrupted"
     if rolls_back(run):
         return "failed_rolled_back" if _is_back(run) else "failed"
-    if not run.release and not run.health:
+    if run.failure.get("reason") == "held":
+        return "held"
+    if not (run.release or run.health or run.verdict):
         return "error"  # before the first write: identity, declaration, or the connection
     return "failed"
 
@@ -81,7 +83,7 @@ def detail(run: Run) -> str:
     if run.failure:
         return f"{_undone(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode:
-        count = len(run.plan.get("differences") or [])
+        count = len(run.plan.get("differences") or run.deployment.get("differences") or [])
         return (
             f"check mode: {count} difference{'' if count == 1 else 's'} would be settled" if count else "no difference"
         )
