@@ -17,7 +17,9 @@ OPENED = {"release": {"seq": 2}}
 SUCCEEDED = {"verdict": "succeeded", "deployment_id": "ecs-svc/1"}
 HEALTHY = {"ok": True, "summary": "web runs web:75, 3/3 healthy", "checks": [{"name": "tasks", "ok": True}]}
 EMPTY: dict[str, Any] = {"differences": []}
+UNHEALTHY = {"ok": False, "checks": [{"name": "tasks", "ok": False}]}
 BROKEN = {"msg": "container app ended with exit code 3"}
+EXPIRED = {"msg": "the AWS credentials have expired.", "reason": "expired_credentials"}
 FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"container": "app"}}
 
 
@@ -31,6 +33,7 @@ FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"containe
         pytest.param({"health": HEALTHY}, "proven", False, id="verified only"),
         pytest.param({"opened": OPENED, "check_mode": True}, "unchanged", False, id="check mode"),
         pytest.param({"failure": BROKEN}, "error", False, id="refused before the first write"),
+        pytest.param({"failure": BROKEN, "health": {"failed": True}}, "error", False, id="nothing answered verify"),
         pytest.param({"failure": {**BROKEN, "reason": "held"}}, "held", False, id="another run writes"),
         pytest.param({"failure": BROKEN, "deployment": FAILED}, "failed", False, id="a write without a release"),
         pytest.param({"failure": BROKEN, "opened": OPENED, "deployment": FAILED}, "failed", True, id="not put back"),
@@ -63,11 +66,21 @@ FAILED = {"verdict": "failed", "deployment_id": "ecs-svc/1", "cause": {"containe
         ),
         pytest.param({"failure": BROKEN, "opened": OPENED, "health": {"ok": False}}, "failed", True, id="not healthy"),
         pytest.param(
-            {"failure": BROKEN, "opened": {"release": None}, "health": {"ok": False}},
+            {"failure": {**BROKEN, "reason": "unhealthy"}, "opened": {"release": None}, "health": UNHEALTHY},
             "failed",
             False,
             id="empty plan, not healthy",
         ),
+        pytest.param(
+            {"failure": EXPIRED, "health": {"ok": False, "failed": True}}, "error", False, id="nobody could look"
+        ),
+        pytest.param(
+            {"failure": EXPIRED, "opened": OPENED, "deployment": SUCCEEDED, "health": {"ok": False}},
+            "interrupted",
+            False,
+            id="cut off after the rollout",
+        ),
+        pytest.param({"failure": EXPIRED, "opened": OPENED}, "interrupted", False, id="cut off before the rollout"),
     ],
 )
 def test_each_end_has_its_word(answers: dict[str, Any], word: str, back: bool) -> None:

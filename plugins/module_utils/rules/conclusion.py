@@ -17,6 +17,9 @@ Answer = dict[str, Any]
 GOES_ON = {verdict.UNKNOWN, verdict.PAUSED}
 """Verdicts that are not the last word: the deployment goes on, and the same command watches it again."""
 
+CUT_OFF = {"expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint"}
+"""Reasons for which no further call can succeed: neither is anything known of the release, nor could it be undone."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -73,8 +76,8 @@ def outcome(run: Run) -> str:
         return "failed_rolled_back" if _is_back(run) else "failed"
     if run.failure.get("reason") == "held":
         return "held"
-    if not (run.release or run.health or run.verdict):
-        return "error"  # before the first write: identity, declaration, or the connection
+    if not (run.release or run.verdict) and run.failure.get("reason") != "unhealthy":
+        return "error"  # nothing was written, nothing was found ill: identity, declaration, or the connection
     return "failed"
 
 
@@ -148,4 +151,6 @@ def _failure_of(step: Answer) -> str:
 
 
 def _goes_on(run: Run) -> bool:
-    return bool(run.failure) and run.verdict in GOES_ON and bool(run.deployment.get("deployment_id"))
+    watched = run.verdict in GOES_ON and bool(run.deployment.get("deployment_id"))
+    cut_off = bool(run.release) and run.failure.get("reason") in CUT_OFF
+    return bool(run.failure) and (watched or cut_off)

@@ -63,7 +63,8 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
     answer = live.service
     controller = (answer.get("deploymentController") or {}).get("type", "ECS")
     strategy = (answer.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
-    becomes = (declared.settings.get("deploymentConfiguration") or {}).get("strategy")
+    configuration = declared.settings.get("deploymentConfiguration")
+    becomes = (configuration.get("strategy") if isinstance(configuration, dict) else None) or strategy
     return [
         check(
             "service status",
@@ -82,8 +83,8 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
         check(
             "deployment strategy",
             "ROLLING",
-            strategy,
-            (becomes or strategy) == "ROLLING",
+            becomes,
+            becomes == "ROLLING",
             "Only rolling deployments are served so far. Deploy it with `aws ecs update-service`, or declare "
             "rollout_settings.deploymentConfiguration.strategy: ROLLING.",
         ),

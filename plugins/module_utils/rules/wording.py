@@ -161,7 +161,8 @@ def entry_port(entry: Answer) -> str:
 def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
     """The service registers a container and port, so the declared revision must have it, if the live one has it."""
     entries = declared.settings.get("loadBalancers") or live.service.get("loadBalancers", [])
-    lost = sorted({entry_port(each) for each in entries} & ports(live.definition) - ports(content))
+    mappings = [each for each in entries if isinstance(each, dict)]  # what is none is a problem of the settings
+    lost = sorted({entry_port(each) for each in mappings} & ports(live.definition) - ports(content))
     if lost:
         raise DeclarationError(
             f"The declared task definition does not map {', '.join(lost)}, which the service registers in its target "

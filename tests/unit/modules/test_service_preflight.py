@@ -229,6 +229,27 @@ def test_a_service_that_goes_back_to_rolling_by_declaration_passes(system: Syste
     assert found["ok"], found.get("msg")
 
 
+def test_another_strategy_that_is_declared_is_named(system: System) -> None:
+    configuration = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
+    assert wrong(system.run(module, **{**DECLARED, "settings": configuration}))["deployment strategy"]["found"] == (
+        "BLUE_GREEN"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"deploymentConfiguration": [1]}, "deploymentConfiguration must be a mapping; it is [1]."),
+        ({"loadBalancers": ["web"]}, "loadBalancers must hold mappings; one is 'web'."),
+    ],
+)
+def test_a_setting_of_another_shape_is_a_wrong_declaration(
+    system: System, settings: dict[str, Any], problem: str
+) -> None:
+    found = wrong(system.run(module, **{**DECLARED, "settings": settings}))
+    assert found["declared settings"]["found"] == [problem]
+
+
 def test_a_service_in_its_deletion_is_refused(system: System) -> None:
     system.service["status"] = "DRAINING"
     assert wrong(system.run(module))["service status"]["found"] == "DRAINING"
