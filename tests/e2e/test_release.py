@@ -117,6 +117,7 @@ def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:
     assert "Nothing answers at http://127." in done.text
     assert "./steady bed start" in done.text
     assert "Traceback" not in done.text
+    assert checkout.run("ansible-playbook", "drift.yml").status == 2, "what could not be compared is no success"
 
 
 def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp_path: Path) -> None:
