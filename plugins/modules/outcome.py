@@ -151,7 +151,8 @@ def run(task: Task) -> dict[str, Any]:
     if params["fail"] and word not in NO_FAILURE:
         for command in params["commands"]:
             task.report(f"  {command}")
-        raise Failure(line, **answer)
+        # Ansible prints a failed task's whole result: the line must not drown in it.
+        raise Failure(line, outcome=word, line=line)
     task.report(line)
     for command in params["commands"]:
         task.report(f"  {command}")

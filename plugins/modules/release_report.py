@@ -154,6 +154,7 @@ def run(task: Task) -> dict[str, Any]:
         "path_json": str(folder / "report.json"),
     }
     if not task.check_mode:
+        task.report(f"report: {folder / 'report.md'}")
         store_files.write_report(folder, {"report.md": text, "report.json": json.dumps(made, indent=1) + "\n"})
     return answer
 

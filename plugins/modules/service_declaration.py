@@ -81,7 +81,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, project_files, reads
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import project, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -114,11 +114,10 @@ def declared(task: Task, service: Answer) -> tuple[str, Answer]:
 
 def wanted(task: Task, account: str, declaration: Answer) -> dict[str, str]:
     """The files of the whole project."""
-    ecs = reading(task, "ecs")
     endpoint = task.params.get("endpoint_url") or None
     try:
         return project.files(
-            task.params["name"] or task.params["service"], account, ecs.meta.region_name, endpoint, declaration
+            task.params["name"] or task.params["service"], account, region_of(task), endpoint, declaration
         )
     except ValueError as problem:
         raise Failure(f"The service cannot be written down: {problem}.", reason="name") from None

@@ -96,6 +96,11 @@ options:
   host:
     description: Name of the host in O(file). The default is the name of the service.
     type: str
+  variables:
+    description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -197,7 +202,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, store_files
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
     drift,
@@ -206,6 +211,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     redact,
     states,
     undeclared,
+    variables,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -220,6 +226,7 @@ SPEC = Spec(
         **live.STORE_OPTIONS,
         **live.DECLARATION_OPTIONS,
         "safe_environment": {"type": "list", "elements": "str", "default": []},
+        "variables": {"type": "list", "elements": "str", "default": []},
         "undeclared": {"type": "bool", "default": False},
         "ignore": {
             "type": "list",
@@ -324,8 +331,11 @@ def looked(task: Task, region: str) -> Found:
 def run(task: Task) -> Answer:
     """Read, compare, report."""
     name, wrong = task.params["service"], None
-    region = reading(task, "ecs").meta.region_name
+    region = region_of(task)
     try:
+        misspelt = variables.misspelt(task.params["variables"])
+        if misspelt:
+            raise DeclarationError(" ".join(misspelt))
         found = looked(task, region)
     except DeclarationError as problem:
         wrong, found = problem, Found(drift.NOT_CHECKED, problem.msg)

@@ -78,6 +78,11 @@ options:
         not matter to it.
     type: bool
     default: false
+  variables:
+    description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -148,8 +153,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading
-from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, plan, preflight, wording
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, plan, preflight, variables, wording
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -163,6 +168,7 @@ SPEC = Spec(
         "task_identity": {"type": "dict", "default": {}},
         "sticky_requests": {"type": "int", "default": 10},
         "containers": {"type": "list", "elements": "str", "default": []},
+        "variables": {"type": "list", "elements": "str", "default": []},
         "going_back": {"type": "bool", "default": False},
     }
 )
@@ -249,7 +255,10 @@ def run(task: Task) -> Answer:
     params, declared, model = task.params, live.declared(task), models.task_definition()
     account, going_back = params["account"], params["going_back"]
     flight = Preflight(task)
-    region = reading(task, "ecs").meta.region_name
+    wrong = variables.misspelt(params["variables"])
+    if wrong:
+        flight.add(checks.check("variables", "names that a role has", wrong, False))
+    region = region_of(task)
     flight.add(*preflight.identity(account, params["region"] or region, flight.caller, region, declared))
     flight.refuse()
     now = flight.live()

@@ -109,6 +109,19 @@ def test_a_role_is_short_and_explained(role: Path) -> None:
         assert f"`{name}`" in readme, f"roles/{role.name}/README.md says nothing about {name}"
 
 
+def test_the_rules_know_every_variable_and_every_result_of_the_roles() -> None:
+    from ansible_collections.steady.ecs.plugins.module_utils.rules.variables import KNOWN, RESULTS
+
+    declared: set[str] = set()
+    for role in ROLES:
+        for entry in load(role / "meta/argument_specs.yml")["argument_specs"].values():
+            declared |= set(entry["options"])
+    tasks = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "roles").glob("*/tasks/*.yml"))
+    assert declared <= KNOWN
+    assert set(re.findall(r"register: (\w+)", tasks)) == RESULTS
+    assert all(name in tasks or name in declared or name.startswith("service_") for name in KNOWN)
+
+
 def test_every_role_has_a_scenario() -> None:
     scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
     assert scenarios == {role.name for role in ROLES} | {"default"}

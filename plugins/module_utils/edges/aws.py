@@ -128,6 +128,11 @@ def writing(task: Task, service: str) -> Any:
     return task.connection.client(service, WRITE_ATTEMPTS)
 
 
+def region_of(task: Task) -> str:
+    """The Region that the task's clients ask, however it was given."""
+    return str(reading(task, "ecs").meta.region_name)
+
+
 def code_of(error: Any) -> str:
     """The error code of a ClientError, such as ``ServiceNotFoundException``."""
     return str(error.response.get("Error", {}).get("Code", ""))

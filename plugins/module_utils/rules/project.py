@@ -23,7 +23,7 @@ Answer = dict[str, Any]
 ANSIBLE_CFG = """\
 [defaults]
 inventory = inventories/main
-callbacks_enabled = steady.ecs.warm
+callbacks_enabled = steady.ecs.warm, steady.ecs.last_word
 duplicate_dict_key = error
 
 [inventory]
@@ -36,13 +36,20 @@ collections:
   - name: steady.ecs
     version: ">=0.1.0"
 """
+TO_CHANGE = """
+# What you may want to change next (https://docs.aws.amazon.com/AmazonECS/latest/APIReference has all names):
+# rollout_images: {web: registry.example.com/web@sha256:...}
+# rollout_changes: {containers: {web: {environment: {FEATURE: "on", OLD_NAME: null}}}} # null removes
+# rollout_safe_environment: [FEATURE] # values that may be shown; all others are hidden
+# health_endpoints: [https://example.com/health]
+# health_task_identity: {request: /health, header: X-Instance} # where an answer names its task
+"""
 GROUP_VARS = """\
 ---
 ansible_python_interpreter: "{{ ansible_playbook_python }}"
 """
 ALWAYS = ("deregistration_delay.timeout_seconds", "stickiness.enabled")
 """Attributes that are worth declaring even at AWS's default: a release depends on them."""
-STICKY = (target_group.TYPE,)
 HEAD = "# One host is one ECS service.\n"
 
 
@@ -65,7 +72,9 @@ def declaration(
     }
     if len(groups) == 1:
         group, attributes = groups[0]
-        wanted = {*ALWAYS, *(STICKY if attributes.get("stickiness.enabled") == "true" else ())}
+        wanted = set(ALWAYS)
+        if attributes.get("stickiness.enabled") == "true":
+            wanted |= {target_group.TYPE, f"stickiness.{attributes.get(target_group.TYPE)}.duration_seconds"}
         if attributes.get(target_group.TYPE) == "app_cookie":
             wanted.add(target_group.COOKIE_NAME)  # has no default, and AWS takes that type only together with it
         found["target_group_name"] = group["TargetGroupName"]
@@ -98,7 +107,7 @@ def files(name: str, account: str, region: str, endpoint_url: str | None, declar
         "requirements.yml": REQUIREMENTS,
         "inventories/main/hosts.yml": _yaml({"all": {"hosts": {name: None}}}, HEAD),
         "inventories/main/group_vars/all.yml": GROUP_VARS,
-        f"inventories/main/host_vars/{name}.yml": _yaml({**where, **declared}, head),
+        f"inventories/main/host_vars/{name}.yml": _yaml({**where, **declared}, head) + TO_CHANGE,
     }
 
 

@@ -1,0 +1,48 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The variables that an inventory can declare: a misspelt one would be ignored in silence, and the run would succeed.
+
+A test compares the names with the roles' argument specs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_DECLARED = """
+    service_account service_region service_cluster service_name service_url service_profile service_endpoint_url
+    service_access_key service_secret_key
+    preflight_many preflight_going_back
+    release_store release_why release_commit release_result_file
+    target_group_name target_group_attributes
+    rollout_changes rollout_task_definition rollout_images rollout_settings rollout_force rollout_wait_timeout
+    rollout_wait_delay rollout_stable_seconds rollout_safe_environment
+    health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
+    health_wait_timeout
+    rollback_on_failure rollback_why rollback_to
+    drift_file drift_fail drift_ignore drift_undeclared
+    report_verb report_folder report_rollback_command report_traffic
+"""
+_REGISTERED = """
+    preflight_result release_plan release_opened target_group_result rollout_revision rollout_deployment health_result
+    rollback_opened rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
+    drift_result drift_said report_outcome report_closed report_written
+"""
+KNOWN = frozenset(_DECLARED.split())
+RESULTS = frozenset(_REGISTERED.split())
+"""What the roles register: not to be declared, and no misspelling."""
+
+
+LIKENESS = 0.85
+"""How alike two names must be to be taken for one: ``rollout_change`` is a misspelling, ``release_version`` is none."""
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """One sentence for each name that is nearly, but not quite, a role's variable; others are the operator's own."""
+    found = []
+    for name in sorted(set(names) - KNOWN - RESULTS):
+        near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=LIKENESS)
+        if near:
+            found.append(f"{name}: no role has such a variable. Did you mean {near[0]}?")
+    return found
