@@ -85,7 +85,8 @@ class Engine:
         image = self.images.find(container["image"])
         given = {e["name"]: e.get("value", "") for e in container["environment"]} | dict(secrets)
         given = {k: v.replace("://localhost:", f"://{address}:") for k, v in given.items()}
-        given.update(BIND_ADDRESS=address, TASK_ID=task_id, APP_VERSION=split(container["image"])[1])
+        version = {"APP_VERSION": split(container["image"])[1]}  # a declared one wins, as over an image's own on AWS
+        given = {**version, **given, "BIND_ADDRESS": address, "TASK_ID": task_id}
         return self.start(f"{task_id}-{container['name']}", image, given, piped)
 
     def start(self, log_name: str, image: Image, environment: Mapping[str, str], piped: bool = False) -> Process:

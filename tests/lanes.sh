@@ -5,6 +5,7 @@ set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$here"
 python=$(.venv/bin/python -c 'import sys; print(sys.executable)')
+export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 # as in ./steady
 collections=$(.venv/bin/python -c 'import ansible_collections.amazon.aws as c, pathlib; print(pathlib.Path(list(c.__path__)[0]).parents[2])')
 
 for lane in 2.19 2.20; do

@@ -1,5 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# pylint: disable=unused-import  # pylint takes this file for Python's own package http
 """A small HTTP client, one connection and one cookie jar a client, for URLs that the inventory declares.
 
 It connects to the address that was checked and to no other, follows no redirect to another host, and reads no more

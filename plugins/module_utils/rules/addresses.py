@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address  # pylint: disable=unsupported-binary-operation  # Python 3.12
 
 PORTS = {"http": 80, "https": 443}
 LOCALHOST = "localhost"

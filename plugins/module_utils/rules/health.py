@@ -22,7 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
 )
 
 Answer = dict[str, Any]
-Environment = dict[str, str | None]
+Environment = dict[str, str | None]  # pylint: disable=unsupported-binary-operation  # Python 3.12
 
 MOST_SHOWN = 10
 """Of a list of what is wrong: a whole definition may differ in hundreds of places."""

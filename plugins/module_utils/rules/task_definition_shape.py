@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import NAMED, Place
 
-Shape = dict[str, Any] | list[Any] | str
+Shape = dict[str, Any] | list[Any] | str  # pylint: disable=unsupported-binary-operation  # Python 3.12
 """A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a scalar as ``string``,
 ``integer`` or ``boolean``."""
 
