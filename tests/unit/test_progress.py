@@ -211,3 +211,17 @@ def test_unknown_is_never_called_failed() -> None:
     assert "failed" not in text
     assert "goes on: run the same command again" in text
     assert "stop-service-deployment --service-deployment-arn arn:x" in text
+
+
+@pytest.mark.parametrize("last_state", ["IN_PROGRESS", "FAILED"])
+def test_a_deployment_that_is_listed_no_more_was_rolled_back_where_nothing_else_tells(last_state: str) -> None:
+    watched = Progress(OURS, hold=10)
+    watched.observe(0, Look(service(deployment(2, state=last_state), deployment(1, "ACTIVE"))))
+    gone = Look(service(deployment(1)))
+    words = [watched.observe(seconds, gone).verdict for seconds in (5, 10)]
+    assert [each and each.word for each in words] == [None, "rolled_back"], "one such answer may be a stale one"
+
+
+def test_a_deployment_that_was_never_listed_is_waited_for() -> None:
+    watched = Progress(OURS, hold=10)
+    assert [watched.observe(seconds, Look(service(deployment(1)))).verdict for seconds in (0, 5, 10)] == [None] * 3

@@ -37,6 +37,13 @@ def listed_as(ours: Answer, service: Answer) -> Answer | None:
     return next((each for each in service.get("deployments", []) if each.get("id") == ours["id"]), None)
 
 
+def newer(lead: Answer, ours: Answer) -> bool:
+    """Whether a deployment began after ours, by AWS's clock; an older one seen after ours is a stale read."""
+    if not lead or lead.get("id") == ours["id"]:
+        return False
+    return bool(lead.get("createdAt") and ours.get("createdAt") and lead["createdAt"] > ours["createdAt"])
+
+
 def previous_revision(live: Answer, resumes: bool) -> str:
     """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
     earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []

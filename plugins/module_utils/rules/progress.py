@@ -22,6 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     is_running,
     listed_as,
     name_of,
+    newer,
     own_tasks,
     primary,
     targets_of,
@@ -86,7 +87,7 @@ class Progress:
     _ill_targets: dict[str, list[Answer]] = field(default_factory=dict)
     _well_since: float | None = None
     _failed_since: float | None = None
-    _failed: bool = False
+    _listed: bool = False
 
     def wants_stopped(self, service: Answer, rollout: Answer | None, running: list[Answer]) -> bool:
         """Whether the stopped tasks are worth reading: one of ours failed or is no longer there."""
@@ -213,13 +214,17 @@ class Progress:
         return Verdict(FAILED, f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back")
 
     def _vanished(self, look: Look) -> Verdict | None:
-        """Without service deployments, a failed deployment that is listed no more was rolled back."""
+        """Without service deployments, one that was listed and is no more, while an older one is, was rolled back.
+
+        Its FAILED state may have come and gone between two looks.
+        """
         lead = primary(look.service)
         listed = listed_as(self.ours, look.service)
         if listed is not None:
-            self._failed = listed.get("rolloutState") == "FAILED"
+            self._listed = True
             return None
-        if look.service_deployment is not None or not self._failed or lead.get("rolloutState") != "COMPLETED":
+        gone = self._listed and lead.get("rolloutState") == "COMPLETED" and not newer(lead, self.ours)
+        if look.service_deployment is not None or not gone:
             return None
         onto = name_of(lead.get("taskDefinition"))
         return Verdict(ROLLED_BACK, f"the service is back on {onto}", twice=True)

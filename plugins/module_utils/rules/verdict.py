@@ -18,6 +18,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     is_running,
     listed_as,
     name_of,
+    newer,
     own_tasks,
     primary,
     unhealthy,
@@ -85,7 +86,7 @@ def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
     if status == "ROLLBACK_FAILED":
         return Verdict(FAILED, f"the rollback of ECS failed too ({why or 'no reason given'}); {_serving(look.service)}")
     if status == "STOPPED" and _state(look.service, ours) != "FAILED":
-        if _newer(lead, ours):
+        if newer(lead, ours):
             return _superseded(lead)
         return Verdict(STOPPED, f"somebody stopped it{': ' + why if why else ''}; {_serving(look.service)}", twice=True)
     if status in ROLLING_BACK:
@@ -100,11 +101,11 @@ def _by_deployments(ours: Answer, look: Look) -> Verdict | None:
     listed = listed_as(ours, service)
     if listed is None:
         # An older id after ours is a stale read: the answer was made before our call.
-        return _superseded(lead) if _newer(lead, ours) else _going_on("ECS does not list it (yet)")
+        return _superseded(lead) if newer(lead, ours) else _going_on("ECS does not list it (yet)")
     if listed.get("rolloutState") == "FAILED":
         return _failed(ours, listed, look)
     if lead.get("id") != ours["id"]:
-        return _superseded(lead) if _newer(lead, ours) else _going_on("an earlier deployment is PRIMARY")
+        return _superseded(lead) if newer(lead, ours) else _going_on("an earlier deployment is PRIMARY")
     return None
 
 
@@ -145,12 +146,6 @@ def _by_tasks(ours: Answer, look: Look) -> Verdict:
 
 def _state(service: Answer, ours: Answer) -> str:
     return str((listed_as(ours, service) or {}).get("rolloutState", ""))
-
-
-def _newer(lead: Answer, ours: Answer) -> bool:
-    if not lead or lead.get("id") == ours["id"]:
-        return False
-    return bool(lead.get("createdAt") and ours.get("createdAt") and lead["createdAt"] > ours["createdAt"])
 
 
 def _superseded(lead: Answer) -> Verdict:
