@@ -63,6 +63,8 @@ def test_a_token_in_a_url_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("declared", "words"),
     [
+        ("http://169.254.169.254/latest", "never asked"),
+        ("http://[::ffff:169.254.169.254]/", "never asked"),
         ("ftp://example.com", "http or https"),
         ({"url": "https://user:hunter2@example.com"}, "user name"),
         ({"url": 7}, "must be a URL"),

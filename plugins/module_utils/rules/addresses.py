@@ -44,6 +44,8 @@ def origin(url: str, where: str) -> Origin:
         raise DeclarationError(f"{where} holds a user name or a password. Remove it: URLs are shown and logged.")
     if any(each.isspace() or not each.isprintable() for each in url):
         raise DeclarationError(f"{where} holds a space or a control character. Write it as %20, %0A and so on.")
+    if _address(host) and not allowed(host, [host]):
+        raise DeclarationError(f"{where} names an address that is never asked: a link-local one, or one of no host.")
     return Origin(scheme, host, PORTS[scheme] if port is None else port)
 
 
