@@ -8,6 +8,7 @@ your Application Load Balancer". Only what is declared is compared: other keys b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ BALANCERS = {
 }
 BOTH = (APPLICATION, NETWORK)
 TRUTH = ("true", "false")
+COOKIE_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
+"""What a cookie's name may consist of (RFC 6265, section 4.1.1: a token)."""
 TYPE, COOKIE_NAME = "stickiness.type", "stickiness.app_cookie.cookie_name"
 ALGORITHM, ANOMALIES = "load_balancing.algorithm.type", "load_balancing.algorithm.anomaly_mitigation"
 SLOW_START = "slow_start.duration_seconds"
@@ -208,6 +211,10 @@ def _refuse_forbidden(declared: dict[str, str], live: dict[str, str]) -> None:
         raise DeclarationError(
             f"{ATTRIBUTES}.{COOKIE_NAME} must be the application's own cookie; names that begin with "
             f"{RESERVED_COOKIES} are the load balancer's."
+        )
+    if name is not None and not COOKIE_TOKEN.fullmatch(name):
+        raise DeclarationError(
+            f"{ATTRIBUTES}.{COOKIE_NAME} must be a cookie's name (letters, digits and !#$%&'*+-.^_`|~); it is {name!r}."
         )
     algorithm = merged.get(ALGORITHM, "round_robin")
     if {ALGORITHM, SLOW_START} & set(declared) and algorithm != "round_robin" and merged.get(SLOW_START, "0") != "0":
