@@ -120,6 +120,13 @@ def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:
     assert checkout.run("ansible-playbook", "drift.yml").status == 2, "what could not be compared is no success"
 
 
+def test_what_only_a_later_role_takes_is_checked_before_the_first_call(checkout: Checkout) -> None:
+    done = checkout.run("./steady", "play", "deploy.yml", "-e", "health_desired_count=three")
+    assert done.status == 1
+    assert "argument 'health_desired_count' is of type str" in done.text
+    assert "Nothing answers" not in done.text
+
+
 def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp_path: Path) -> None:
     report = tmp_path / "drift.json"
     found = production.run("./steady", "drift", "-e", f"drift_file={report}")
