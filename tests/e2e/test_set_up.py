@@ -60,3 +60,15 @@ def test_broken_links_are_one_sentence(fresh: Path) -> None:
     status, text = steady(fresh, "play", "--version", PATH=os.environ["PATH"])
     assert status == 1
     assert "links in collections/ are broken" in text
+
+
+def test_another_system_than_linux_is_told_what_runs_there(fresh: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "uname").write_text("#!/bin/sh\necho Darwin\n")
+    (tools / "uname").chmod(0o755)
+    status, text = steady(fresh, "bed", "start", PATH=f"{tools}:{os.environ['PATH']}")
+    assert (status, text) == (
+        1,
+        "steady: the bed runs on Linux only; the collection runs wherever Ansible does.\n",
+    )
