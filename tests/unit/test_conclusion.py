@@ -149,3 +149,17 @@ def test_what_could_not_be_put_back_is_named() -> None:
     found = {"target": {"not_restorable": ["desiredCount"]}}
     run = Run(failure=BROKEN, opened=OPENED, deployment=FAILED, restored=HEALTHY, undoing=[found])
     assert "put back, except desiredCount: " in detail(run)
+
+
+def test_a_superseded_run_names_what_stays_of_it() -> None:
+    plan = {
+        "differences": [
+            {"resource": "target group tg", "path": "stickiness.enabled"},
+            {"resource": "service", "path": "x"},
+        ]
+    }
+    run = Run(failure=BROKEN, opened=OPENED, plan=plan, deployment={**FAILED, "verdict": "superseded"})
+    assert detail(run).startswith(
+        "What this run set beside the deployment stays: stickiness.enabled of target group tg."
+    )
+    assert detail(run).endswith(BROKEN["msg"])

@@ -84,7 +84,7 @@ def outcome(run: Run) -> str:
 def detail(run: Run) -> str:
     """The outcome in one sentence; after a failure its cause, last."""
     if run.failure:
-        return f"{_undone(run)}{run.failure.get('msg', 'a task failed without a message')}"
+        return f"{_undone(run)}{_left(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode:
         count = len(run.plan.get("differences") or run.deployment.get("differences") or [])
         return (
@@ -148,6 +148,15 @@ def _failure_of(step: Answer) -> str:
     return next(
         (str(each.get("msg")) for each in step.get("results") or [] if each.get("failed")), str(step.get("msg", ""))
     )
+
+
+def _left(run: Run) -> str:
+    """What stays of a release that another deployment took over: its attributes, beside the other's revision."""
+    if run.verdict != verdict.SUPERSEDED:
+        return ""
+    planned = [each for each in run.plan.get("differences") or [] if str(each["resource"]).startswith("target group")]
+    names = ", ".join(f"{each['path']} of {each['resource']}" for each in planned)
+    return f"What this run set beside the deployment stays: {names}. " if names else ""
 
 
 def _goes_on(run: Run) -> bool:
