@@ -56,7 +56,8 @@ clock: Clock = SystemClock()
 """Tests put a clock of their own here."""
 
 
-def until[T](poll: Callable[[float], T | None], seconds: float, delay: float) -> T | None:  # pylint: disable=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def until[T](poll: Callable[[float], T | None], seconds: float, delay: float) -> T | None:
     """Call ``poll`` at once and then every ``delay`` seconds until it answers something or ``seconds`` have passed.
 
     ``poll`` is given the seconds since the wait began. The interval never grows, so what happens is noticed within

@@ -51,7 +51,8 @@ def modify_target_group_attributes(
     return _once(task, "ModifyTargetGroupAttributes", send, arrived)
 
 
-def _once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None]) -> T:  # pylint: disable=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def _once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None]) -> T:
     """Send until it is known to have been carried out, for at most three rounds.
 
     A throttled call was certainly not carried out, and is repeated for a minute. After a lost answer the world is

@@ -127,8 +127,6 @@ SETTINGS: dict[str, Setting] = {
 
 NOT_FOR_ROLLING = ("lifecycleHooks", "bakeTimeInMinutes", "linearConfiguration", "canaryConfiguration")
 
-NAMES = sorted({path.partition(".")[0] for path in SETTINGS})
-
 WRITTEN_DOWN = (
     f"{_CONFIGURATION}.maximumPercent",
     f"{_CONFIGURATION}.minimumHealthyPercent",
