@@ -82,6 +82,7 @@ def test_echo_names_instance_and_version(start: Callable[..., Task]) -> None:
     task, address = start(agents=0), new_address()
     task.start("echo", "echo", BIND_ADDRESS=address, PORT="8080", APP_VERSION="v2")
     answer = until(lambda: ask(address, "GET", "/any", port=8080))
+    until(lambda: task.ask("GET", "/health"))  # a Coral server that has not yet blocked SIGTERM would die of it
     assert answer.json == {"instance": task.id, "version": "v2", "path": "/any"}
     task.terminate()
     assert set(task.exit_codes().values()) == {0}
