@@ -179,8 +179,8 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits, watch
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks, progress, service, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, reads, store_files, waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -205,36 +205,35 @@ Answer = dict[str, Any]
 
 
 class Rollout:
-    """One run: what was live, what is to change, and what is watched."""
+    """One run: what was live, what is to change, and what is followed."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.params = task, task.params
         self.cluster, self.name = self.params["cluster"], self.params["service"]
-        self.began = waits.clock.now()
+        began = waits.clock.now()
         self.live = reads.service(task, self.cluster, self.name)
-        self.now = self.live
         self.differences = planned(task, self.live)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
         self.resumes = in_progress and not self.differences
         self.arguments = service.request(self.differences, self.live, self.params["force"] and not self.resumes)
-        self.known: set[str] = set()
-        self.arn: str | None = None
-        self.cause: Answer | None = None
-        self.progress = progress.Progress(self.before, 0, settled=True)
+        settled = progress.Progress(self.before, 0, settled=True)
+        self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
 
     def update(self) -> None:
-        """Make the one call, and take the identity of what is watched from its answer."""
+        """Make the one call, and take the identity of what is followed from its answer."""
+        known: set[str] = set()
         if self.arguments:
-            self.known = {each["serviceDeploymentArn"] for each in self.listed()}
-            self.now = watch.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
-        ours = looks.primary(self.now)
+            listed = following.listed(self.task, self.cluster, self.name)
+            known = {each["serviceDeploymentArn"] for each in listed}
+            self.following.now = watch.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
+        ours = looks.primary(self.following.now)
         is_new = ours["id"] != self.before["id"]
-        self.known = self.known if is_new else set()
+        self.following.known = known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
-        self.progress = progress.Progress(ours, hold, settled)
+        self.following.progress = progress.Progress(ours, hold, settled)
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
@@ -243,41 +242,23 @@ class Rollout:
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
         return not new_tasks or looks.primary(found).get("id") != self.before.get("id")
 
-    def listed(self) -> list[Answer]:
-        """Service deployments of the service; none where they are not offered."""
-        return reads.service_deployments(self.task, self.cluster, self.name) or []
-
-    def find_service_deployment(self) -> None:
-        """Look for the ARN of what is watched, until it is listed. What is complete already needs none."""
-        if self.arn is not None or self.progress.settled:
-            return
-        try:
-            self.arn = looks.own_service_deployment(self.progress.ours, self.listed(), self.known)
-        except Failure as failure:
-            if not waits.passing(failure):
-                raise
-
-    def say(self, line: str) -> None:
-        """Show a line of the module's own and enter it into the timeline."""
-        elapsed = waits.clock.now() - self.began
-        self.task.report(f"{progress.clock_text(elapsed)}  {self.progress.say(elapsed, line)}")
-
     def answer(self) -> Answer:
         """The keys that every run returns."""
         planned_only = self.arguments if self.task.check_mode else {}
+        seen = self.following
         return {
             "changed": bool(self.arguments),
             "verdict": self.word,
-            "cause": self.cause,
-            "deployment_id": "" if planned_only else self.progress.ours["id"],
-            "service_deployment_arn": self.arn,
-            "task_definition_arn": planned_only.get("taskDefinition", self.now["taskDefinition"]),
+            "cause": seen.cause,
+            "deployment_id": "" if planned_only else seen.progress.ours["id"],
+            "service_deployment_arn": seen.arn,
+            "task_definition_arn": planned_only.get("taskDefinition", seen.now["taskDefinition"]),
             "previous_task_definition_arn": looks.previous_revision(self.live, self.resumes),
-            "desired_count": self.now["desiredCount"],
-            "running_count": self.now["runningCount"],
-            "duration_seconds": round(waits.clock.now() - self.began, 1),
-            "events": self.progress.events,
-            "timeline": self.progress.timeline,
+            "desired_count": seen.now["desiredCount"],
+            "running_count": seen.now["runningCount"],
+            "duration_seconds": round(seen.elapsed(), 1),
+            "events": seen.progress.events,
+            "timeline": seen.progress.timeline,
             "differences": [each.as_dict() for each in self.differences],
             "diff": service.shown(self.differences, self.arguments),
         }
@@ -297,94 +278,27 @@ def note_interruption(rollout: Rollout) -> None:
     path, seq = rollout.params["release_path"], rollout.params["release_seq"]
 
     def note(_signal: str) -> None:
-        known = {"deployment": rollout.progress.ours["id"], "service_deployment": rollout.arn}
+        seen = rollout.following
+        known = {"deployment": seen.progress.ours["id"], "service_deployment": seen.arn}
         store_files.interrupted(path, seq, known)
 
     if path and seq:
         rollout.task.at_interrupt.append(note)
 
 
-def begin_to_wait(rollout: Rollout) -> None:
-    """Say what is watched, and how to resume and to stop it: after an interruption nothing can be said any more."""
-    ours = rollout.progress.ours
-    if rollout.progress.settled:
-        return
-    rollout.find_service_deployment()
-    verb = "goes on watching" if rollout.resumes else "watching"
-    rollout.say(f"{verb} deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])}")
-    rollout.say("if this is interrupted: the same command again resumes it")
-    stop = f"`aws ecs stop-service-deployment --service-deployment-arn {rollout.arn}`, or " if rollout.arn else ""
-    rollout.say(f"to stop it and go back: {stop}the rollback playbook")
-
-
-def follow(rollout: Rollout) -> verdict.Verdict:
-    """Look until the last word is said or the time is over."""
-    absent: list[Failure] = []
-    offset = waits.clock.now() - rollout.began
-
-    def poll(elapsed: float) -> verdict.Verdict | None:
-        try:
-            rollout.find_service_deployment()
-            seen = watch.look(rollout.task, rollout.cluster, rollout.name, rollout.arn, rollout.progress.wants_stopped)
-        except Failure as failure:
-            absent.append(failure)
-            # One answer that lacks the service may be a stale one.
-            missing_once = failure.fields.get("reason") == "service_not_found" and len(absent) == 1
-            if not waits.passing(failure) and not missing_once:
-                raise
-            if len(absent) == 1:
-                rollout.say(f"could not look, looking on: {causes.readable(failure.msg)}")
-            return None
-        absent.clear()
-        rollout.now = seen.service
-        step = rollout.progress.observe(elapsed + offset, seen)
-        show(rollout, step, elapsed + offset)
-        return step.verdict
-
-    found = waits.until(poll, rollout.params["wait_timeout"], rollout.params["wait_delay"])
-    if found is not None:
-        return found
-    reason = f"{rollout.params['wait_timeout']} s have passed; last seen: {rollout.progress.last.reason}"
-    return verdict.Verdict(verdict.UNKNOWN, reason, final=False)
-
-
-def show(rollout: Rollout, step: progress.Step, elapsed: float) -> None:
-    """Put one look on the screen; read the evidence of the first failure while it is there."""
-    if step.failure is not None:
-        rollout.cause = explain(rollout, step.failure)
-        rollout.say(f"task {looks.name_of(step.failure['taskArn'])[:8]} failed: {causes.as_text(rollout.cause)}")
-    for line in step.lines:
-        rollout.task.report(f"{progress.clock_text(elapsed)}  {line}")
-    rollout.task.count(f"{progress.clock_text(elapsed)}  {step.state}")
-
-
-def explain(rollout: Rollout, failed: Answer) -> Answer:
-    """The cause of one task's failure, with the end of its log."""
-    serving = looks.serving_container(rollout.now)
-    container = str(causes.culprit(failed, serving).get("name", ""))
-    definition = watch.definition_if_readable(rollout.task, failed["taskDefinitionArn"])
-    stream = causes.log_stream(definition, container, failed["taskArn"])
-    lines = watch.last_log_lines(rollout.task, stream, causes.LOG_LINES)
-    lines = causes.masked(lines, causes.secret_values(definition))
-    return causes.cause(failed, lines, rollout.progress.ill_targets(failed), rollout.progress.texts(), serving)
-
-
-def conclude(rollout: Rollout, last: verdict.Verdict) -> Answer:
+def conclude(rollout: Rollout) -> Answer:
     """The result, or the failure with its cause last."""
+    seen = rollout.following
+    last = seen.progress.last
     rollout.word = last.word
     declared_nothing = str(rollout.params["settings"].get("desiredCount")) == "0"
-    if last.word == verdict.SUCCEEDED or (last.word == verdict.NOTHING_RAN and declared_nothing):
-        rollout.cause = None
+    following.find_cause(seen, declared_nothing)
+    if seen.progress.went_well(declared_nothing):
         if rollout.arguments or rollout.resumes:
-            rollout.say(f"{last.word}: {last.reason}")
+            seen.say(f"{last.word}: {last.reason}")
         return rollout.answer()
-    failed = rollout.progress.first_failure
-    if failed is not None and not (rollout.cause or {}).get("log_lines"):
-        rollout.cause = explain(rollout, failed)  # its last lines may have come after it ended
-    if failed is None and last.word in (verdict.FAILED, verdict.ROLLED_BACK, verdict.UNKNOWN):
-        rollout.cause = causes.from_events(rollout.progress.texts())
     raise Failure(
-        progress.message(rollout.name, rollout.progress.ours, last, rollout.cause, rollout.arn),
+        progress.message(rollout.name, seen.progress.ours, last, seen.cause, seen.arn),
         **{"reason": last.word, **rollout.answer()},
     )
 
@@ -399,15 +313,15 @@ def run(task: Task) -> Answer:
     if not task.params["wait"]:
         return rollout.answer()
     try:
-        begin_to_wait(rollout)
-        last = follow(rollout)
+        following.begin(rollout.following, rollout.resumes)
+        following.follow(rollout.following, task.params["wait_timeout"], task.params["wait_delay"])
     except Failure as failure:
         # Whatever keeps us from looking is no failure of the deployment (case C78).
         raise Failure(
-            f"{failure.msg} Deployment {rollout.progress.ours['id']} goes on; resume with the same command.",
+            f"{failure.msg} Deployment {rollout.following.progress.ours['id']} goes on; resume with the same command.",
             **{**rollout.answer(), **failure.fields},
         ) from None
-    return conclude(rollout, last)
+    return conclude(rollout)
 
 
 def main() -> None:

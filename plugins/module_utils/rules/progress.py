@@ -136,6 +136,18 @@ class Progress:
         """The targets of a task as they were when last seen ill; by its end they are only draining."""
         return self._ill_targets.get(task["taskArn"], [])
 
+    def give_up(self, seconds: float) -> None:
+        """Take the end of the time for the last word: it is not known what becomes of the deployment."""
+        self.last = Verdict(UNKNOWN, f"{seconds} s have passed; last seen: {self.last.reason}", final=False)
+
+    def went_well(self, nothing_is_meant: bool = False) -> bool:
+        """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""
+        return self.last.word == SUCCEEDED or (nothing_is_meant and self.last.word == NOTHING_RAN)
+
+    def blames_events(self) -> bool:
+        """Whether events may say the cause where no task of ours failed: not of what another person did."""
+        return self.last.word in (FAILED, ROLLED_BACK, UNKNOWN)
+
     def _remember(self, mine: list[Answer], look: Look) -> None:
         for each in mine:
             if each.get("desiredStatus") == "RUNNING":
