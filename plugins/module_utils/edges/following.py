@@ -1,6 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Follow one deployment to its end: look, show, read the evidence of a failure. What it means, rules/progress.py says."""
+"""Follow one deployment to its end: look, show, read a failure's evidence. What it means, rules/progress.py says."""
 
 from __future__ import annotations
 
