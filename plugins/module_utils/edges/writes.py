@@ -33,7 +33,7 @@ def register_task_definition(task: Task, content: Answer, arrived: Callable[[], 
             answer = writing(task, "ecs").register_task_definition(**content)
         return {**answer["taskDefinition"], "tags": answer.get("tags", [])}
 
-    return _once(task, f"RegisterTaskDefinition of {content['family']}", send, arrived)
+    return once(task, f"RegisterTaskDefinition of {content['family']}", send, arrived)
 
 
 def modify_target_group_attributes(
@@ -48,12 +48,12 @@ def modify_target_group_attributes(
             )
         return {each["Key"]: each["Value"] for each in answer["Attributes"]}
 
-    return _once(task, "ModifyTargetGroupAttributes", send, arrived)
+    return once(task, "ModifyTargetGroupAttributes", send, arrived)
 
 
 # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
-def _once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None]) -> T:
-    """Send until it is known to have been carried out, for at most three rounds.
+def once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None]) -> T:
+    """Send ``call`` until it is known to have been carried out, for at most three rounds.
 
     A throttled call was certainly not carried out, and is repeated for a minute. After a lost answer the world is
     read twice, and only when neither look shows the change, the call is made again.
