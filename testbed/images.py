@@ -5,6 +5,7 @@ An image is named without tag and digest. `python` is the bed's own interpreter,
 """
 
 import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "pardon/agent": {"command": ["python", "-m", "testbed.app.agent"]},
     "steady/echo": {"command": ["python", "-m", "testbed.app.echo"]},
 }
+CONTENT: dict[str, str] = {}
+"""What an image was declared to be, by its name: its tags point to that content from then on. One bed a process."""
 PYTHON = [sys.executable, "-S", "-E", "-s", "-u"]
 
 
@@ -30,13 +33,15 @@ class Image:
     @classmethod
     def declared(cls, given: Any) -> "Image":
         """From {"command": [...], "environment": {...}}. Raises ValueError with what is wrong."""
-        if not isinstance(given, dict) or set(given) - {"command", "environment", "port"}:
-            raise ValueError('want {"command": [...], "environment": {...}}')
+        if not isinstance(given, dict) or set(given) - {"command", "environment", "port", "digest"}:
+            raise ValueError('want {"command": [...], "environment": {...}, "digest": "sha256:..."}')
         command, environment = given.get("command"), given.get("environment", {})
         if not isinstance(command, list) or not command or not all(isinstance(w, str) for w in command):
             raise ValueError("command must be a list of words")
         if not isinstance(environment, dict) or not all(isinstance(v, str) for v in environment.values()):
             raise ValueError("environment must map names to strings")
+        if not str(given.get("digest", "sha256:")).startswith("sha256:"):
+            raise ValueError("digest must be one as a registry gives it: sha256:...")
         return cls(PYTHON + command[1:] if command[0] == "python" else list(command), environment)
 
 
@@ -49,9 +54,13 @@ def split(image: str) -> tuple[str, str]:
 
 
 def digest(image: str) -> str:
-    """A stable stand-in for the digest that a registry would give: it follows from repository and tag alone."""
+    """What a registry would answer for the tag now: the declared digest, or one that follows from name, tag and the
+    declared content. An image that is declared anew is another one behind the same tag (case C68)."""
     repository, tag = split(image)
-    return tag if tag.startswith("sha256:") else f"sha256:{hashlib.sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    content = CONTENT.get(repository, "")
+    if tag.startswith("sha256:") or content.startswith("sha256:"):
+        return tag if tag.startswith("sha256:") else content
+    return f"sha256:{hashlib.sha256(f'{repository}:{tag}{content}'.encode()).hexdigest()}"
 
 
 class Images:
@@ -61,9 +70,11 @@ class Images:
 
     def reset(self) -> None:
         self._known = {name: Image.declared(given) for name, given in DEFAULTS.items()}
+        CONTENT.clear()
 
     def declare(self, name: str, given: Any) -> None:
         self._known[name] = Image.declared(given)
+        CONTENT[name] = given.get("digest") or json.dumps(given, sort_keys=True)
 
     def find(self, image: str) -> Image:
         """Raises CannotPull for an unknown name, as a registry would refuse it."""

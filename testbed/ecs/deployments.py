@@ -6,11 +6,10 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.h
 
 import secrets
 
-from ..images import digest
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
 from . import rules
-from .state import Deployment, Rollout, Service, State, counts
+from .state import Deployment, Rollout, Service, State, counts, digests
 
 REPLACED = "A newer deployment replaced this one."
 OF_THE_REVISION = ("networkConfiguration", "loadBalancers", "platformVersion")  # a change of these deploys anew
@@ -54,6 +53,9 @@ class Deployments(State):
             definition=service.definition,
             settings={k: service.settings[k] for k in OF_THE_REVISION if k in service.settings},
         )
+        # Version consistency: a service revision that comes back brings its images, whatever their tags say by now.
+        known = self.revisions.get(revision, {}).get("containerImages", [])
+        new.digests = {each["containerName"]: each["imageDigest"] for each in known} or digests(service.definition)
         new.reason = f"ECS deployment {new.id} in progress."
         service.deployments.insert(0, new)
         return new
@@ -73,7 +75,7 @@ class Deployments(State):
             "loadBalancers": deployment.settings.get("loadBalancers", []),
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
             "containerImages": [
-                {"containerName": c["name"], "image": c["image"], "imageDigest": digest(c["image"])}
+                {"containerName": c["name"], "image": c["image"], "imageDigest": deployment.digests[c["name"]]}
                 for c in deployment.definition.containers
             ],
             "guardDutyEnabled": False,

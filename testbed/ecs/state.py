@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from ..images import digest
 from ..wire import AwsError, Params, now
 
 LIVE = ("PROVISIONING", "PENDING", "RUNNING")
@@ -80,6 +81,7 @@ class Deployment:
     rolls_back: Rollout | None = None
     failures: int = 0  # in a row: they delay the next start
     not_before: float = 0.0
+    digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
 
     def become(self, state: str, reason: str) -> None:
         self.state, self.reason, self.updated = state, reason, now()
@@ -152,6 +154,7 @@ class Task:
     wanted: str = "RUNNING"
     address: str | None = None
     processes: dict[str, Process] = field(default_factory=dict)  # by container name
+    digests: dict[str, str] = field(default_factory=dict)  # of each container's image, as it was pulled
     created: float = field(default_factory=now)
     started: float | None = None
     stopping: float | None = None
@@ -176,6 +179,11 @@ class Task:
         """The first cause stays: AWS never overwrites a stopped reason."""
         if self.wanted == "RUNNING":
             self.wanted, self.stop_code, self.stop_reason, self.stopping = "STOPPED", code, reason, now()
+
+
+def digests(definition: Definition) -> dict[str, str]:
+    """By container, what the registry answers for its image now."""
+    return {each["name"]: digest(each["image"]) for each in definition.containers}
 
 
 class State:

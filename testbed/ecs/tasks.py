@@ -2,24 +2,23 @@
 
 import secrets
 
-from ..images import digest
 from ..strict import reads
 from ..wire import AwsError, Params, page
 from .definitions import unrunnable
-from .state import Cluster, Definition, Deployment, Service, State, Task
+from .state import Cluster, Definition, Deployment, Service, State, Task, digests
 
 
 class Tasks(State):
     def new_task(self, cluster: Cluster, definition: Definition, started_by: str | None, group: str) -> Task:
         arn = f"{self.prefix}task/{cluster.name}/{secrets.token_hex(16)}"
-        task = Task(arn, cluster, definition, started_by=started_by, group=group)
+        task = Task(arn, cluster, definition, started_by=started_by, group=group, digests=digests(definition))
         self.tasks[arn] = task
         self.tags[arn] = []
         return task
 
     def new_service_task(self, service: Service, deployment: Deployment) -> Task:
         task = self.new_task(service.cluster, deployment.definition, deployment.id, f"service:{service.name}")
-        task.deployment, task.service = deployment, service
+        task.deployment, task.service, task.digests = deployment, service, deployment.digests
         source = {"SERVICE": service.arn, "TASK_DEFINITION": deployment.definition.arn}
         self._propagate(task, source.get(service.settings["propagateTags"]))
         return task
@@ -160,7 +159,7 @@ class Tasks(State):
             "taskArn": task.arn,
             "name": container["name"],
             "image": container["image"],
-            "imageDigest": digest(container["image"]) if process else None,
+            "imageDigest": task.digests[container["name"]] if process else None,
             "runtimeId": f"{task.id}-{container['name']}" if process else None,
             "lastStatus": "STOPPED" if code is not None or task.status == "STOPPED" else running,
             "exitCode": code,

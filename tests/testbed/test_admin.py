@@ -124,6 +124,22 @@ def test_an_image_can_be_declared(world: World) -> None:
     assert stopped["stopCode"] == "EssentialContainerExited"
 
 
+def test_a_tag_that_moved_is_another_image_for_the_next_deployment_only(declared: World) -> None:
+    first, second = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+    echo = {"command": ["python", "-m", "testbed.app.echo"]}
+    declared.image = "demo/moves"
+    declared.bed.admin("PUT", "/_bed/images", {declared.image: {**echo, "digest": first}})
+    definition = declared.register()
+    declared.create(definition, desiredCount=1)
+    declared.completed(definition)
+    declared.bed.admin("PUT", "/_bed/images", {declared.image: {**echo, "digest": second}})
+    declared.ecs.update_service(cluster=declared.name, service="web", desiredCount=2)
+    until(lambda: len(declared.tasks()) == 2)
+    until(lambda: {each["containers"][0].get("imageDigest") for each in declared.tasks()} == {first})
+    declared.ecs.update_service(cluster=declared.name, service="web", forceNewDeployment=True)
+    until(lambda: {each["containers"][0].get("imageDigest") for each in declared.tasks()} == {second})
+
+
 def test_a_helper_process_lives_outside_any_service(bed: Bed) -> None:
     site = {"command": ["python", "-m", "testbed.app.echo"], "port": 3000, "environment": {"NEVER_HEALTHY": "1"}}
     first = bed.admin("PUT", "/_bed/processes", {"site": site})[1]["site"]
