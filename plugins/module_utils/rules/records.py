@@ -26,6 +26,12 @@ TOOL = "0.1.0"
 BASELINE, DEPLOY, ROLLBACK = "baseline", "deploy", "rollback"
 KINDS = (BASELINE, DEPLOY, ROLLBACK)
 
+CALLER_SAYS = (
+    *("who", "host", "commit", "ref", "why", "inventory_commit", "inventory_dirty", "approved_by"),
+    *("window_override", "promoted_from"),
+)
+"""What of ``audit`` is known when a release is asked for: who, on what grounds, and from which commits."""
+
 PREPARED, APPLYING, VERIFYING, ROLLING_BACK = "prepared", "applying", "verifying", "rolling_back"
 SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED = "succeeded", "failed", "rolled_back", "abandoned"
 FINAL = {SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED}
@@ -108,6 +114,11 @@ RECORD: Document = {
         commit=_TEXT,
         ref=_TEXT,
         why=_TEXT,
+        inventory_commit=_TEXT,
+        inventory_dirty={"type": "bool"},
+        approved_by=_TEXT,
+        window_override=_TEXT,
+        promoted_from=_TEXT,
         started=_NEEDED_TEXT,
         finished=_TEXT,
     ),
@@ -126,6 +137,7 @@ RECORD: Document = {
         running=_NEEDED_WHOLE,
         desired=_WHOLE,
         attributes=_FREE,
+        images={"type": "dict"},
     ),
     "steps": _object(
         attributes=_TEXT,
@@ -144,6 +156,7 @@ RECORD: Document = {
         reason=_TEXT,
         rolled_back_by=_TEXT,
         outcome=_TEXT,
+        images={"type": "dict"},
         cause={"type": "dict"},
         duration_seconds={"type": "float"},
         timeline={

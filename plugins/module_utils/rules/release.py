@@ -16,6 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ABANDONED,
     APPLYING,
     BASELINE,
+    CALLER_SAYS,
     FAILED,
     FINAL,
     PREPARED,
@@ -304,7 +305,7 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
 
 
 def _record(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
-    audit = {name: request.audit.get(name) for name in ("who", "host", "commit", "ref", "why")}
+    audit = {name: request.audit.get(name) for name in CALLER_SAYS}
     return {
         "schema": SCHEMA,
         "seq": seq,
