@@ -27,6 +27,7 @@ class Admin:
                 "PUT": self._set_faults,
                 "DELETE": lambda _: self._set_faults([]),
             },
+            "/_bed/clock": {"PUT": self._clock},
             "/_bed/families": {"PUT": self._families},
             "/_bed/images": {"PUT": self._images},
             "/_bed/processes": {"PUT": self._processes},
@@ -58,6 +59,13 @@ class Admin:
     def _set_faults(self, rules: Any) -> Any:
         self.bed.faults.set_rules(rules)
         return self.bed.faults.rules
+
+    def _clock(self, given: Any) -> Params:
+        ahead = _object(given).get("ahead")
+        if not isinstance(ahead, (int, float)):
+            raise ValueError("want {\"ahead\": SECONDS}: how far AWS's clock is ahead of this machine's")
+        self.bed.clock.ahead = float(ahead)
+        return {"ahead": ahead}
 
     def _families(self, given: Any) -> Params:
         for family, count in _object(given).items():

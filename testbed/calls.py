@@ -21,6 +21,7 @@ class Call:
     service: str  # signing name
     operation: str
     protocol: str  # for errors: json, query or rest-xml
+    target: str  # path and query
 
 
 def identify(environ: dict[str, Any], body: bytes) -> Call | None:
@@ -30,7 +31,8 @@ def identify(environ: dict[str, Any], body: bytes) -> Call | None:
         return None
     key, region, service = found.groups()
     operation, protocol = _operation(service, environ, body)
-    return Call(key, region, service, operation, protocol)
+    target = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+    return Call(key, region, service, operation, protocol, target)
 
 
 def _operation(service: str, environ: dict[str, Any], body: bytes) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The bed's one port: ECS and load balancing answered here, every other service by moto, faults in front of all."""
 
+import contextlib
 import io
 import os
 import re
@@ -14,12 +15,13 @@ from . import strict, wire
 from .addresses import Addresses
 from .alarms import Alarms
 from .calls import Call, identify
+from .clock import Clock
 from .container_logs import LogPump
 from .declared import DeclaredEngine
 from .ecs import Ecs
 from .elbv2 import Elbv2
 from .engine import Engine, Process, stop_all
-from .faults import Faults
+from .faults import Faults, Lost, error
 from .images import Image, Images
 from .moto_calls import MotoCalls
 from .plane import Plane
@@ -58,10 +60,12 @@ class Bed:
     def __init__(self, net: str, scale: float, engine: str, folder: Path, died: Callable[[], None]) -> None:
         self.scale, self.folder, self.lock = scale, folder, threading.RLock()
         self.faults, self.addresses, self.images = Faults(), Addresses(net), Images()
+        self.clock = Clock()
         self.families: dict[str, int] = {}
         self.regions: dict[str, Region] = {}
         self.helpers: dict[str, tuple[str, Process]] = {}  # address and process by name
         self.moto = DomainDispatcherApplication(moto_service)
+        self.s3_lock = threading.Lock()  # moto compares If-Match and writes in two steps
         self.moto_calls = MotoCalls(self.moto)
         self.logs = LogPump(self.moto_calls)
         shared, logs = folder / "shared", folder / "logs"
@@ -118,6 +122,7 @@ class Bed:
             self.addresses.reset()
             self.images.reset()
             self.faults.reset()
+            self.clock.ahead = 0.0
             if self.declared:
                 self.declared.reset()
         self.moto_calls.reset()
@@ -148,33 +153,31 @@ class Bed:
         return self.scheduler.do(launch)
 
     # -- answering -------------------------------------------------------------------------------
-    def answer(self, environ: dict[str, Any], body: bytes) -> Answer | None:
-        """The answer to an API request; None: drop the connection."""
+    def answer(self, environ: dict[str, Any], body: bytes) -> Answer | Lost:
+        """The answer to an API request, or how it is lost."""
         call = identify(environ, body)
         if call is None:
             return self._through_moto(environ, body)
-        entry = self.faults.note(call.service, call.operation)
-
-        def refuse(code: str, message: str, status: int) -> Answer:
-            return wire.failure(call.protocol, code, message, status)
-
-        def do() -> Answer:
-            if call.key.startswith(EXPIRED):
-                code, status = ("ExpiredTokenException", 400) if call.protocol == "json" else ("ExpiredToken", 403)
-                return refuse(code, "The security token included in the request is expired", status)
-            if call.service in OURS:
-                return self._ours(call, body, entry)
-            if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
-                what = f"AWS::{kind.group(1).decode()} resources in stacks"
-                return refuse("InvalidAction", f"The test bed does not implement {what}", 400)
-            return self._through_moto(environ, body)
-
-        found = self.faults.apply(call.service, call.operation, body, do, refuse)
-        if found is None:
-            entry["error"] = "connection dropped"
+        entry = self.faults.note(call)
+        found = self.faults.apply(call, body, entry, lambda: self._answer(call, environ, body, entry))
+        if isinstance(found, Lost):
+            entry["error"] = found.value
         elif found[0] >= 400:
             entry["error"] = _error_code(found)
         return found
+
+    def _answer(self, call: Call, environ: dict[str, Any], body: bytes, entry: Params) -> Answer:
+        if call.key.startswith(EXPIRED):
+            return error("expired", call.protocol)
+        if refusal := self.clock.refusal(call, environ.get("HTTP_X_AMZ_DATE", "")):
+            return refusal
+        if call.service in OURS:
+            return self._ours(call, body, entry)
+        if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
+            what = f"AWS::{kind.group(1).decode()} resources in stacks"
+            return wire.failure(call.protocol, "InvalidAction", f"The test bed does not implement {what}", 400)
+        with self.s3_lock if call.service == "s3" else contextlib.nullcontext():
+            return self._through_moto(environ, body)
 
     def _ours(self, call: Call, body: bytes, entry: Params) -> Answer:
         model = wire.service_model(OURS[call.service])

@@ -1,6 +1,7 @@
 """The server process: one slot's socket, a thread for each request, a clean end."""
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -12,10 +13,12 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .admin import Admin
 from .engine import UnsupportedSystem
+from .faults import Lost
 from .server import Bed
 from .slots import NoSlot, Record, folder, remove_files, start_ticks, take_slot
 from .wire import Answer
 
+PATIENCE = 120.0  # seconds that a client may wait for an answer that never comes
 LOOK = 2.0  # seconds between two looks whether the record is still there
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -38,26 +41,33 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         body = read_body(environ)
-        found: Answer | None
+        found: Answer | Lost
         if path.startswith(("/_bed/", "/_localstack/")):
             status, content = self.admin.answer(method, path, body)
             found = status, [("Content-Type", "application/json")], content
         else:
             found = self.bed.answer(environ, body)
-        if found is None:
+        if isinstance(found, Lost):
+            if found is Lost.SILENCE:
+                select.select([environ["werkzeug.socket"]], [], [], PATIENCE)  # readable: the client has hung up
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError("dropped by a fault rule")
         status, headers, content = found
+        headers = [(k, v) for k, v in headers if k.lower() != "date"]  # the handler gives it
         if method != "HEAD":  # the answer to HEAD tells the length of a body that it does not have
             headers = [(k, v) for k, v in headers if k.lower() != "content-length"]
             headers.append(("Content-Length", str(len(content))))
         start_response(f"{status} {'OK' if status < 400 else 'Error'}", headers)
-        return [content]
+        return [] if method == "HEAD" else [content]
 
 
 class Handler(WSGIRequestHandler):  # type: ignore[misc]  # werkzeug is in the bed's environment only
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or every answer waits 40 ms for an acknowledgement
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header."""
+        return str(self.server.app.bed.clock.date())
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Quiet: /_bed/calls knows them all."""

@@ -1,6 +1,9 @@
 """Injected faults as clients meet them."""
 
+import contextlib
+import email.utils
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -127,3 +130,180 @@ def test_read_timeouts_can_be_made(declared: World, fault: Any) -> None:
     )
     with pytest.raises(ReadTimeoutError):
         hasty.list_clusters()
+
+
+KINDS = {
+    "throttle": ("ThrottlingException", "Throttling", "SlowDown"),
+    "server_error": ("ServerException", "InternalFailure", "InternalError"),
+    "server_error_after": ("ServerException", "InternalFailure", "InternalError"),
+    "expired": ("ExpiredTokenException", "ExpiredToken", "ExpiredToken"),
+    "reset": ("ConnectionClosedError",) * 3,
+    "reset_after": ("ConnectionClosedError",) * 3,
+    "timeout": ("ReadTimeoutError",) * 3,
+    "timeout_after": ("ReadTimeoutError",) * 3,
+}
+
+
+def hasty(bed: Bed, service: str, key: str = "k") -> Any:
+    """A client that tries once and waits for a second."""
+    return boto3.client(
+        service,
+        endpoint_url=bed.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key="s",
+        config=Config(read_timeout=1, retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_in_every_services_form_and_with_or_without_its_effect(
+    declared: World, fault: Any, kind: str
+) -> None:
+    bed = declared.bed
+    s3 = bed.client("s3")
+    s3.create_bucket(Bucket="kinds")
+    attribute = {"Key": "deregistration_delay.timeout_seconds", "Value": "77"}
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (hasty(bed, "ecs").create_cluster, {"clusterName": "kinds"}),
+        (
+            hasty(bed, "elbv2").modify_target_group_attributes,
+            {"TargetGroupArn": declared.group, "Attributes": [attribute]},
+        ),
+        (hasty(bed, "s3").put_object, {"Bucket": "kinds", "Key": "k", "Body": b"x"}),
+    ]
+    fault(kind=kind, access_key="k", times=3)
+    for (call, words), expected in zip(calls, KINDS[kind], strict=True):
+        with pytest.raises((ClientError, ConnectionClosedError, ReadTimeoutError)) as caught:
+            call(**words)
+        told = caught.value
+        assert (told.response["Error"]["Code"] if isinstance(told, ClientError) else type(told).__name__) == expected
+    attributes = declared.elb.describe_target_group_attributes(TargetGroupArn=declared.group)["Attributes"]
+    done = [
+        "kinds" in {arn.rsplit("/", 1)[1] for arn in declared.ecs.list_clusters()["clusterArns"]},
+        attribute in attributes,
+        s3.list_objects_v2(Bucket="kinds")["KeyCount"] == 1,
+    ]
+    assert done == [kind.endswith("_after")] * 3
+    log = bed.admin("GET", "/_bed/calls")[1]["log"]
+    assert [e["fault"] for e in log if e["access_key"] == "k"] == [kind] * 3
+
+
+def test_the_call_with_a_number_over_all_services_of_one_key(declared: World) -> None:
+    bed = declared.bed
+    rules = [{"kind": "throttle", "at_call": 2, "access_key": "k"}, {"kind": "reset", "at_call": 4, "access_key": "k"}]
+    assert bed.admin("PUT", "/_bed/faults", rules)[0] == 200
+    bed.admin("DELETE", "/_bed/calls")
+    for call in ("ecs list_clusters", "s3 list_buckets", "sts get_caller_identity", "elbv2 describe_target_groups"):
+        declared.ecs.list_clusters()  # another key: not counted
+        service, operation = call.split()
+        with contextlib.suppress(ClientError, ConnectionClosedError):
+            getattr(hasty(bed, service), operation)()
+    log = [e for e in bed.admin("GET", "/_bed/calls")[1]["log"] if e["access_key"] == "k"]
+    assert [(e["operation"], e.get("fault")) for e in log] == [
+        ("ListClusters", None),
+        ("ListBuckets", "throttle"),
+        ("GetCallerIdentity", None),
+        ("DescribeTargetGroups", "reset"),
+    ]
+
+
+def test_from_a_call_on(declared: World, fault: Any) -> None:
+    fault(kind="expired", skip=1, access_key="k")
+    hasty(declared.bed, "ecs").list_clusters()
+    for service, call in (("s3", "list_buckets"), ("ecs", "list_clusters")):
+        with pytest.raises(ClientError, match="expired"):
+            getattr(hasty(declared.bed, service), call)()
+    assert hasty(declared.bed, "ecs", "renewed").list_clusters()
+
+
+def test_one_stale_read_answers_as_before_the_write(declared: World, fault: Any) -> None:
+    fault(kind="stale", at_call=3, access_key="k")
+    client = hasty(declared.bed, "ecs")
+    before = client.list_clusters()["clusterArns"]
+    client.create_cluster(clusterName="new")
+    assert client.list_clusters()["clusterArns"] == before
+    assert len(client.list_clusters()["clusterArns"]) == len(before) + 1
+
+
+def test_a_stale_write_and_a_stale_object_do_not_exist(declared: World, fault: Any) -> None:
+    fault(kind="stale")
+    s3 = declared.bed.client("s3")
+    s3.create_bucket(Bucket="fresh")
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket="fresh", Key="k", Body=body)
+        assert s3.get_object(Bucket="fresh", Key="k")["Body"].read() == body
+
+
+def test_a_failed_head_has_no_body_to_confuse_the_next_call(declared: World, fault: Any) -> None:
+    s3 = declared.bed.client("s3")
+    s3.create_bucket(Bucket="head-fault")
+    s3.put_object(Bucket="head-fault", Key="k", Body=b"1")
+    fault(kind="throttle", operation="HeadObject", times=1)
+    with pytest.raises(ClientError, match="503"):
+        s3.head_object(Bucket="head-fault", Key="k")
+    assert s3.head_object(Bucket="head-fault", Key="k")["ContentLength"] == 1
+
+
+def test_one_of_a_list_is_not_found(declared: World, fault: Any) -> None:
+    declared.ecs.create_cluster(clusterName="other")
+    fault(operation="DescribeClusters", failures="MISSING", times=1)
+    found = declared.ecs.describe_clusters(clusters=[declared.name, "other"])
+    assert [c["clusterName"] for c in found["clusters"]] == [declared.name]
+    assert found["failures"] == [
+        {"arn": "arn:aws:ecs:us-east-1:000000000000:cluster/other", "reason": "MISSING"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "ecs", "elb", "s3"),
+    [
+        (0, None, None, None),
+        (280, None, None, None),
+        (320, "InvalidSignatureException", "SignatureDoesNotMatch", None),
+        (-320, "InvalidSignatureException", "SignatureDoesNotMatch", None),
+        (960, "InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"),
+    ],
+)
+def test_a_clock_that_is_off_is_refused(declared: World, ahead: int, ecs: str, elb: str, s3: str) -> None:
+    bed = declared.bed
+    assert bed.admin("PUT", "/_bed/clock", {"ahead": ahead}) == (200, {"ahead": ahead})
+    told = []
+    for service, call in (("ecs", "list_clusters"), ("elbv2", "describe_target_groups"), ("s3", "list_buckets")):
+        try:
+            getattr(bed.client(service), call)()
+            told.append(None)
+        except ClientError as e:
+            told.append(e.response["Error"]["Code"])
+            if service != "s3":
+                words = "Signature expired" if ahead > 0 else "Signature not yet current"
+                assert words in e.response["Error"]["Message"]
+    assert told == [ecs, elb, s3]
+    bed.admin("POST", "/_bed/reset")
+    assert declared.ecs.list_clusters()["clusterArns"] == []
+    declared.ecs.create_cluster(clusterName=declared.name)  # for the clean-up
+
+
+def test_the_date_of_an_answer_is_the_beds(declared: World) -> None:
+    declared.bed.admin("PUT", "/_bed/clock", {"ahead": 120})
+    answer = declared.ecs.list_clusters()["ResponseMetadata"]["HTTPHeaders"]["date"]
+    ahead = email.utils.parsedate_to_datetime(answer).timestamp() - time.time()
+    assert 60 < ahead < 180
+
+
+def test_of_many_conditional_writes_at_once_one_succeeds(declared: World) -> None:
+    s3 = declared.bed.client("s3")
+    s3.create_bucket(Bucket="race")
+    for _ in range(5):
+        etag = s3.put_object(Bucket="race", Key="head", Body=b"before")["ETag"]
+
+        def write(number: int, etag: str = etag) -> int:
+            try:
+                s3.put_object(Bucket="race", Key="head", Body=str(number).encode(), IfMatch=etag)
+            except ClientError as e:
+                assert e.response["Error"]["Code"] == "PreconditionFailed"
+                return 0
+            return 1
+
+        with ThreadPoolExecutor(6) as pool:
+            assert sum(pool.map(write, range(6))) == 1
