@@ -109,7 +109,7 @@ result:
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import merge_outcome
+from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import merge_outcome
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import last_line, one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS, OUTCOMES_BY_WEIGHT
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute

@@ -196,7 +196,7 @@ remedy:
   type: str
   sample: ""
 folder:
-  description: Folder of the service in the store.
+  description: Where the store keeps the records of this service.
   returned: always
   type: str
   sample: /home/me/.local/state/steady/640080112933/us-east-1/pardon-production-cluster/pardon-production-service
@@ -222,8 +222,8 @@ SPEC = Spec(
 def run(task: Task) -> dict[str, Any]:
     """Read the records and the live state."""
     store = live.store(task)
-    with store.locked(write=False):
-        head, records = release.settled(store.head(), store.records()), store.records()
+    records = store.records()
+    head = release.settled(store.head(), records)
     found = live.state(task)
     current = records.get(head["current"])
     choice = restore.choose(head, records, found, task.params["rollback_to"])
@@ -239,7 +239,7 @@ def run(task: Task) -> dict[str, Any]:
         "differences": [each.as_dict() for each in restore.changes(target, found)] if target else [],
         "reason": choice.reason,
         "remedy": choice.remedy,
-        "folder": str(store.folder),
+        "folder": store.place,
     }
 
 

@@ -110,7 +110,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, result_files
 from ansible_collections.steady.ecs.plugins.module_utils.rules import report, report_markdown, restore
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -145,7 +145,7 @@ def run(task: Task) -> dict[str, Any]:
     urls = [str(each["url"] if isinstance(each, dict) else each) for each in params["endpoints"]]
     made = report.report(record, found, {**params, "endpoints": urls, "traffic": _traffic(task)}, restored)
     text = report_markdown.markdown(made)
-    folder = Path(params["path"] or store.folder / "reports" / f"{record['seq']:08d}")
+    folder = Path(params["path"] or store.reports / f"{record['seq']:08d}")
     answer = {
         "changed": True,
         "report": made,
@@ -155,7 +155,7 @@ def run(task: Task) -> dict[str, Any]:
     }
     if not task.check_mode:
         task.report(f"report: {folder / 'report.md'}")
-        store_files.write_report(folder, {"report.md": text, "report.json": json.dumps(made, indent=1) + "\n"})
+        result_files.write_report(folder, {"report.md": text, "report.json": json.dumps(made, indent=1) + "\n"})
     return answer
 
 
@@ -173,7 +173,7 @@ def _traffic(task: Task) -> Document | None:
     if not task.params["traffic"]:
         return None
     try:
-        return store_files.summary_file(Path(task.params["traffic"]))
+        return result_files.summary_file(Path(task.params["traffic"]))
     except Failure as failure:
         task.warn(f"The report counts no requests: {failure.msg}")
         return None

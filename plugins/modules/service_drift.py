@@ -201,7 +201,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, result_files, store_files
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
@@ -291,10 +291,8 @@ def last_release(task: Task, found: Found) -> Answer | None:
     """The current record of the store, if there is one: verify and drift work without a store."""
     try:
         store = live.store(task)
-        with store.locked(write=False):
-            head = store.head()
-            current: int | None = head["current"]
-            return None if current is None else store.record(current)
+        current: int | None = store.head()["current"]
+        return None if current is None else store.record(current)
     except Failure as failure:
         found.not_looked_at.append(f"the last release: {failure.msg}")
         return None
@@ -347,7 +345,7 @@ def run(task: Task) -> Answer:
         **answer,
     }
     if task.params["file"]:
-        store_files.merge_drift(Path(task.params["file"]), task.params["host"] or name, entry)
+        result_files.merge_drift(Path(task.params["file"]), task.params["host"] or name, entry)
     if wrong is not None:
         raise Failure(wrong.msg, reason="declaration")
     for line in [*(each.as_text() for each in found.differences + found.released), *found.findings]:

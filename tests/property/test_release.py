@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import Store
+from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release, restore, states
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ class World:
     """A service, its store on disk, and a run that dies before its n-th step."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, IDENTITY)
+        self.store = FileStore(folder, IDENTITY)
         self.revision, self.seconds, self.last = 74, 3600, 74
         self.left = NEVER
         self.allowed: set[tuple[str, int]] = set()
@@ -59,8 +59,7 @@ class World:
     def write(self, writes: list[release.Write], settles: bool = False) -> None:
         for each in writes:
             self.step()
-            with self.store.locked():
-                self.store.apply([each])
+            self.store.apply([each])
             if settles and each.how == release.HEAD:
                 self.settle()
 

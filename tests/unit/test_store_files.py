@@ -8,15 +8,15 @@ import signal
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import files, store_files, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
+RECORD = "releases/00000002.json"
 ACCOUNT, REGION = "640080112933", "us-east-1"
 IDENTITY = records.Identity(ACCOUNT, REGION, "production", "web")
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/6cd8923ffc120347"
@@ -31,22 +31,25 @@ LIVE = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> store_files.Store:
-    return store_files.Store(tmp_path / "store", IDENTITY)
+def store(tmp_path: Path) -> store_files.FileStore:
+    return store_files.FileStore(tmp_path / "store", IDENTITY)
 
 
-def opened(store: store_files.Store) -> release.Opening:
+def opened(store: store_files.FileStore) -> release.Opening:
     made = intent.intent(LIVE["task_definition"], {}, {}, {}, {}, {})
     request = release.Request(IDENTITY, "deploy", made, {"who": "ada"}, "nonce")
-    with store.locked():
-        opening = release.opening(store.head(), store.records(), request, LIVE, store_files.utc_now())
-        store.apply(opening.writes)
-    return opening
+
+    def decide(head: records.Document, known: stores.Records) -> tuple[list[release.Write], release.Opening]:
+        opening = release.opening(head, known, request, LIVE, store.now())
+        return opening.writes, opening
+
+    return stores.transact(store, decide)
 
 
-def test_documents_come_back_as_they_were_written(store: store_files.Store) -> None:
+def test_documents_come_back_as_they_were_written(store: store_files.FileStore) -> None:
     opening = opened(store)
-    assert store.record(2) == opening.record
+    assert json.loads((store.folder / RECORD).read_text()) == opening.record
+    assert store.record(2)["write_id"] == opening.record["write_id"]
     assert list(store.records()) == [1, 2]
     head = store.head()
     assert (head["seq"], head["open"], head["current"], head["lease"]) == (2, 2, 1, None)
@@ -54,15 +57,14 @@ def test_documents_come_back_as_they_were_written(store: store_files.Store) -> N
     assert sorted(each.name for each in (store.folder / "releases").iterdir()) == ["00000001.json", "00000002.json"]
 
 
-def test_only_the_owner_may_read(store: store_files.Store) -> None:
+def test_only_the_owner_may_read(store: store_files.FileStore) -> None:
     opened(store)
     for path in [store.folder, *store.folder.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_reading_makes_no_folder(store: store_files.Store) -> None:
-    with store.locked(write=False):
-        assert (store.head(), store.records()) == (records.new_head(), {})
+def test_reading_makes_no_folder(store: store_files.FileStore) -> None:
+    assert (store.head(), store.records()) == (records.new_head(), {})
     assert not store.folder.exists()
 
 
@@ -79,21 +81,21 @@ def test_reading_makes_no_folder(store: store_files.Store) -> None:
 )
 def test_a_name_that_would_leave_the_store_is_refused(tmp_path: Path, field: str, value: str) -> None:
     with pytest.raises(Failure, match=field):
-        store_files.Store(tmp_path, records.Identity(**{**IDENTITY.as_dict(), field: value}))
+        store_files.FileStore(tmp_path, records.Identity(**{**IDENTITY.as_dict(), field: value}))
 
 
-def test_a_link_that_leads_out_of_the_store_is_refused(store: store_files.Store, tmp_path: Path) -> None:
+def test_a_link_that_leads_out_of_the_store_is_refused(store: store_files.FileStore, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     store.folder.parent.mkdir(parents=True)
     store.folder.symlink_to(outside)
     with pytest.raises(Failure, match="leads out"):
-        store_files.Store(tmp_path / "store", IDENTITY)
+        store_files.FileStore(tmp_path / "store", IDENTITY)
 
 
-def test_a_record_that_is_a_link_is_not_read(store: store_files.Store, tmp_path: Path) -> None:
+def test_a_record_that_is_a_link_is_not_read(store: store_files.FileStore, tmp_path: Path) -> None:
     opened(store)
-    path = store_files.record_path(store.folder, 2)
+    path = store.folder / RECORD
     path.rename(tmp_path / "elsewhere.json")
     path.symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(Failure, match="cannot be read"):
@@ -115,33 +117,31 @@ def test_a_record_that_is_a_link_is_not_read(store: store_files.Store, tmp_path:
     ],
 )
 def test_a_record_that_was_tampered_with_is_refused(
-    store: store_files.Store, change: dict[str, Any], complaint: str
+    store: store_files.FileStore, change: dict[str, Any], complaint: str
 ) -> None:
     opened(store)
-    path = store_files.record_path(store.folder, 2)
+    path = store.folder / RECORD
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(Failure, match=complaint):
         store.record(2)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 100_000, "1" * 300_000])
-def test_what_is_no_record_is_refused(store: store_files.Store, text: str) -> None:
+def test_what_is_no_record_is_refused(store: store_files.FileStore, text: str) -> None:
     opened(store)
-    store_files.record_path(store.folder, 2).write_text(text)
+    (store.folder / RECORD).write_text(text)
     with pytest.raises(Failure, match="is not used"):
-        store.records()
+        dict(store.records())
 
 
-def test_a_number_is_given_once(store: store_files.Store) -> None:
+def test_a_number_is_given_once(store: store_files.FileStore) -> None:
     opening = opened(store)
-    with store.locked(), pytest.raises(Failure, match="another run") as refused:
+    with pytest.raises(stores.Conflict, match="another run") as refused:
         store.apply([release.Write(release.CREATE, opening.record)])
-    assert refused.value.fields["reason"] == "held"
+    assert refused.value.fields["reason"] == "store_conflict"
 
 
 def test_the_store_is_a_folder_and_is_named_on_a_build_machine() -> None:
-    with pytest.raises(Failure, match="folders only"):
-        store_files.root("s3://bucket/prefix", {})
     with pytest.raises(Failure, match="CI is set"):
         store_files.root(None, {"CI": "true"})
     assert store_files.root("/named", {"CI": "true"}) == Path("/named")
@@ -149,57 +149,57 @@ def test_the_store_is_a_folder_and_is_named_on_a_build_machine() -> None:
     assert store_files.root(None, {"XDG_STATE_HOME": "relative"}) == Path.home() / ".local/state/steady"
 
 
-def test_a_full_disk_cannot_stop_the_closing_write(store: store_files.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_cannot_stop_the_closing_write(
+    store: store_files.FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opening = opened(store)
     reserve = store.folder / ".reserve"
     assert reserve.stat().st_size == store_files.RESERVE
-    write = store_files._put
+    write = files.put
 
-    def full(path: Path, data: bytes, place: Any) -> None:
+    def full(path: Path, data: bytes, place: Any = os.replace) -> None:
         if reserve.exists():
             raise OSError(28, "No space left on device")
         write(path, data, place)
 
-    monkeypatch.setattr(store_files, "_put", full)
-    with store.locked():
-        store.apply(release.closing(store.head(), opening.record, "failed", {}, "2025-11-27T10:00:00Z"))
+    monkeypatch.setattr(files, "put", full)
+    store.apply(release.closing(store.head(), opening.record, "failed", {}, "2025-11-27T10:00:00Z"))
     assert store.record(2)["state"] == "failed" and store.head()["open"] is None
     assert not reserve.exists()
 
 
-def test_an_interruption_is_noted_and_leaves_the_release_open(store: store_files.Store) -> None:
+def test_an_interruption_is_noted_and_leaves_the_release_open(store: store_files.FileStore) -> None:
     opening = opened(store)
     arn = f"{LIVE['task_definition'][:-2]}75"
-    assert store_files.interrupted(str(store.folder), 2, {"task_definition": arn, "unknown": 1, "deployment": None})
+    assert store.interrupted(2, {"task_definition": arn, "unknown": 1, "deployment": None})
     record = store.record(2)
     assert (record["log"][-1]["state"], record["state"]) == ("interrupted", "applying")
     assert record["steps"]["task_definition"] == arn and record["n"] == opening.record["n"] + 1
     assert store.head()["open"] == 2
 
 
-def test_an_interruption_never_raises(store: store_files.Store, tmp_path: Path) -> None:
-    assert store_files.interrupted(str(tmp_path / "nowhere"), 1) is False
+def test_an_interruption_never_raises(store: store_files.FileStore) -> None:
+    assert store.interrupted(1) is False, "there is nothing at all"
     opened(store)
-    assert store_files.interrupted(str(store.folder), 1) is False, "a final record has nothing to note"
-    store_files.record_path(store.folder, 2).write_text("{}")
-    assert store_files.interrupted(str(store.folder), 2) is False
+    assert store.interrupted(1) is False, "a final record has nothing to note"
+    (store.folder / RECORD).write_text("{}")
+    assert store.interrupted(2) is False
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import files, store_files, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
-store = store_files.Store(Path(sys.argv[1]), records.Identity(*sys.argv[2:]))
+store = store_files.FileStore(Path(sys.argv[1]), records.Identity(*sys.argv[2:]))
 while True:
-    with store.locked():
-        writes = [release.Write(release.REPLACE, records.written(store.record(2)))]
-        store.apply([*writes, release.Write(release.HEAD, records.written(store.head()))])
+    writes = [release.Write(release.REPLACE, records.written(store.record(2)))]
+    store.apply([*writes, release.Write(release.HEAD, records.written(store.head()))])
     print(flush=True)
 """
 
 
-def test_a_killed_writer_leaves_readable_documents_and_a_free_lock(store: store_files.Store) -> None:
+def test_a_killed_writer_leaves_readable_documents_and_a_free_lock(store: store_files.FileStore) -> None:
     opened(store)
     arguments = [str(store.folder.parents[3]), *IDENTITY.as_dict().values()]
     environment = {**os.environ, "PYTHONPATH": "collections"}
@@ -210,36 +210,7 @@ def test_a_killed_writer_leaves_readable_documents_and_a_free_lock(store: store_
             for _ in range(kill_after):
                 assert writer.stdout.readline() == b"\n"
             writer.send_signal(signal.SIGKILL)
-        with store.locked():
-            assert store.record(2)["state"] == "applying"
-            assert store.head()["open"] == 2
-    assert not list(store.folder.rglob(".tmp-*")), "taking the lock sweeps what a killed writer left"
-
-
-def test_hosts_merge_their_outcomes_at_the_same_time(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "result.json"
-    words = {"a": "proven", "b": "failed_rolled_back", "c": "unchanged", "d": "drifted"}
-
-    def merge(host: str) -> None:
-        store_files.merge_outcome(path, "deploy", host, {"outcome": words[host], "detail": "", "release": None})
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(merge, words))
-    found = json.loads(path.read_text())
-    assert found["outcome"] == "failed_rolled_back" and found["verb"] == "deploy"
-    assert {host: entry["outcome"] for host, entry in found["hosts"].items()} == words
-
-
-def test_a_broken_result_file_is_begun_anew(tmp_path: Path) -> None:
-    path = tmp_path / "result.json"
-    path.write_text('{"outcome": ')
-    store_files.merge_outcome(path, "deploy", "web", {"outcome": "proven", "detail": "", "release": 1})
-    assert json.loads(path.read_text())["outcome"] == "proven"
-
-
-def test_a_summary_must_be_an_object(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="no file"):
-        store_files.summary_file(tmp_path / "none.json")
-    (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(Failure, match="not a JSON object"):
-        store_files.summary_file(tmp_path / "list.json")
+        assert store.record(2)["state"] == "applying"
+        assert store.head()["open"] == 2
+        stores.transact_head(store, lambda head: ([release.Write(release.HEAD, records.written(head))], None))
+    assert not list(store.folder.rglob(".tmp-*")), "the next write sweeps what a killed writer left"

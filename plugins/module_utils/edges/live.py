@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -22,15 +21,9 @@ STORE_OPTIONS: dict[str, Any] = {
 """The options that name a service and its store, equal in every module that reads or writes records."""
 
 
-def store(task: Task) -> store_files.Store:
-    """The store of the service that a task names. Touches no file."""
-    params = task.params
-    if not params.get("region"):
-        raise Failure("No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region")
-    identity = Identity(params["account"], params["region"], params["cluster"], params["service"])
-    # Check mode writes nothing, so a folder that does not outlive the job is no danger.
-    environment = {name: value for name, value in os.environ.items() if name != "CI" or not task.check_mode}
-    return store_files.Store(store_files.root(params.get("store"), environment), identity)
+def store(task: Task) -> store_files.FileStore:
+    """The store of the service that a task names. Touches neither file nor network."""
+    return stores.of(task)
 
 
 def state(task: Task) -> Document:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 from ansible_collections.steady.ecs.plugins.modules import release, release_info
 
@@ -68,7 +67,7 @@ def test_a_named_release_that_does_not_exist_is_no_target(tmp_path: Path) -> Non
 def test_a_tampered_record_stops_it(tmp_path: Path) -> None:
     world = World()
     opened = act(world, tmp_path, "opened", attributes={DURATION: 1}, differences=[{}])["release"]
-    store_files.record_path(Path(opened["path"]), 1).write_text('{"schema": 1}')
+    (Path(opened["path"]) / "releases/00000001.json").write_text('{"schema": 1}')
     with pytest.raises(Failure, match="is not used"):
         info(world, tmp_path)
 

@@ -1,0 +1,223 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every release store does with documents, wherever it keeps them.
+
+A store remembers the version of each document that it last read or wrote, and writes only over that version. So two
+runs never overwrite one another: the later of the two is told (:class:`Conflict`), reads again and decides again.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    FINAL,
+    HEAD,
+    RECORD,
+    SIZE_LIMIT,
+    Document,
+    Identity,
+    new_head,
+    read_back,
+    strangers,
+    written,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, Write
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import HEAD as HEAD_WRITE
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
+
+HEAD_NAME = "head.json"
+UNLUCKY = (Failure, OSError, LookupError, TypeError, ValueError, RuntimeError)
+"""What a signal handler's write may end with; the next run finds out by itself what was not noted."""
+
+
+class Conflict(Failure):
+    """Another run wrote a document since this one read it. Nothing was written over it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"{place} was written by another run since this one read it. Wait until that run has ended, then run "
+            "again.",
+            reason="store_conflict",
+        )
+
+
+class Changed(Exception):
+    """The document is not the version that was to be written over."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The bytes of a document, and the store's name for exactly these."""
+
+    data: bytes
+    version: str
+
+
+def record_name(seq: int) -> str:
+    """``releases/00000042.json``: known without a listing, and in order when listed."""
+    return f"releases/{seq:08d}.json"
+
+
+class Records(Mapping[int, Document]):
+    """All records of a service by sequence number, ascending. One is read when it is asked for, and only once.
+
+    So a deployment reads the few records that its decision needs, however long the history is. Whoever iterates over
+    the values reads them all. What cannot be trusted raises Failure when it is reached.
+    """
+
+    def __init__(self, read: Callable[[int], Document | None], numbers: Callable[[], list[int]]) -> None:
+        self._read, self._list = read, numbers
+        self._numbers: list[int] | None = None
+        self._documents: dict[int, Document | None] = {}
+
+    def __getitem__(self, seq: int) -> Document:
+        if not isinstance(seq, int):
+            raise KeyError(seq)
+        if seq not in self._documents:
+            self._documents[seq] = self._read(seq)
+        document = self._documents[seq]
+        if document is None:
+            raise KeyError(seq)
+        return document
+
+    def __iter__(self) -> Iterator[int]:
+        if self._numbers is None:
+            self._numbers = sorted(self._list())
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Documents(ABC):
+    """The documents of one service; a subclass knows how to keep bytes."""
+
+    REPAIR = ""
+    """What to do about a document that cannot be trusted."""
+
+    def __init__(self, identity: Identity, place: str) -> None:
+        """Raises Failure when a name is none: it would lead out of the store."""
+        problem = identity.problem()
+        if problem:
+            raise Failure(f"No place in the release store: {problem}. Correct it in the inventory.", reason="bad_name")
+        self.identity, self.place = identity, place
+        self._versions: dict[str, str | None] = {}
+        self._final: dict[int, Document] = {}
+
+    @abstractmethod
+    def fetch(self, name: str) -> Found | None:
+        """The bytes of a document, at most ``SIZE_LIMIT + 1`` of them; None when there is none. Raises Failure."""
+
+    @abstractmethod
+    def put(self, name: str, data: bytes, version: str | None) -> str:
+        """Write over this version only (None: only where nothing is); the new version. Raises Changed, Failure."""
+
+    @abstractmethod
+    def numbers(self) -> list[int]:
+        """The sequence numbers of all records."""
+
+    @abstractmethod
+    def now(self) -> str:
+        """The time in UTC for records, such as 2025-11-27T10:00:00Z. No decision depends on it."""
+
+    @abstractmethod
+    def in_handler(self, act: Callable[[], object]) -> bool:
+        """Call ``act`` from a signal handler: soon over, one attempt, no exception. Whether it answered something."""
+
+    def head(self) -> Document:
+        """The head; a new one when nothing was released yet."""
+        found = self._read(HEAD_NAME, HEAD)
+        return new_head() if found is None else found
+
+    def record(self, seq: int) -> Document:
+        """One record. Raises Failure when it is not there, or cannot be trusted."""
+        record = self._record(seq)
+        if record is None:
+            raise Failure(f"Release {seq} is not on record in {self.place}.", reason="no_such_release")
+        return record
+
+    def records(self) -> Records:
+        """All records, each read when it is asked for."""
+        return Records(self._record, self.numbers)
+
+    def apply(self, writes: list[Write]) -> None:
+        """Write documents in their order, each only over the version that this store last read or wrote.
+
+        Raises Conflict at the first that another run wrote since; those before it are written. A document that was
+        never read cannot be replaced (KeyError).
+        """
+        for each in writes:
+            name = HEAD_NAME if each.how == HEAD_WRITE else record_name(each.document["seq"])
+            version = None if each.how == CREATE else self._versions[name]
+            try:
+                self._versions[name] = self.put(name, self._encoded(name, each.document), version)
+            except Changed:
+                self._versions.pop(name, None)
+                raise Conflict(f"{self.place}/{name}") from None
+
+    def interrupted(self, seq: int, steps: Document | None = None) -> bool:
+        """Note in a release's record that its run was interrupted; for a signal handler: one attempt, never raises.
+
+        ``steps`` adds what is known by now (``task_definition``, ``deployment``, ``service_deployment``), so that the
+        next run recognises its own. The record stays open, in its state. False when there was nothing to note, or it
+        could not be written.
+        """
+        return self.in_handler(lambda: self._note(seq, steps or {}))
+
+    def _note(self, seq: int, steps: Document) -> bool:
+        record = self.record(seq)
+        if record["state"] in FINAL:
+            return False
+        done = {name: value for name, value in steps.items() if value is not None and name in record["steps"]}
+        log = [*record["log"], {"t": self.now(), "state": "interrupted"}]
+        self.apply([Write("replace", written(record, log=log, steps={**record["steps"], **done}))])
+        return True
+
+    def _record(self, seq: int) -> Document | None:
+        """A record as it is in the store; a final one never changes, so it is read once."""
+        if seq in self._final:
+            return self._final[seq]
+        record = self._read(record_name(seq), RECORD)
+        if record is None:
+            return None
+        wrong = strangers(record, self.identity, seq)
+        if wrong:
+            raise self._untrusted(record_name(seq), wrong)
+        if record["state"] in FINAL:
+            self._final[seq] = record
+        return record
+
+    def _read(self, name: str, shape: Document) -> Document | None:
+        found = self.fetch(name)
+        self._versions[name] = None if found is None else found.version
+        if found is None:
+            return None
+        if len(found.data) > SIZE_LIMIT:
+            raise self._untrusted(name, [f"it is larger than {SIZE_LIMIT // 1024} KB"])
+        try:
+            document: Any = json.loads(found.data)
+        except (ValueError, RecursionError):
+            raise self._untrusted(name, ["it is not JSON"]) from None
+        accepted, wrong = read_back(document, shape)
+        if wrong:
+            raise self._untrusted(name, wrong)
+        return accepted
+
+    def _encoded(self, name: str, document: Document) -> bytes:
+        data = json.dumps(document, indent=1).encode() + b"\n"
+        if len(data) > SIZE_LIMIT:
+            raise Failure(
+                f"{self.place}/{name} would be larger than {SIZE_LIMIT // 1024} KB. Declare less in one release.",
+                reason="too_large",
+            )
+        return data
+
+    def _untrusted(self, name: str, wrong: list[str]) -> Failure:
+        return Failure(
+            f"{self.place}/{name} is not used: {'; '.join(wrong)}. {self.REPAIR}", reason="untrusted_document"
+        )

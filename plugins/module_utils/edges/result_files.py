@@ -1,0 +1,77 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files for other programs: a run's outcome, drift.json, a report. None of them is a release record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import files
+from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import utc_now
+from ansible_collections.steady.ecs.plugins.module_utils.rules.drift import merged
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import worst
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
+
+LIMIT = 64 * 1024 * 1024
+"""Bytes. drift.json of a thousand services has a few megabytes."""
+
+
+def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document:
+    """Add one host to the result file of a run and return the file's content; other hosts may do so at the same time.
+
+    ``{"outcome": the worst one, "verb", "hosts": {host: entry}}``; ``entry`` has ``outcome``, ``detail``, ``release``.
+    """
+
+    def added(found: Document) -> Document:
+        hosts = found.get("hosts")
+        hosts = {**(hosts if isinstance(hosts, dict) else {}), host: entry}
+        return {"outcome": worst([str(each.get("outcome")) for each in hosts.values()]), "verb": verb, "hosts": hosts}
+
+    return _merge(path, added)
+
+
+def merge_drift(path: Path, host: str, entry: Document) -> Document:
+    """Add one host to drift.json and return the file's content; other hosts may do so at the same time."""
+    return _merge(path, lambda found: merged(found, host, entry, utc_now()))
+
+
+def write_report(folder: Path, texts: dict[str, str]) -> None:
+    """Write the files of a report into a folder, each whole or not at all. Raises Failure."""
+    files.make_private(folder)
+    for name, text in texts.items():
+        with files.told(folder / name, "written"):
+            files.put(folder / name, text.encode())
+
+
+def summary_file(path: Path) -> Document:
+    """A JSON object that another program wrote (a traffic generator's summary). Raises Failure."""
+    data = files.read(path.expanduser(), LIMIT)
+    if data is None:
+        raise Failure(f"There is no file {path}. Give the traffic summary's path, or leave it out.", reason="no_file")
+    document = _object(data)
+    if document is None:
+        raise Failure(f"{path} is not a JSON object. Give the traffic summary, or leave it out.", reason="no_summary")
+    return document
+
+
+def _merge(path: Path, added: Callable[[Document], Document]) -> Document:
+    """Read, add and write while no other process does. What is no JSON object is begun anew."""
+    path = path.expanduser().absolute()
+    files.make_private(path.parent)
+    with files.locked(path.parent):
+        document = added(_object(files.read(path, LIMIT) or b"") or {})
+        with files.told(path, "written"):
+            files.put(path, json.dumps(document, indent=1).encode() + b"\n")
+    return document
+
+
+def _object(data: bytes) -> Document | None:
+    try:
+        found: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,95 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The release store of a service, wherever it is: what runs may ask of it, and how they change it together."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import Conflict, Records
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Write
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+__all__ = ["Conflict", "Records", "Store", "of", "transact", "transact_head"]
+
+ATTEMPTS = 8
+PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+"""Seconds before a decision is made again. The pauses double and vary, so that two runs do not meet again at once."""
+
+
+class Store(Protocol):
+    """The documents of one service, each written only over the version that this instance last read or wrote."""
+
+    identity: Identity
+    place: str
+    """For people: the folder, or s3://BUCKET/PREFIX/ACCOUNT/REGION/CLUSTER/SERVICE."""
+
+    def head(self) -> Document:
+        """The head; a new one when nothing was released yet."""
+
+    def record(self, seq: int) -> Document:
+        """One record. Raises Failure when it is not there, or cannot be trusted."""
+
+    def records(self) -> Records:
+        """All records by number; each is read when it is asked for."""
+
+    def apply(self, writes: list[Write]) -> None:
+        """Write in order. Raises Conflict at the first document that another run wrote since it was read here."""
+
+    def now(self) -> str:
+        """The time in UTC for records. No decision depends on it."""
+
+    def interrupted(self, seq: int, steps: Document | None = None) -> bool:
+        """Note in a record that its run was interrupted; for a signal handler: one attempt, never raises."""
+
+    def in_handler(self, act: Callable[[], object]) -> bool:
+        """Call ``act`` from a signal handler: soon over, one attempt, no exception. Whether it answered something."""
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def transact[T](
+    store: Store, decide: Callable[[Document, Records], tuple[list[Write], T]], attempts: int = ATTEMPTS
+) -> T:
+    """Read head and records, let ``decide`` say what to write, write it; read and decide again when another run wrote.
+
+    Returns the second thing that ``decide`` answers. Raises Conflict after so many attempts, and what ``decide``
+    raises at once.
+    """
+    return _settled(store, lambda: decide(store.head(), store.records()), attempts)
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def transact_head[T](store: Store, decide: Callable[[Document], tuple[list[Write], T]], attempts: int = ATTEMPTS) -> T:
+    """As :func:`transact` for what the head alone decides, such as a lease: one read, one write."""
+    return _settled(store, lambda: decide(store.head()), attempts)
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def _settled[T](store: Store, decide: Callable[[], tuple[list[Write], T]], attempts: int) -> T:
+    for attempt in range(attempts):
+        writes, answer = decide()
+        try:
+            store.apply(writes)
+            return answer
+        except Conflict:
+            if attempt + 1 == attempts:
+                raise
+            waits.clock.sleep(random.uniform(0.5, 1) * min(PAUSE * 2**attempt, LONGEST_PAUSE))
+    raise ValueError(f"attempts is {attempts}, and must be at least 1")
+
+
+def of(task: Task) -> store_files.FileStore:
+    """The store of the service that a task names. Touches neither file nor network."""
+    params = task.params
+    if not params.get("region"):
+        raise Failure("No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region")
+    identity = Identity(params["account"], params["region"], params["cluster"], params["service"])
+    # Check mode writes nothing, so a folder that does not outlive the job is no danger.
+    environment = {name: value for name, value in os.environ.items() if name != "CI" or not task.check_mode}
+    return store_files.FileStore(store_files.root(params.get("store"), environment), identity)
