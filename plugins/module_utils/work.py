@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 class Failure(Exception):
@@ -26,6 +26,24 @@ class Failure(Exception):
         super().__init__(msg)
         self.msg = msg
         self.fields = fields
+
+
+class TooLate(Failure):
+    """A write that was not sent, because our lease might have ended before AWS has carried it out. Certainly not sent:
+    renew the lease and send it again."""
+
+
+class Lease(Protocol):
+    """What those who write or wait need of the lease that the task works under; see ``edges/held.py``."""
+
+    def in_time(self) -> None:
+        """Raise :class:`TooLate` unless a call that is sent now ends within the lease."""
+
+    def renew(self) -> None:
+        """Renew it. Raises Failure when another run has it."""
+
+    def renew_if_due(self) -> None:
+        """Renew it when half of its time is over; called at each look of a wait."""
 
 
 def _nothing(_text: str) -> None:
@@ -47,6 +65,8 @@ class Task:
     warn: Callable[[str], None] = _nothing
     at_interrupt: list[Callable[[str], None]] = field(default_factory=list)
     """Called with the signal's name before the process dies of SIGINT or SIGTERM. One store write, nothing more."""
+    lease: Lease | None = None
+    """The lease that the task works under; None where it takes none."""
 
 
 @dataclass
@@ -77,6 +97,34 @@ def plain(value: Any) -> Any:
     return "".join(str(value))
 
 
+@dataclass
+class _Shield:
+    """How many blocks are shielded now, and the signal that waits for their end."""
+
+    depth: int = 0
+    waiting: int | None = None
+
+
+_shield = _Shield()
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Put off what an interruption does until the block is over.
+
+    A write of the store must not be begun again inside itself, for it holds a lock; and after a call that changes AWS
+    the identity in its answer has to be noted, or the next run does not know its own work.
+    """
+    _shield.depth += 1
+    try:
+        yield
+    finally:
+        _shield.depth -= 1
+        if _shield.depth == 0 and _shield.waiting is not None:
+            number, _shield.waiting = _shield.waiting, None
+            os.kill(os.getpid(), number)
+
+
 @contextmanager
 def interruptible(task: Task) -> Iterator[None]:
     """Run the task's clean-up when SIGINT or SIGTERM arrives, then die of that signal as before.
@@ -87,6 +135,9 @@ def interruptible(task: Task) -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def clean_up(number: int, _frame: object) -> None:
+        if _shield.depth:
+            _shield.waiting = number
+            return
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         try:

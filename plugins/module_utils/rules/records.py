@@ -24,7 +24,10 @@ TOOL = "0.1.0"
 """Version of the collection that writes; a test compares it with galaxy.yml."""
 
 BASELINE, DEPLOY, ROLLBACK = "baseline", "deploy", "rollback"
-KINDS = (BASELINE, DEPLOY, ROLLBACK)
+RELEASES = (BASELINE, DEPLOY, ROLLBACK)
+OPERATIONS = ("scale", "restart", "stop", "continue", "run_task", "prune", "unlock", "monitoring", "repair")
+"""Kinds of records that are no release: what an operator did. Never current, and never a way back."""
+KINDS = (*RELEASES, *OPERATIONS)
 
 CALLER_SAYS = (
     *("who", "host", "commit", "ref", "why", "inventory_commit", "inventory_dirty", "approved_by"),
@@ -93,7 +96,18 @@ HEAD: Document = {
     "seq": _NEEDED_WHOLE,
     "current": _WHOLE,
     "open": _WHOLE,
-    "lease": {"type": "dict"},
+    "lease": {
+        "type": "dict",
+        "options": {
+            "nonce": _NEEDED_TEXT,
+            "key": _NEEDED_TEXT,
+            "ttl_s": _NEEDED_WHOLE,
+            "who": _TEXT,
+            "host": _TEXT,
+            "why": _TEXT,
+            "since": _TEXT,
+        },
+    },
     **_WRITTEN,
 }
 
@@ -165,6 +179,10 @@ RECORD: Document = {
             "options": {"seconds": {"type": "float", "required": True}, "text": _NEEDED_TEXT},
         },
     ),
+    "operation": {
+        "type": "dict",
+        "options": {"verb": _NEEDED_TEXT, "arguments": {"type": "dict"}, "result": {"type": "dict"}},
+    },
     "log": {
         "type": "list",
         "elements": "dict",
@@ -182,7 +200,19 @@ def read_back(document: Any, shape: Document) -> tuple[Document, list[str]]:
     if document.get("schema") != SCHEMA:
         return {}, [f"its schema is {document.get('schema')!r}, and this version reads schema {SCHEMA} only"]
     checked = ArgumentSpecValidator(shape).validate(document)
-    return checked.validated_parameters, list(checked.error_messages)
+    return checked.validated_parameters, list(checked.error_messages) or _null(document, shape)
+
+
+def _null(document: Document, shape: Document) -> list[str]:
+    """What must have a value and is null: the validator makes the text ``None`` of it."""
+    wrong = []
+    for name, option in shape.items():
+        value = document.get(name)
+        if value is None and option.get("required"):
+            wrong.append(f"{name} is null")
+        elif isinstance(value, dict) and "options" in option:
+            wrong += _null(value, option["options"])
+    return wrong
 
 
 def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
@@ -241,5 +271,5 @@ def moved(record: Document, state: str, now: str, **fields: Any) -> Document:
 
 
 def proven(record: Document) -> bool:
-    """Whether somebody verified it: a baseline only says what was found."""
-    return bool(record["state"] == SUCCEEDED and record["kind"] != BASELINE)
+    """Whether somebody verified it: a baseline only says what was found, an operation is no release."""
+    return bool(record["state"] == SUCCEEDED and record["kind"] in (DEPLOY, ROLLBACK))

@@ -154,7 +154,7 @@ def opening(
         baseline = _baseline(seq, epoch, base, request, live, now)
         writes.append(Write(CREATE, baseline))
         base = seq
-    record = _record(seq + 1, epoch, base, request, live, now)
+    record = prepared(seq + 1, epoch, base, request, live, now)
     next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base, epoch=epoch)
     applying = moved(record, APPLYING, now)
     writes += [Write(CREATE, record), Write(HEAD, next_head), Write(REPLACE, applying)]
@@ -259,7 +259,7 @@ def _buried(
     """Writes that abandon what dead runs left, and the records as they are then."""
     known = dict(records)
     for number, record in records.items():
-        if record["state"] not in FINAL and (number > head["seq"] or (left and number == left["seq"])):
+        if record["state"] not in FINAL:
             known[number] = moved(record, ABANDONED, now)
     return [Write(REPLACE, known[number]) for number in sorted(known) if known[number] is not records[number]], known
 
@@ -293,7 +293,7 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
     }
     audit = {**request.audit, "why": f"What was live before release {seq + 1}"}
     found = Request(request.identity, BASELINE, intent, audit, request.nonce)
-    record = _record(seq, epoch, base, found, live, now)
+    record = prepared(seq, epoch, base, found, live, now)
     reason = "as it was found; not proven" if base is None else "changed by hand since the last release; not proven"
     return {
         **record,
@@ -304,7 +304,8 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
     }
 
 
-def _record(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
+def prepared(seq: int, epoch: int, base: int | None, request: Request, live: Document, now: str) -> Document:
+    """The first form of a record: what is wanted and what was live, before anything is changed."""
     audit = {name: request.audit.get(name) for name in CALLER_SAYS}
     return {
         "schema": SCHEMA,

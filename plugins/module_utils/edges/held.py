@@ -1,0 +1,278 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take, renew and give back the lease of a service; every verb that writes works under it.
+
+Each Ansible task may be a process of its own, so the claim of a run is the lease in the head, by the run's nonce: each
+task renews it by compare-and-swap when it starts (:func:`of`) and while it waits, and leaves it with the time that a
+foreign task in between may take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, Document, written
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
+    HEAD,
+    REPLACE,
+    Records,
+    Request,
+    Write,
+    step,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, shielded
+
+OPTIONS: dict[str, Any] = {
+    "lease_seconds": {"type": "int", "default": lease.TTL},
+    "lease_wait": {"type": "int", "default": lease.WAIT},
+}
+"""The options of every module that takes the lease."""
+
+RELEASE_OPTION: dict[str, Any] = {"release": {"type": "dict", "default": {}}}
+"""The option of every module that writes within a release: ``release`` of the module release's answer."""
+
+LONGEST_REASON = 1000
+
+
+@dataclass
+class Held:
+    """The lease of a run, as one task of it has it."""
+
+    task: Task
+    store: stores.Store
+    nonce: str
+    ttl: int
+    seq: int | None = None
+    """The release that is worked on; None before one is opened."""
+    who: str = ""
+    """ARN of the caller, where it was asked."""
+    known: Callable[[], Document] = field(default=dict)
+    """Steps to note in the record at an interruption, so that the next run knows this one's work."""
+    _sent: float = 0.0
+    """When the last write of the lease that is known to have worked was sent, on our clock."""
+
+    def renew(self) -> None:
+        """Renew the lease, by compare-and-swap on the head. Raises Failure ``lease_lost`` when another run has it."""
+        self.write(lambda head: [])
+
+    def write(self, decide: Callable[[Document], list[Write]]) -> None:
+        """Renew the lease, and then write what ``decide`` makes of the head (no head): in this order, for only who
+        has the lease may write. Raises Failure ``lease_lost``."""
+
+        def renewing(head: Document) -> tuple[list[Write], float]:
+            renewed = lease.renewed(head, self.nonce)
+            if renewed is None:
+                raise self._lost(head)
+            return [Write(HEAD, renewed), *decide(renewed)], waits.clock.now()
+
+        with shielded():
+            self._sent = stores.transact_head(self.store, renewing)
+
+    def renew_if_due(self) -> None:
+        """Renew when half of the ttl is over; called at each look of a wait, where nothing but reads happens.
+
+        A renewal that may succeed at the next look is left to it: nothing is written before :meth:`in_time` agrees.
+        """
+        if waits.clock.now() - self._sent < self.ttl / 2:
+            return
+        try:
+            self.renew()
+        except Failure as failure:
+            if not waits.passing(failure):
+                raise
+
+    def in_time(self) -> None:
+        """Raise TooLate unless a call that is sent now ends within the lease. Called while it is being sent: a check
+        before the call would leave the whole pause of a stopped process unguarded."""
+        if waits.clock.now() + lease.call_limit(self.ttl) > self._sent + self.ttl:
+            raise TooLate(
+                f"The lease of {self.store.place} ends too soon for this call, which was not sent. Run the same "
+                "command again.",
+                reason="too_late",
+            )
+
+    def note(self, steps: Document) -> None:
+        """Note in the open release what was done. Raises Failure: ``lease_lost``, or ``release_closed``."""
+        self.change(lambda record, now: step(record, steps, now))
+
+    def change(self, change: Callable[[Document, str], Document]) -> Document:
+        """Renew, and write the open release as ``change(record, now)`` makes it; its answer."""
+        made: list[Document] = []
+
+        def changing(_head: Document) -> list[Write]:
+            assert self.seq is not None
+            try:
+                made[:] = [change(self.store.record(self.seq), self.store.now())]
+            except ValueError as problem:
+                raise Failure(f"{problem}. Look at it with release_info.", reason="release_closed") from None
+            return [Write(REPLACE, made[0])]
+
+        self.write(changing)
+        return made[0]
+
+    # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+    def claim[T](self, decide: Callable[[Document, Records], tuple[list[Write], T]]) -> T:
+        """Decide on the head and all records, and write, as long as the lease is ours. The writes name the head."""
+
+        def claiming(head: Document, records: Records) -> tuple[list[Write], T]:
+            if not lease.holds(head, self.nonce):
+                raise self._lost(head)
+            return decide(head, records)
+
+        with shielded():
+            return stores.transact(self.store, claiming)
+
+    def release(self) -> None:
+        """Give the lease back; one that is not ours any more is left alone. Never raises: one that could not be given
+        back ends by itself."""
+        with shielded():
+            self.store.in_handler(lambda: stores.transact_head(self.store, self._giving_back, attempts=2))
+
+    def interrupted(self, _signal: str) -> None:
+        """What a signal does: give the lease back, so that the next run goes on at once, then note the interruption."""
+        self.release()
+        self.store.in_handler(lambda: stores.transact_head(self.store, self._noting, attempts=1))
+
+    def _giving_back(self, head: Document) -> tuple[list[Write], bool]:
+        without = lease.released(head, self.nonce)
+        return ([Write(HEAD, without)] if without else []), without is not None
+
+    def _noting(self, head: Document) -> tuple[list[Write], bool]:
+        is_foreign = bool(head["lease"]) and not lease.holds(head, self.nonce)
+        record = None if self.seq is None or is_foreign else self.store.record(self.seq)
+        if record is None or record["state"] in FINAL:
+            return [], False
+        steps = {name: value for name, value in self.known().items() if value is not None}
+        log = [*record["log"], {"t": self.store.now(), "state": "interrupted"}]
+        noted = written(record, log=log, steps={**record["steps"], **steps})
+        return [Write(REPLACE, noted)], True
+
+    def _lost(self, head: Document) -> Failure:
+        found = lease.holder(head)
+        return Failure(lease.lost_text(found, self.store.place), reason="lease_lost", holder=found)
+
+
+def take(task: Task, why: str) -> Held:
+    """Take the lease for ``lease_seconds``; wait at most ``lease_wait`` seconds for that of another run.
+
+    A foreign lease that nobody renews is taken over after its ttl and one call. Raises Failure ``held`` with
+    ``holder`` (who, host, why, since) when the other run is still alive, and ``wrong_account``.
+    """
+    store = stores.of(_unbound(task))
+    held = Held(task, store, secrets.token_hex(8), task.params["lease_seconds"], who=caller(task, store))
+    task.at_interrupt.append(held.interrupted)
+    holder = {"who": held.who, "host": platform.node(), "why": why}
+    watch, foreign = lease.Watch(), dict[str, Document]()
+    began = waits.clock.now()
+
+    def taking(head: Document) -> tuple[list[Write], float | None]:
+        now = waits.clock.now()
+        if not watch.is_over(head, now):
+            foreign["holder"] = lease.holder(head) or {}
+            return [], None
+        taken = lease.taken(head, held.nonce, held.ttl, holder, store.now())
+        return [Write(HEAD, taken)], now
+
+    def look(elapsed: float) -> float | None:
+        waits_already = bool(foreign)
+        with shielded():
+            sent = stores.transact_head(store, taking)
+        if sent is None and not waits_already:
+            task.report(f"{store.place} is held by {lease.holder_text(foreign['holder'])}; waiting")
+        if sent is None:
+            task.count(f"waiting for the lease of {foreign['holder']['who']}, {elapsed:.0f} s")
+        return sent
+
+    pause = min(lease.LOOK_EVERY, held.ttl / 10)
+    sent = waits.until(look, task.params["lease_wait"], pause)
+    if sent is None:
+        raise Failure(
+            lease.held_text(foreign["holder"], store.place, waits.clock.now() - began),
+            reason="held",
+            holder=foreign["holder"],
+        )
+    held._sent = sent
+    task.lease = held
+    return held
+
+
+def of(task: Task) -> Held | None:
+    """The lease of the release that the option ``release`` names, renewed; None outside a release and in check mode.
+
+    Raises Failure ``lease_lost`` when another run has it: then nothing may be touched.
+    """
+    given = task.params["release"]
+    if task.check_mode or not given or given.get("seq") is None:
+        return None
+    place = {name: given[name] for name in ("store", "account")}
+    store = stores.of(_unbound(task, **place))
+    held = Held(task, store, given["nonce"], given["lease_seconds"], seq=given["seq"])
+    task.at_interrupt.append(held.interrupted)
+    held.renew()
+    task.lease = held
+    return held
+
+
+def _unbound(task: Task, **params: Any) -> Task:
+    """The task as its store sees it: the store's own calls are not under the lease that they renew."""
+    return dataclasses.replace(task, params={**task.params, **params}, lease=None)
+
+
+def caller(task: Task, store: stores.Store) -> str:
+    """ARN of whoever calls. Raises Failure when their account is not the service's."""
+    who = reads.caller_identity(task)
+    if who["Account"] != store.identity.account:
+        raise Failure(
+            f"The credentials belong to account {who['Account']}, and the service is declared in "
+            f"{store.identity.account}. Switch the profile, or correct service_account.",
+            reason="wrong_account",
+        )
+    return str(who["Arn"])
+
+
+def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[Held], dict[str, Any]]) -> dict[str, Any]:
+    """Do one operator's verb under the lease, with a record of its own around it, and answer what ``act`` answers.
+
+    ``intent``: what the verb was told, redacted; what ``act`` answers under ``operation`` stands in the record as its
+    result. A release that a dead run left open stays as it is: its recovery is the next deploy's. Raises what ``act``
+    raises, after the record says so.
+    """
+    began, held = waits.clock.now(), take(task, why)
+    try:
+        held.seq = _opened(task, held, kind, why, intent)
+        try:
+            answer = act(held)
+        except Failure as failure:
+            with suppress(Failure):  # the verb's own failure is what people must read
+                _closed(held, None, failure.msg, waits.clock.now() - began)
+            raise
+        _closed(held, answer.get("operation"), None, waits.clock.now() - began)
+        return answer
+    finally:
+        held.release()
+
+
+def _opened(task: Task, held: Held, kind: str, why: str, arguments: Document) -> int:
+    audit = {"who": held.who, "host": platform.node(), "commit": None, "why": why}
+    request = Request(held.store.identity, kind, operation.NOTHING, audit, held.nonce)
+    found = live.state(task)
+
+    def opening(head: Document, records: Records) -> tuple[list[Write], int]:
+        writes = operation.opening(head, records, request, arguments, found, held.store.now())
+        return writes, int(writes[0].document["seq"])
+
+    return held.claim(opening)
+
+
+def _closed(held: Held, result: Document | None, reason: str | None, seconds: float) -> None:
+    short = None if reason is None else one_line(reason)[:LONGEST_REASON]
+    held.change(lambda record, now: operation.closed(record, result, short, seconds, now))

@@ -1,0 +1,112 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lease on a service: who may change it now, and when another run may take over from one that died.
+
+It stands in the head: ``{"nonce", "key": "NONCE/EPOCH/N", "ttl_s", "who", "host", "why", "since"}`` or null. No two
+clocks are ever compared: a holder counts its ttl from before it sent the write, a waiter counts how long ``key`` has
+stood still before its own eyes. Each write of the head is a compare-and-swap, so a late renewal is safe: it fails when
+anybody else wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, written
+
+TTL = 90
+"""Seconds. Long enough for a hook between two of our tasks, short enough to wait for after a crash."""
+WAIT = 180
+"""Seconds to wait for a foreign lease: longer than a ttl and a call, so that a run after a crash goes on by itself."""
+LONGEST_CALL = 25.0
+"""Seconds: 5 to connect and 20 to read."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks at a foreign lease."""
+LONGEST_TEXT = 200
+
+
+def call_limit(ttl: float) -> float:
+    """Seconds that one writing call may take under a lease of this ttl, so that three of them fit into it."""
+    return min(LONGEST_CALL, ttl / 3)
+
+
+def taken(head: Document, nonce: str, ttl: int, holder: Document, now: str) -> Document:
+    """The head with the lease given to ``nonce``: a new epoch, whoever had it before. ``holder``: who, host, why."""
+    epoch = head["epoch"] + 1
+    lease = {
+        "nonce": nonce,
+        "key": f"{nonce}/{epoch}/1",
+        "ttl_s": ttl,
+        **{name: one_line(str(holder[name] or ""))[:LONGEST_TEXT] for name in ("who", "host", "why")},
+        "since": now,
+    }
+    return written(head, nonce, lease=lease, epoch=epoch)
+
+
+def holds(head: Document, nonce: str) -> bool:
+    """Whether the lease belongs to this run. One that is null does not: it was given back or taken away."""
+    return bool(head["lease"]) and head["lease"]["nonce"] == nonce
+
+
+def renewed(head: Document, nonce: str) -> Document | None:
+    """The head with our lease renewed, or None when it is not ours any more."""
+    if not holds(head, nonce):
+        return None
+    before, number = head["lease"]["key"].rsplit("/", 1)
+    return written(head, nonce, lease={**head["lease"], "key": f"{before}/{int(number) + 1}"})
+
+
+def released(head: Document, nonce: str) -> Document | None:
+    """The head without our lease, or None when it is not ours any more: then there is nothing to give back."""
+    return written(head, nonce, lease=None) if holds(head, nonce) else None
+
+
+def holder(head: Document) -> Document | None:
+    """For people, who has the lease: ``{"who", "host", "why", "since"}``; None when it is free."""
+    lease = head["lease"]
+    return {name: one_line(str(lease.get(name) or "")) for name in ("who", "host", "why", "since")} if lease else None
+
+
+def holder_text(found: Document) -> str:
+    """``arn:...:user/ada on runner-7 since 2026-01-02T03:04:05Z (sessions stay on one task)``."""
+    why = f" ({found['why']})" if found["why"] else ""
+    return f"{found['who'] or 'unknown'} on {found['host'] or 'an unknown host'} since {found['since']}{why}"
+
+
+def lost_text(found: Document | None, place: str) -> str:
+    """Why a run that lost its lease stops, and what to do."""
+    by = f"it belongs to {holder_text(found)} now" if found else "it was given back or taken away"
+    return (
+        f"This run does not have the lease of {place} any more: {by}. It stopped and touches nothing more. Run the "
+        "same command again: it begins by reading what the other run left."
+    )
+
+
+def held_text(found: Document, place: str, waited: float) -> str:
+    """Why a run gives up waiting, and what to do."""
+    return (
+        f"Another run is at work on {place}: {holder_text(found)}. Waited {waited:.0f} s, and it is still alive. "
+        "Nothing was changed. Run the same command again when it has ended; `status` shows what it does."
+    )
+
+
+@dataclass
+class Watch:
+    """A foreign lease before one waiter's eyes; times are seconds of the waiter's own clock."""
+
+    key: str | None = None
+    first_seen: float = field(default=0.0)
+
+    def is_over(self, head: Document, now: float) -> bool:
+        """Whether the lease may be taken: it is free, or its key has stood still for a ttl and one call.
+
+        The call: a holder may have sent a write in the last moment of its ttl.
+        """
+        lease = head["lease"]
+        if not lease:
+            return True
+        if lease["key"] != self.key:
+            self.key, self.first_seen = lease["key"], now
+        ttl = float(lease["ttl_s"])
+        return now - self.first_seen >= ttl + call_limit(ttl)
