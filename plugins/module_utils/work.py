@@ -36,6 +36,9 @@ class TooLate(Failure):
 class Lease(Protocol):
     """What those who write or wait need of the lease that the task works under; see ``edges/held.py``."""
 
+    ttl: int
+    """Seconds for which it holds from the moment when it was sent."""
+
     def in_time(self) -> None:
         """Raise :class:`TooLate` unless a call that is sent now ends within the lease."""
 
