@@ -77,12 +77,15 @@ def begin(following: Following, resumes: bool) -> None:
 def follow(following: Following, seconds: float, delay: float) -> None:
     """Look every ``delay`` seconds until the last word is said, or ``seconds`` are over: ``following.progress.last``.
 
-    A look that fails for a reason that may pass is shown once and made again. Raises the Failure of one that cannot.
+    A look that fails for a reason that may pass is shown once and made again. Raises the Failure of one that cannot,
+    and of a lease that another run has: whoever lost it must not go on.
     """
     absent: list[Failure] = []
     offset = following.elapsed()
 
     def poll(elapsed: float) -> Step | None:
+        if following.task.lease is not None:
+            following.task.lease.renew_if_due()
         try:
             following.find_service_deployment()
             wants_stopped = following.progress.wants_stopped

@@ -243,8 +243,8 @@ def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[He
     """Do one operator's verb under the lease, with a record of its own around it, and answer what ``act`` answers.
 
     ``intent``: what the verb was told, redacted; what ``act`` answers under ``operation`` stands in the record as its
-    result. A release that a dead run left open stays as it is: its recovery is the next deploy's. Raises what ``act``
-    raises, after the record says so.
+    result, also of a Failure that has this field. A release that a dead run left open stays as it is: its recovery is
+    the next deploy's. Raises what ``act`` raises, after the record says so.
     """
     began, held = waits.clock.now(), take(task, why)
     try:
@@ -253,7 +253,7 @@ def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[He
             answer = act(held)
         except Failure as failure:
             with suppress(Failure):  # the verb's own failure is what people must read
-                _closed(held, None, failure.msg, waits.clock.now() - began)
+                _closed(held, failure.fields.get("operation"), failure.msg, waits.clock.now() - began)
             raise
         _closed(held, answer.get("operation"), None, waits.clock.now() - began)
         return answer
