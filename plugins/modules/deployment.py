@@ -179,7 +179,7 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import following, reads, store_files, waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, reads, store_files, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -227,7 +227,7 @@ class Rollout:
         if self.arguments:
             listed = following.listed(self.task, self.cluster, self.name)
             known = {each["serviceDeploymentArn"] for each in listed}
-            self.following.now = watch.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
+            self.following.now = writes.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
         ours = looks.primary(self.following.now)
         is_new = ours["id"] != self.before["id"]
         self.following.known = known if is_new else set()

@@ -92,8 +92,8 @@ def test_a_credential_process_that_printed_a_secret_is_not_quoted() -> None:
         ("ExpiredToken", "expired_credentials", "Log in again"),
         ("InvalidClientTokenId", "rejected_credentials", "Log in again"),
         ("UnrecognizedClientException", "rejected_credentials", "service_profile"),
-        ("AccessDeniedException", "access_denied", "Grant these credentials the right"),
-        ("AccessDenied", "access_denied", "Grant these credentials the right"),
+        ("AccessDeniedException", "access_denied", "Grant these credentials ecs:DescribeServices: docs/iam"),
+        ("AccessDenied", "access_denied", "Grant these credentials ecs:DescribeServices: docs/iam"),
         ("ThrottlingException", "refused", "run the same command again in a minute"),
         ("ClusterNotFoundException", "refused", "ClusterNotFoundException: no"),
     ],
@@ -139,7 +139,6 @@ def test_a_failure_of_ours_and_a_defect_pass_through() -> None:
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No client of another test, and no settings of the person who runs the tests."""
     monkeypatch.setattr(aws, "_sessions", {})
-    monkeypatch.setattr(aws, "_clients", {})
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -156,8 +155,9 @@ KEYS = {"access_key": "AKIAX", "secret_key": SECRET}
 
 @pytest.mark.usefixtures("own")
 def test_a_client_is_made_once_for_the_same_options() -> None:
-    first = connection(region="us-east-1", **KEYS).client("ecs", 1)
-    assert connection(region="us-east-1", **KEYS).client("ecs", 1) is first
+    made = connection(region="us-east-1", **KEYS)
+    first = made.client("ecs", 1)
+    assert made.client("ecs", 1) is first
     others = [
         connection(region="eu-west-1", **KEYS).client("ecs", 1),
         connection(region="us-east-1", **KEYS).client("ecs", 6),

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
-from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
-from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+from ansible_collections.steady.ecs.plugins.module_utils.edges import credentials, pace, transport
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
+from ansible_collections.steady.ecs.plugins.module_utils.rules.lease import LONGEST_CALL, call_limit
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Lease, Task
 
 try:
     import boto3
@@ -35,10 +38,8 @@ READ_ATTEMPTS = 6
 WRITE_ATTEMPTS = 1
 """A write is never sent twice by the SDK: after a lost answer it would register a second revision. We read first."""
 
-EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-REJECTED = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException"}
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+CONNECT_PART = 5
+"""A fifth of a call's time is for connecting: 5 s of 25."""
 
 CREDENTIALS = {
     *("CredentialRetrievalError", "PartialCredentialsError", "UnknownCredentialError", "InfiniteLoopConfigError"),
@@ -48,7 +49,6 @@ CREDENTIALS = {
 """The SDK's exceptions about what says who we are; by name, for some are younger than the oldest SDK we run with."""
 
 _sessions: dict[Any, Any] = {}
-_clients: dict[Any, Any] = {}
 _loader: list[Any] = []
 
 
@@ -72,14 +72,20 @@ def warm(services: tuple[str, ...]) -> None:
 def _session(profile: str | None) -> Any:
     core = botocore.session.get_session()
     core.register_component("data_loader", service_models())
+    core.register_component("credential_provider", credentials.Provider(lambda: credentials.load(_loader[0], profile)))
     return boto3.session.Session(botocore_session=core, profile_name=profile)
 
 
 class Connection:
-    """Makes the clients that a task's connection options ask for; sessions and clients are kept for the process."""
+    """Makes the clients that a task's connection options ask for. Sessions are kept for the process."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any], say: Callable[[str], None] = lambda _line: None) -> None:
+        """``say`` shows a line while a call waits for its turn."""
         self.params = params
+        self.say = say
+        self.lease: Lease | None = None
+        """What the writing clients that are made from now on are held to."""
+        self._clients: dict[Any, Any] = {}
 
     def fail_json(self, msg: str, **fields: Any) -> None:
         """Called by amazon.aws for contradictory options."""
@@ -87,35 +93,50 @@ class Connection:
 
     def client(self, service: str, attempts: int) -> Any:
         """A boto3 client. Creating one resolves credentials, so it happens in the task's process only."""
+        lease = self.lease if attempts == WRITE_ATTEMPTS else None
+        environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+        key = (service, attempts, id(lease), environment)
+        if key not in self._clients:
+            self._clients[key] = self._made(service, _config(attempts, lease), environment, lease)
+        return self._clients[key]
+
+    def _made(self, service: str, config: Any, environment: Any, lease: Lease | None) -> Any:
         region, endpoint, options = get_aws_connection_info(self)
         profile = options.pop("profile_name", None)
         extra = options.pop("aws_config", None)
-        environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-        key = (service, attempts, region, endpoint, profile, repr(options), repr(extra), environment)
-        if key not in _clients:
-            config = Config(
-                user_agent_extra="steady.ecs",
-                retries={"mode": "standard", "total_max_attempts": attempts},
-                connect_timeout=5,
-                read_timeout=20,
+        try:
+            if (profile, environment) not in _sessions:
+                _sessions[profile, environment] = _session(profile)
+            session = _sessions[profile, environment]
+            client = session.client(
+                service,
+                region_name=region,
+                endpoint_url=endpoint,
+                config=config.merge(extra if isinstance(extra, Config) else Config(**extra)) if extra else config,
+                **options,
             )
-            try:
-                if (profile, environment) not in _sessions:
-                    _sessions[profile, environment] = _session(profile)
-                _clients[key] = _sessions[profile, environment].client(
-                    service,
-                    region_name=region,
-                    endpoint_url=endpoint,
-                    config=config.merge(extra if isinstance(extra, Config) else Config(**extra)) if extra else config,
-                    **options,
-                )
-            except NoRegionError:
-                raise Failure(
-                    "No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region"
-                ) from None
-            except (ValueError, TypeError, BotoCoreError) as problem:
-                raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
-        return _clients[key]
+        except NoRegionError:
+            raise Failure(
+                "No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region"
+            ) from None
+        except (ValueError, TypeError, BotoCoreError) as problem:
+            raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
+        who = self.params.get("account") or profile or os.environ.get("AWS_PROFILE") or self.params.get("access_key")
+        turns = pace.of(who or os.environ.get("AWS_ACCESS_KEY_ID"), client.meta.region_name, client.meta.endpoint_url)
+        transport.Transport(turns, lambda line: self.say(line), lease).attach(client)
+        return client
+
+
+def _config(attempts: int, lease: Lease | None) -> Any:
+    """Settings of a client. A write's time-outs fit into what its lease allows for one call."""
+    longest = call_limit(lease.ttl) if lease else LONGEST_CALL
+    connect = longest / CONNECT_PART
+    return Config(
+        user_agent_extra="steady.ecs",
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=connect,
+        read_timeout=longest - connect,
+    )
 
 
 def reading(task: Task, service: str) -> Any:
@@ -124,8 +145,15 @@ def reading(task: Task, service: str) -> Any:
 
 
 def writing(task: Task, service: str) -> Any:
-    """A client for calls that change something: one attempt, then we look at the world."""
+    """A client for calls that change something: one attempt, held to the task's lease, then we look at the world."""
+    task.connection.lease = task.lease
     return task.connection.client(service, WRITE_ATTEMPTS)
+
+
+def seconds_left(task: Task) -> float | None:
+    """Seconds until the credentials end, where nothing renews them and their end is known; else None. Asks nobody."""
+    found = reading(task, "sts")._request_signer._credentials
+    return found.seconds_left() if isinstance(found, credentials.Renewable) else None
 
 
 def region_of(task: Task) -> str:
@@ -189,30 +217,6 @@ def _nothing_answers(url: str) -> str:
 
 
 def _refusal(doing: str, error: Any) -> Failure:
-    code, message = code_of(error), redact.text(str(error.response.get("Error", {}).get("Message", "")))
-    if code in EXPIRED:
-        return Failure(
-            f"{doing}: the AWS credentials have expired. Log in again, then run the same command.",
-            reason="expired_credentials",
-            code=code,
-        )
-    if code in REJECTED:
-        return Failure(
-            f"{doing}: AWS does not take the credentials ({code}). Log in again, or correct the profile that "
-            "AWS_PROFILE or service_profile names.",
-            reason="rejected_credentials",
-            code=code,
-        )
-    if code in DENIED:
-        return Failure(
-            f"{doing}: AWS refused it: {message}. Grant these credentials the right, or use others.",
-            reason="access_denied",
-            code=code,
-        )
-    if code in THROTTLED:
-        return Failure(
-            f"{doing}: {code}: {message}. Others use up the account's rate: run the same command again in a minute.",
-            reason="refused",
-            code=code,
-        )
-    return Failure(f"{doing}: {code}: {message}", reason="refused", code=code)
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    offset = refusals.offset_of(headers.get("date"), datetime.datetime.now(datetime.UTC))
+    return refusals.refusal(doing, code_of(error), str(error.response.get("Error", {}).get("Message", "")), offset)

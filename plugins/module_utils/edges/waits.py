@@ -8,26 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import THROTTLED
+from ansible_collections.steady.ecs.plugins.module_utils.rules.refusals import THROTTLED, UNAVAILABLE
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
-UNAVAILABLE = {
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "InternalServerException",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServerException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "500",
-    "502",
-    "503",
-    "504",
-}
-"""Codes of answers with a 5xx status (ECS and Elastic Load Balancing API references, common errors). Of a write they
-say nothing about whether it was carried out."""
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux alone has the first."""
 
 
 class Clock(Protocol):
@@ -44,8 +29,11 @@ class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> float:
-        """Seconds since some moment; unmoved by a wall clock that is set."""
-        return time.monotonic()
+        """Seconds since the machine was started, those included in which it slept; unmoved by a wall clock that is set.
+
+        The monotonic clock of Linux stands still in a laptop's sleep, and a lease does not (clock_gettime(2)).
+        """
+        return time.clock_gettime(CLOCK)
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""

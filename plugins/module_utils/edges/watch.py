@@ -1,67 +1,18 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The calls of a rollout: one update, one look, one failed task's evidence. What they mean is decided elsewhere."""
+"""The reads of a rollout: one look, one failed task's evidence. What they mean is decided elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated, writing
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
-
-THROTTLE_PATIENCE = 60
-SECOND_LOOK = 2
-"""Seconds between two reads before "it did not arrive" is believed (ECS's reads may lag behind its writes)."""
-
-
-def update_service(task: Task, cluster: str, name: str, arguments: Answer, arrived: Callable[[Answer], bool]) -> Answer:
-    """Change a service with one UpdateService, and answer the service after it.
-
-    UpdateService takes no token, so a call whose answer is lost is never repeated blindly: the service is read, and
-    ``arrived`` says whether it shows the change. Only when two reads, two seconds apart, do not, the call is made once
-    more. A throttled call was certainly not carried out, and is repeated for a minute.
-    """
-    doing = f"Updating {name} in {cluster} (ecs:UpdateService)"
-
-    def send() -> Answer:
-        with translated(doing):
-            ecs = writing(task, "ecs")
-            return dict(ecs.update_service(cluster=cluster, service=name, **arguments)["service"])
-
-    def send_unless_throttled(elapsed: float) -> Answer | None:
-        try:
-            return send()
-        except Failure as failure:
-            if waits.throttled(failure) and elapsed < THROTTLE_PATIENCE:
-                return None
-            raise
-
-    def look(_elapsed: float) -> Answer | None:
-        found = reads.service(task, cluster, name)
-        return found if arrived(found) else None
-
-    for _attempt in ("first", "second"):
-        try:
-            sent = waits.until(send_unless_throttled, THROTTLE_PATIENCE, SECOND_LOOK)
-            if sent is not None:
-                return sent
-        except Failure as failure:
-            if not waits.unanswered(failure):
-                raise
-            task.report(f"{name}: no answer to UpdateService; reading whether it arrived")
-            seen = waits.until(look, SECOND_LOOK, SECOND_LOOK)
-            if seen is not None:
-                return seen
-    raise Failure(
-        f"{doing}: no answer came twice, and the service does not show the change. Run the same command again: it "
-        "begins by reading what is live.",
-        reason="no_answer",
-    )
 
 
 def look(

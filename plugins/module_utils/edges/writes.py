@@ -1,15 +1,16 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Calls that change a task definition or a target group. None is sent twice before the world was looked at."""
+"""Calls that change a task definition, target group or service. None is sent twice before the world was looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated, writing
-from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
 Answer = dict[str, Any]
 
@@ -18,6 +19,9 @@ PAUSE = 2
 """Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
 SAME_FAMILY = "Too many concurrent attempts"
+ROLE_PATIENCE = 120
+"""Seconds for a role that was just made: IAM's changes reach other services after a while ("Changes that I make are
+not always immediately visible", IAM user guide); the AWS provider of Terraform waits as long."""
 
 
 def register_task_definition(task: Task, content: Answer, arrived: Callable[[], Answer | None]) -> Answer:
@@ -51,31 +55,35 @@ def modify_target_group_attributes(
     return once(task, "ModifyTargetGroupAttributes", send, arrived)
 
 
-# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
-def once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None]) -> T:
-    """Send ``call`` until it is known to have been carried out, for at most three rounds.
+def update_service(task: Task, cluster: str, name: str, arguments: Answer, arrived: Callable[[Answer], bool]) -> Answer:
+    """Change a service with one UpdateService, which takes no token, and answer the service after it.
 
-    A throttled call was certainly not carried out, and is repeated for a minute. After a lost answer the world is
-    read twice, and only when neither look shows the change, the call is made again.
+    ``arrived`` says of a service as it was read whether it shows the change.
     """
 
-    refused: list[Failure] = []
+    def send() -> Answer:
+        with translated(f"Updating {name} in {cluster} (ecs:UpdateService)"):
+            return dict(writing(task, "ecs").update_service(cluster=cluster, service=name, **arguments)["service"])
 
-    def unless_throttled(_elapsed: float) -> T | None:
-        try:
-            return send()
-        except Failure as failure:
-            if not waits.throttled(failure) and SAME_FAMILY not in failure.msg:
-                raise
-            refused.append(failure)
-            return None
+    def look() -> Answer | None:
+        found = reads.service(task, cluster, name)
+        return found if arrived(found) else None
 
+    return once(task, f"UpdateService of {name}", send, look)
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def once[T](
+    task: Task, call: str, send: Callable[[], T], arrived: Callable[[], T | None], roles: Sequence[str] = ()
+) -> T:
+    """Send until it is known to have been carried out, for at most three rounds.
+
+    After a lost answer the world is read twice, two seconds apart, by ``arrived``, and only when neither look shows the
+    change the call is made again. ``roles``: what the call hands to ECS.
+    """
     for _attempt in range(ATTEMPTS):
         try:
-            sent = waits.until(unless_throttled, PATIENCE, PAUSE)
-            if sent is not None:
-                return sent
-            raise refused[-1]
+            return _sent(task, call, send, roles)
         except Failure as failure:
             if not waits.unanswered(failure):
                 raise
@@ -85,6 +93,43 @@ def once[T](task: Task, call: str, send: Callable[[], T], arrived: Callable[[], 
                 return seen
     raise Failure(
         f"{call} was sent {ATTEMPTS} times; no answer came, and what it should change is unchanged. "
-        "Run the same command again.",
+        "Run the same command again: it begins by reading what is live.",
         reason="no_answer",
     )
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def _sent[T](task: Task, call: str, send: Callable[[], T], roles: Sequence[str]) -> T:
+    """Send one call, and again as long as it certainly was not carried out for a reason that passes.
+
+    A throttle is one, for a minute. So is a role that ECS cannot use yet (case C86), for two: a role that was made a
+    moment ago; one that stays so is named. A call that its lease did not let out any more goes out after a renewal.
+    """
+    began, last = waits.clock.now(), list[Failure]()
+
+    def attempt(elapsed: float) -> T | None:
+        try:
+            return send()
+        except TooLate as late:
+            last.append(late)
+            assert task.lease is not None
+            task.lease.renew()
+        except Failure as failure:
+            last.append(failure)
+            is_role = refusals.unusable_role(failure)
+            if is_role and elapsed == 0:
+                task.report(f"ECS cannot use a role of {call} yet; asking again for up to {ROLE_PATIENCE} s")
+            if not is_role and not (elapsed < PATIENCE and _passes(failure)):
+                raise
+        return None
+
+    sent = waits.until(attempt, ROLE_PATIENCE, PAUSE)
+    if sent is not None:
+        return sent
+    if refusals.unusable_role(last[-1]):
+        raise refusals.of_role(last[-1], list(roles), waits.clock.now() - began)
+    raise last[-1]
+
+
+def _passes(failure: Failure) -> bool:
+    return waits.throttled(failure) or SAME_FAMILY in failure.msg

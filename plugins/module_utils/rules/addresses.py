@@ -66,6 +66,12 @@ def allowed(host: str, found: Iterable[str]) -> list[str]:
     return [each for each in found if _may(_inner(ipaddress.ip_address(each)), literal is not None, host.lower())]
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its address or as ``localhost``."""
+    literal = _address(host)
+    return literal.is_loopback if literal else host.lower() == LOCALHOST
+
+
 def _may(address: Address, declared: bool, host: str) -> bool:
     if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA:
         return False

@@ -36,6 +36,8 @@ REASONS = {
     "CannotPullContainer": "the image cannot be pulled",
     "ResourceInitializationError": "what the task needs before it starts (a secret, a log group, a volume, the "
     "network) cannot be had: check that it exists and that the execution role may read it",
+    "unable to assume the role": "ECS cannot use the role: check that it exists and that its trust policy lets "
+    "ecs-tasks.amazonaws.com assume it (a role that was just made needs a minute)",
     "OutOfMemoryError": "a container used more memory than its limit: raise memory, or find the leak",
     "OutOfMemory": "a container used more memory than its limit: raise memory, or find the leak",
     "CannotStartContainerError": "the container cannot be started: check command, user and mount points",

@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 GOES_ON = {verdict.UNKNOWN, verdict.PAUSED}
 """Verdicts that are not the last word: the deployment goes on, and the same command watches it again."""
 
-CUT_OFF = {"expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint"}
+CUT_OFF = {"expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"}
 """Reasons for which no further call can succeed: neither is anything known of the release, nor could it be undone."""
 
 

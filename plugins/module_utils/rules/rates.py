@@ -1,0 +1,133 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How fast AWS lets its APIs be called, and a token bucket that stays below it.
+
+Limits hold per account and Region, and other users of the account share them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from dataclasses import dataclass, replace
+
+SHARE = 50
+"""Percent of each limit that we use unless told otherwise."""
+LARGEST_SHARE = 90
+JITTER = 0.3
+"""Seconds by which requests may overtake one another on their way."""
+CUT, EASE, SILENCE = 0.7, 1.02, 1.0
+"""After a throttle the rate is multiplied by CUT, at most once in SILENCE seconds, and nothing is sent for as long;
+each call then eases it by EASE."""
+SLOWEST = 0.05
+"""The rate is never cut below this part of it: calls go on, however slowly."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bucket of AWS's: calls at once, and calls that come back each second."""
+
+    burst: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The operations of a service that one bucket counts."""
+
+    service: str
+    name: str
+    operations: re.Pattern[str]
+    limit: Limit
+
+
+def _rule(service: str, name: str, operations: str, burst: float, rate: float) -> Rule:
+    return Rule(service, name, re.compile(operations), Limit(burst, rate))
+
+
+RULES = (
+    # "Request throttling for the Amazon ECS API", Amazon ECS API reference.
+    _rule("ecs", "task-definition-modify", "(Register|Deregister|Delete)TaskDefinitions?", 20, 1),
+    _rule("ecs", "task-definition-read", "(Describe|List)TaskDefinition(s|Families)?", 50, 20),
+    _rule("ecs", "service-deployments", "(Describe|List|Stop)ServiceDeployments?", 50, 20),
+    _rule("ecs", "service-revisions", "DescribeServiceRevisions", 50, 20),
+    _rule("ecs", "service-read", "(Describe|List)Services(ByNamespace)?", 100, 20),
+    _rule("ecs", "service-modify", "(Create|Update|Delete)Service", 50, 5),
+    _rule("ecs", "tasks-read", "(Describe|List)Tasks", 100, 20),
+    _rule("ecs", "tags", "(Tag|Untag)Resource", 20, 10),
+    # "Request throttling for the Elastic Load Balancing APIs", Elastic Load Balancing API reference: one bucket for
+    # everything, and smaller ones for what changes something.
+    _rule("elastic-load-balancing-v2", "every", ".*", 40, 10),
+    _rule("elastic-load-balancing-v2", "modify", "(?!Describe|RegisterTargets|DeregisterTargets).*", 20, 3),
+    _rule("elastic-load-balancing-v2", "registration", "(Register|Deregister)Targets", 20, 4),
+)
+"""Services by botocore's hyphenated service id. Every rule that fits counts; a call that none fits is not paced."""
+
+
+def rules(service: str, operation: str) -> list[Rule]:
+    """The buckets that count an operation."""
+    return [each for each in RULES if each.service == service and each.operations.fullmatch(operation)]
+
+
+def ours(limit: Limit, share: int) -> Limit:
+    """Our part of a limit. ``share`` in percent.
+
+    The burst is smaller by the tokens of a second, for AWS gives them back in whole seconds, and by those of JITTER.
+    """
+    part = min(max(share, 1), LARGEST_SHARE) / 100
+    return Limit(max(1.0, (limit.burst - limit.rate * (1 + JITTER)) * part), limit.rate * part)
+
+
+def least_seconds(calls: int, limit: Limit) -> float:
+    """The least time in which so many calls go through a bucket that is full now."""
+    return max(0.0, (calls - limit.burst) / limit.rate)
+
+
+@dataclass(frozen=True)
+class State:
+    """A bucket between two calls, as the generic cell rate algorithm (ITU-T I.371) keeps it.
+
+    Times are seconds of one clock of the machine.
+    """
+
+    due: float = 0.0
+    """When the bucket will be full again."""
+    pace: float = 1.0
+    """The part of its rate that is left after throttles."""
+    cut: int = 0
+    """When the rate was last cut, in whole seconds, rounded up."""
+
+    FORM = struct.Struct("<dfI")
+    """Sixteen bytes."""
+
+    def packed(self) -> bytes:
+        """For a file that processes share."""
+        return State.FORM.pack(self.due, self.pace, self.cut)
+
+    @staticmethod
+    def unpacked(data: bytes, now: float, longest: float) -> State:
+        """From such a file; a full bucket for anything else, such as what an earlier boot of the machine left."""
+        if len(data) != State.FORM.size:
+            return State()
+        due, pace, cut = State.FORM.unpack(data)
+        sound = 0 <= due <= now + longest and SLOWEST / 2 <= pace <= 1 and cut <= now + 1
+        return State(due, pace, cut) if sound else State()
+
+
+def taken(state: State, limit: Limit, now: float) -> tuple[State, float]:
+    """The state after one more call, and the moment at which that call may be sent."""
+    pace = min(1.0, state.pace * EASE)
+    interval = 1 / (limit.rate * pace)
+    moment = max(now, state.due - (limit.burst - 1) * interval)
+    return State(max(state.due, moment) + interval, pace, state.cut), moment
+
+
+def throttled(state: State, limit: Limit, now: float) -> State:
+    """The state after AWS turned a call away: slower, empty, and silent for a while."""
+    if now - state.cut < SILENCE:
+        return state
+    pace = max(SLOWEST, state.pace * CUT)
+    interval = 1 / (limit.rate * pace)
+    due = max(state.due, now + SILENCE + (limit.burst - 1) * interval)
+    return replace(state, due=due, pace=pace, cut=math.ceil(now))
