@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     FINAL,
     ROLLBACK,
@@ -40,10 +42,11 @@ class Choice:
     remedy: str = ""
 
 
-def choose(head: Document, records: Records, live: Document, wanted: int | None = None) -> Choice:
-    """The release that a rollback restores now; ``wanted`` names one (``rollback_to``)."""
+def choose(head: Document, records: Records, live: Document, wanted: str | int | None = None) -> Choice:
+    """The release that a rollback restores now; ``wanted`` names one (``rollback_to``), see :mod:`named_release`."""
     if wanted is not None:
-        return _named(records, wanted)
+        named = named_release.find(records, str(wanted))
+        return Choice(named.record, named.reason, named.remedy)
     head = settled(head, records)
     if head["current"] is None:
         return Choice(
@@ -67,9 +70,10 @@ def choose(head: Document, records: Records, live: Document, wanted: int | None 
 def restoration(target: Document, records: Records, live: Document) -> Document:
     """What restoring this release means: its revision, and the settings and attributes that later releases declared.
 
-    ``{"seq", "kind", "proven", "task_definition", "attributes": {ARN: {key: text}}, "settings": {...}, "force",
-    "not_restorable": [name]}``. ``force``: its revision is live already, so only a forced deployment replaces tasks.
-    ``not_restorable``: declared since, but unknown to that release (a target group attached later).
+    ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "attributes": {ARN: {key:
+    text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images``: what ran then, as far as it is on
+    record. ``force``: its revision is live already, so only a forced deployment replaces tasks. ``not_restorable``:
+    declared since, but unknown to that release (a target group attached later), or of a group that is gone since.
     """
     state = state_of(target)
     later = [declared(each) for number, each in records.items() if number > target["seq"]]
@@ -77,7 +81,8 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     unknown: list[str] = []
     for arn, key in sorted({(arn, key) for each in later for arn, keys in each["attributes"].items() for key in keys}):
         value = state["attributes"].get(arn, {}).get(key)
-        if value is None:
+        # A target group that the service left behind cannot be told from one that was deleted: neither is written.
+        if value is None or arn not in live.get("attributes", {arn: {}}):
             unknown.append(f"{arn} {key}")
         else:
             attributes.setdefault(arn, {})[key] = value
@@ -94,6 +99,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         "kind": target["kind"],
         "proven": proven(target),
         "task_definition": state["task_definition"],
+        "images": recorded(target),
         "attributes": attributes,
         "settings": nested_settings(settings),
         "force": state["task_definition"] == live["task_definition"],
@@ -134,15 +140,6 @@ def _fixed_since(target: Document, records: Records) -> list[Document]:
     """The releases after this one that declared a count."""
     later = [each for number, each in records.items() if number > target["seq"]]
     return [each for each in later if each["intent"]["count_policy"]["mode"] == "fixed"]
-
-
-def _named(records: Records, wanted: int) -> Choice:
-    record = records.get(wanted)
-    if record is not None and record["state"] == SUCCEEDED:
-        return Choice(record, f"release {wanted} was asked for")
-    possible = ", ".join(str(number) for number, each in sorted(records.items()) if each["state"] == SUCCEEDED)
-    found = "is not on record" if record is None else f"ended {record['state']}, so it is no state to go back to"
-    return Choice(None, f"Release {wanted} {found}.", f"Set rollback_to to one of: {possible or 'none exists yet'}.")
 
 
 def _undone(record: Document, records: Records) -> Choice:

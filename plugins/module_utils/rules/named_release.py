@@ -1,0 +1,106 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which release a person means by a number, a revision or a commit (``rollback_to``).
+
+A name chooses only what it names alone: where several releases fit and would restore different states, none is taken
+for granted, for at three in the morning the wrong one is worse than a question.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import RELEASES, SUCCEEDED, Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
+
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+"""A whole commit or its beginning: git's own short form has seven letters, and a SHA-256 repository has 64."""
+REVISION = re.compile(r"(?:arn:\S+/)?[A-Za-z0-9_-]+:[0-9]+")
+
+
+@dataclass(frozen=True)
+class Named:
+    """The release that is meant, and why it; or why none is, and what to type instead."""
+
+    record: Document | None
+    reason: str
+    remedy: str = ""
+
+
+def find(records: Records, wanted: str) -> Named:
+    """The release that ``wanted`` names: its number, its revision (``web:75`` or the ARN), or a commit of it."""
+    wanted = wanted.strip()
+    if wanted.isdecimal() and (int(wanted) in records or not COMMIT.fullmatch(wanted)):
+        return _numbered(records, int(wanted))
+    if REVISION.fullmatch(wanted):
+        return _chosen(records, [each for each in _whole(records) if _is_of(each, wanted)], f"of revision {wanted}")
+    if COMMIT.fullmatch(wanted.lower()):
+        found = [each for each in _whole(records) if any(_begin(each, wanted.lower()))]
+        return _chosen(records, found, f"of commit {wanted}")
+    return Named(
+        None,
+        f"{wanted!r} is neither a release number, nor a revision (FAMILY:NUMBER or its ARN), nor a commit of at least "
+        "seven digits.",
+        _possible(records),
+    )
+
+
+def _numbered(records: Records, wanted: int) -> Named:
+    record = records.get(wanted)
+    if record is not None and record in _whole(records):
+        return Named(record, f"release {wanted} was asked for")
+    found = "is not on record"
+    if record is not None:
+        found = f"ended {record['state']}, so it is no state to go back to"
+        if record["kind"] not in RELEASES:
+            found = f"is no release but a note of {record['kind'].replace('_', ' ')}"
+    return Named(None, f"Release {wanted} {found}.", _possible(records))
+
+
+def _chosen(records: Records, found: list[Document], words: str) -> Named:
+    """The one release among several, proven ones first. Several are one when each restores the same state."""
+    if not found:
+        return Named(None, f"No release on record is {words}.", _possible(records))
+    best = [each for each in found if proven(each)] or found
+    newest = max(best, key=lambda each: int(each["seq"]))
+    if all(_same(each, newest) for each in best):
+        return Named(newest, f"release {newest['seq']} is the newest {words}")
+    listed = ", ".join(_line(each) for each in sorted(best, key=lambda each: int(each["seq"])))
+    verified = "proven " if proven(newest) else ""
+    return Named(
+        None,
+        f"Several releases are {words}, and they are not alike: {listed}.",
+        f"Name one by its number; the newest {verified}one is -e rollback_to={newest['seq']}.",
+    )
+
+
+def _same(one: Document, other: Document) -> bool:
+    return not differences(state_of(one), state_of(other)) and recorded(one) == recorded(other)
+
+
+def _whole(records: Records) -> list[Document]:
+    """The releases that were brought to their end: what somebody can mean to go back to."""
+    return [each for each in records.values() if each["state"] == SUCCEEDED and each["kind"] in RELEASES]
+
+
+def _is_of(record: Document, wanted: str) -> bool:
+    arn = str(state_of(record)["task_definition"])
+    return wanted in (arn, arn.rsplit("/", 1)[-1])
+
+
+def _begin(record: Document, wanted: str) -> list[bool]:
+    audit = record["audit"]
+    return [str(audit.get(name) or "").lower().startswith(wanted) for name in ("commit", "inventory_commit")]
+
+
+def _line(record: Document) -> str:
+    proof = "proven" if proven(record) else "not proven"
+    return f"{record['seq']} ({record['kind']}, {proof}, {record['audit'].get('finished') or 'no date'})"
+
+
+def _possible(records: Records) -> str:
+    possible = ", ".join(str(each["seq"]) for each in sorted(_whole(records), key=lambda each: int(each["seq"])))
+    return f"Set rollback_to to one of: {possible or 'none exists yet'}."
