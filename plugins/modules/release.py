@@ -83,8 +83,10 @@ options:
     type: bool
     default: false
   restores:
-    description: With O(kind=rollback), the release to restore. The default is the last proven one before the live one.
-    type: int
+    description:
+      - With O(kind=rollback), the release to restore. Its number, its revision (C(FAMILY:NUMBER) or the ARN), or a
+        commit of at least seven digits. The default is the last proven one before the live one.
+    type: str
   why:
     description: Why this release is made.
     type: str
@@ -255,7 +257,7 @@ SPEC = Spec(
         "target_group": {"type": "str"},
         "differences": {"type": "list", "elements": "dict", "default": []},
         "force": {"type": "bool", "default": False},
-        "restores": {"type": "int"},
+        "restores": {"type": "str"},
         "why": {"type": "str", "default": ""},
         "commit": {"type": "str"},
         "steps": {

@@ -31,8 +31,10 @@ options:
     type: str
     required: true
   rollback_to:
-    description: Number of the release to go back to. The default is chosen as described above.
-    type: int
+    description:
+      - The release to go back to. Its number, its revision (C(FAMILY:NUMBER) or the ARN), or a commit of at least
+        seven digits. The default is chosen as described above.
+    type: str
   limit:
     description: How many releases RV(history) lists.
     type: int
@@ -160,6 +162,10 @@ target:
       description: ARN of its revision.
       type: str
       sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
+    images:
+      description: By container, the image with its digest that ran then, as far as it is on record.
+      type: dict
+      sample: {coral: "pardon/coral-server:latest@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}
     attributes:
       description: By target-group ARN, the attributes that later releases declared.
       type: dict
@@ -213,7 +219,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task,
 SPEC = Spec(
     options={
         **live.STORE_OPTIONS,
-        "rollback_to": {"type": "int"},
+        "rollback_to": {"type": "str"},
         "limit": {"type": "int", "default": 20},
     },
 )
