@@ -83,9 +83,7 @@ options:
     type: bool
     default: false
   restores:
-    description:
-      - With O(kind=rollback), the release to restore. Its number, its revision (C(FAMILY:NUMBER) or the ARN), or a
-        commit of at least seven digits. The default is the last proven one before the live one.
+    description: With O(kind=rollback), number, revision or commit of the release to restore; see M(steady.ecs.release_info).
     type: str
   why:
     description: Why this release is made.

@@ -89,6 +89,7 @@ def test_rollback_restores_the_baseline_and_then_has_nothing_older(act: Any, inf
         "task_definition": f"{FAMILY}:74",
         "attributes": {GROUP: {DURATION: "3600"}},
         "settings": {},
+        "images": {},
         "force": False,
         "not_restorable": [],
     }
