@@ -62,6 +62,12 @@ options:
       - ARN of the revision that must run, as after a rollback. O(changes), O(definition) and O(images) are not
         compared then.
     type: str
+  recorded_images:
+    description:
+      - By container, the image with its digest that must run, as the record of a release has it. A tag that was moved
+        since then makes the verification fail.
+    type: dict
+    default: {}
   containers:
     description: Names of the containers that must run in each task.
     type: list
@@ -152,6 +158,11 @@ summary:
   returned: always
   type: str
   sample: pardon-production-service runs pardon-simulator:75, 3/3 healthy
+images:
+  description: By container, the image that runs, with its digest, where the API tells one and all tasks agree.
+  returned: always
+  type: dict
+  sample: {coral: "pardon/coral-server:latest@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}
 checks:
   description: Each check of the last look. C(ok) is null for one that could not be made; C(reason) says why.
   returned: always
@@ -169,6 +180,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
     endpoints,
     health,
+    images,
     intent,
     looks,
     progress,
@@ -192,6 +204,7 @@ SPEC = Spec(
         "images": {"type": "dict", "default": {}},
         "safe_environment": {"type": "list", "elements": "str", "default": []},
         "task_definition": {"type": "str"},
+        "recorded_images": {"type": "dict", "default": {}},
         "containers": {"type": "list", "elements": "str", "default": []},
         "desired_count": {"type": "int"},
         "endpoints": {"type": "list", "elements": "raw", "default": []},
@@ -233,7 +246,7 @@ class Verification:
         if params["attributes"] and group is not None and attributes is not None:
             found.append(self.declared_attributes(group, attributes))
         found += self.environment(seen)
-        found.append(health.containers(seen, params["containers"]))
+        found += [health.containers(seen, params["containers"]), *images.compared(tasks, params["recorded_images"])]
         holds = not checks.failed(found)
         found += [self.endpoint(each, holds) for each in params["endpoints"]]
         found.append(self.stickiness(seen, attributes, holds))
@@ -329,6 +342,7 @@ class Verification:
             "ok": self.seen is not None and not checks.failed(self.checks),
             "checks": self.checks,
             "summary": health.summary(self.seen) if self.seen else "",
+            "images": images.running(self.seen.tasks) if self.seen else {},
         }
 
 

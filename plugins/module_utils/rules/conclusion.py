@@ -102,6 +102,7 @@ def closing(run: Run) -> Answer:
         "verdict": run.verdict or None,
         "reason": detail(run),
         "checks": run.health.get("checks") or run.failure.get("checks") or [],
+        "images": run.health.get("images") or {},
         "cause": run.deployment.get("cause"),
         "timeline": run.deployment.get("timeline") or [],
         "rolled_back_by": ("ecs" if by_ecs else "us") if _is_back(run) else None,
