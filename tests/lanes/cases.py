@@ -57,6 +57,16 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": None,  # it only reads
         "failure": {**RECORD, **ELSEWHERE},
     },
+    "release_history": {
+        "ok": {**RECORD, "release": 2},
+        "changed": None,  # it only reads
+        "failure": {**RECORD, "release": 99},
+    },
+    "service_status": {
+        "ok": RECORD,
+        "changed": None,  # it only reads
+        "failure": {**RECORD, **ELSEWHERE},
+    },
     "release_report": {
         "ok": RECORD,  # without a number, which no release has that was not opened, there is nothing to write
         "changed": {**RECORD, "seq": 2},
@@ -95,7 +105,7 @@ CASES: dict[str, dict[str, Arguments | None]] = {
 }
 ASK_ONLY_TO_WRITE = {"release", "release_report"}
 """Modules whose `ok` has nothing to do and so asks AWS nothing."""
-CALLS_NOTHING = {"outcome", "release_outcome"}
+CALLS_NOTHING = {"outcome", "release_outcome", "release_history"}
 """Modules that never ask AWS: credentials cannot expire under them, and no answer of AWS's is late."""
 
 

@@ -23,6 +23,7 @@ _DECLARED = """
     rollback_on_failure rollback_why rollback_to
     drift_file drift_fail drift_ignore drift_undeclared
     report_verb report_folder report_rollback_command report_traffic
+    history_release history_limit history_format history_file status_format status_file
 """
 _REGISTERED = """
     preflight_result release_plan release_opened target_group_result rollout_revision rollout_deployment health_result

@@ -1,0 +1,213 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What release records say to people and to scripts: who, when, why, from which commits, what changed, how it ended.
+
+A record is untrusted text: it may come from a store that others write to (rules/redact.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    CALLER_SAYS,
+    FINAL,
+    RELEASES,
+    Document,
+    proven,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import flat_settings, group_name, state_of
+
+AUDIT = (*CALLER_SAYS, "started", "finished")
+APPROVAL = "Steady records who approved, and does not check it"
+SHOWN_CHANGES = 3
+SHOWN_COMMIT = 12
+
+
+def entry(record: Document) -> Document:
+    """One release as a script gets it; every key is there in every entry, null where nothing is on record."""
+    audit, verdict = record["audit"], record["verdict"]
+    return {
+        **{name: record[name] for name in ("seq", "kind", "state", "base", "restores")},
+        "proven": proven(record),
+        "interrupted": any(each["state"] == "interrupted" for each in record["log"]),
+        **{name: audit.get(name) for name in AUDIT},
+        "duration_seconds": verdict["duration_seconds"] or _seconds(audit["started"], audit.get("finished")),
+        "previous_task_definition": record["before"]["task_definition"],
+        "task_definition": state_of(record)["task_definition"],
+        "images": verdict.get("images") or record["before"].get("images") or {},
+        "changed": changed(record),
+        "outcome": verdict["outcome"],
+        "verdict": verdict["result"],
+        "reason": verdict["reason"],
+        "rolled_back_by": verdict["rolled_back_by"],
+        "cause": verdict["cause"],
+        "checks": verdict["checks"] or [],
+        "timeline": verdict["timeline"] or [],
+        "operation": record.get("operation"),
+        "log": record["log"],
+    }
+
+
+def changed(record: Document) -> list[str]:
+    """What a release changed, or was to change, one name each; of the environment the names, for no value is kept."""
+    before, intent, after = record["before"], record["intent"], state_of(record)
+    found = []
+    if after["task_definition"] != before["task_definition"]:
+        found.append(f"revision: {name_of(before['task_definition'])} -> {name_of(after['task_definition'])}")
+    found += [_without_defaults(path) for path in intent["task_definition"]["changes"] or []]
+    was, wanted = flat_settings(before["settings"]), flat_settings(intent["settings"])
+    found += [f"{path}: {_shown(was.get(path))} -> {_shown(value)}" for path, value in sorted(wanted.items())]
+    for arn, values in sorted(intent["attributes"].items()):
+        had = before["attributes"].get(arn, {})
+        found += [
+            f"{key} of {group_name(arn)}: {_shown(had.get(key))} -> {_shown(value)}"
+            for key, value in sorted(values.items())
+            if had.get(key) != value
+        ]
+    return [one_line(each) for each in found]
+
+
+def line(found: Document) -> str:
+    """One release in one line, the newest news first: number, kind, how it ended, when, who, what, why, cause."""
+    ended = _ended(found)
+    said = [
+        f"{found['seq']:>4}  {found['kind']:<8}  {ended:<12}  {found['started']}",
+        _took(found),
+        _person(found["who"]),
+        _content(found),
+    ]
+    commits = [
+        f"{label} {found[name][:SHOWN_COMMIT]}"
+        for label, name in (("commit", "commit"), ("inventory", "inventory_commit"))
+        if found[name]
+    ]
+    said += commits
+    if found["approved_by"]:
+        said.append(f"approved by {found['approved_by']}")
+    if found["why"]:
+        said.append(f"why: {found['why']}")
+    if found["cause"]:
+        said.append(f"cause: {causes.as_text({**_NO_CAUSE, **found['cause'], 'log_lines': []})}")
+    return one_line("  ".join(each for each in said if each))
+
+
+def whole(found: Document) -> list[str]:
+    """Everything on record of one release, line by line, with the log lines that were saved when it failed."""
+    lines = [f"release {found['seq']}: {found['kind']}, {_ended(found)}"]
+    rows = (
+        ("started", found["started"]),
+        ("finished", found["finished"]),
+        ("took", _took(found)),
+        ("who", found["who"]),
+        ("host", found["host"]),
+        ("why", found["why"]),
+        ("application commit", found["commit"]),
+        ("ref", found["ref"]),
+        ("inventory commit", _inventory(found)),
+        ("approved by", found["approved_by"] and f"{found['approved_by']} ({APPROVAL})"),
+        ("outside windows", found["window_override"]),
+        ("promoted from", found["promoted_from"]),
+        ("restores release", found["restores"]),
+        ("built on release", found["base"]),
+        ("interrupted", "yes" if found["interrupted"] else None),
+        ("verdict", found["verdict"]),
+        ("rolled back by", found["rolled_back_by"]),
+        ("reason", found["reason"]),
+    )
+    lines += [f"  {name:<18}  {one_line(str(value))}" for name, value in rows if value not in (None, "")]
+    lines += [f"  {'changed':<18}  {each}" for each in found["changed"]]
+    lines += [f"  {'image':<18}  {one_line(f'{name}: {image}')}" for name, image in sorted(found["images"].items())]
+    lines += _operation_lines(found["operation"])
+    for each in found["checks"]:
+        state = {True: "ok", False: "FAILED", None: "not checked"}[each.get("ok")]
+        lines.append(
+            f"  {'check':<18}  {one_line(each['name'])}: {state} {one_line(str(each.get('detail') or ''))}".rstrip()
+        )
+    if found["cause"]:
+        cause = {**_NO_CAUSE, **found["cause"]}
+        lines.append(f"  {'cause':<18}  {one_line(causes.as_text({**cause, 'log_lines': []}))}")
+        lines += [f"  {'log':<18}  {one_line(str(each))}" for each in cause["log_lines"]]
+    return lines
+
+
+def summary(head: Document, count: int, shown: Document | None) -> str:
+    """The whole of an answer in one sentence; ``shown`` is the entry that was asked for alone."""
+    if shown is not None:
+        return f"release {shown['seq']} is on record: {_ended(shown)}"
+    if not count:
+        return "no release is on record"
+    said = f"{count} {'record is' if count == 1 else 'records are'} kept; "
+    said += "no release has succeeded yet" if head["current"] is None else f"release {head['current']} is current"
+    return said + (f"; release {head['open']} is open" if head["open"] is not None else "")
+
+
+_NO_CAUSE: dict[str, Any] = {
+    **dict.fromkeys(("container", "image", "exit_code", "stop_code", "target_reason")),
+    "meaning": "",
+    "reason": "",
+    "log_lines": [],
+}
+
+
+def _ended(found: Document) -> str:
+    if found["state"] not in FINAL:
+        return f"open ({found['state']})"
+    if found["proven"]:
+        return "proven"
+    return "not proven" if found["state"] == "succeeded" and found["kind"] in RELEASES else str(found["state"])
+
+
+def _inventory(found: Document) -> str | None:
+    if not found["inventory_commit"]:
+        return None
+    return f"{found['inventory_commit']}{' with changes not committed' if found['inventory_dirty'] else ''}"
+
+
+def _took(found: Document) -> str:
+    seconds = found["duration_seconds"]
+    return "" if seconds is None else duration_text(seconds)
+
+
+def _person(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1] if arn.startswith("arn:") else arn
+
+
+def _content(found: Document) -> str:
+    operation = found["operation"]
+    if operation:
+        told = ", ".join(f"{name}={value}" for name, value in sorted((operation.get("arguments") or {}).items()))
+        return f"{operation['verb']} {told}".strip()
+    names = found["changed"]
+    rest = len(names) - SHOWN_CHANGES
+    return "; ".join(names[:SHOWN_CHANGES]) + (f"; {rest} more" if rest > 0 else "")
+
+
+def _operation_lines(operation: Document | None) -> list[str]:
+    if not operation:
+        return []
+    pairs = [*sorted((operation.get("arguments") or {}).items()), *sorted((operation.get("result") or {}).items())]
+    return [f"  {name.replace('_', ' '):<18}  {one_line(str(value))}" for name, value in pairs]
+
+
+def _without_defaults(path: str) -> str:
+    """``containerDefinitions[coral].environment[TOKEN]`` as people say it: ``coral environment TOKEN``."""
+    return path.removeprefix("containerDefinitions").replace("[", " ").replace("]", "").replace(".", " ").strip()
+
+
+def _shown(value: Any) -> str:
+    return "default" if value is None else str(value)
+
+
+def _seconds(started: str, finished: str | None) -> float | None:
+    try:
+        if finished is None:
+            return None
+        ends = [datetime.datetime.fromisoformat(each) for each in (started, finished)]
+    except ValueError:
+        return None
+    return (ends[1] - ends[0]).total_seconds()

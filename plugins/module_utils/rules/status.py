@@ -1,0 +1,145 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What runs now, who is at work on it, and whether it is what was last proven; from reads alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, lease
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
+
+Answer = dict[str, Any]
+
+SHOWN_DIFFERENCES = 5
+
+
+def under_way(service: Answer) -> bool:
+    """Whether a deployment of the service is not at its end, or has failed and stays."""
+    return primary(service).get("rolloutState") in ("IN_PROGRESS", "FAILED") or len(service["deployments"]) > 1
+
+
+def deployment(service: Answer, rollout: Answer | None, found: Verdict, arn: str | None) -> Answer:
+    """The deployment that is under way: ``rollout`` is its service deployment, ``found`` the verdict so far."""
+    ours = primary(service)
+    counts = {name: ours.get(name, 0) for name in ("desiredCount", "runningCount", "pendingCount", "failedTasks")}
+    return {
+        "id": ours["id"],
+        "service_deployment_arn": arn,
+        "task_definition": ours["taskDefinition"],
+        "state": (rollout or {}).get("status") or ours.get("rolloutState"),
+        "stage": (rollout or {}).get("lifecycleStage"),
+        "began": ours.get("createdAt"),
+        "desired_count": counts["desiredCount"],
+        "running_count": counts["runningCount"],
+        "pending_count": counts["pendingCount"],
+        "failed_tasks": counts["failedTasks"],
+        "verdict": found.word,
+        "reason": causes.readable(found.reason),
+    }
+
+
+def service(answer: Answer, rolling: Answer | None) -> Answer:
+    """What AWS says of a service. ``rolling``: see :func:`deployment`."""
+    return {
+        "service": answer["serviceName"],
+        "status": answer["status"],
+        "task_definition": answer.get("taskDefinition"),
+        "desired_count": answer["desiredCount"],
+        "running_count": answer["runningCount"],
+        "pending_count": answer["pendingCount"],
+        "deployment": rolling,
+    }
+
+
+def releases(head: Document, opened: Document | None, last: Document | None, live: Document) -> Answer:
+    """What the store says of it. ``opened``: the open release, ``last``: the last proven one, ``live``: a state."""
+    found = [] if last is None else differences(state_of(last), live)
+    return {
+        "lease": lease.holder(head),
+        "open": opened and {**{name: opened[name] for name in ("seq", "kind", "state")}, **_audit(opened)},
+        "last_proven": last
+        and {
+            **{name: last[name] for name in ("seq", "kind")},
+            "task_definition": state_of(last)["task_definition"],
+            **_audit(last),
+        },
+        "live_is_proven": None if last is None else not found,
+        "differences": [each.as_dict() for each in found],
+    }
+
+
+def missing(name: str) -> Answer:
+    """A service that does not exist: its own problem, in the middle of others (case C85)."""
+    nothing = dict.fromkeys(("status", "task_definition", "deployment"))
+    counts = dict.fromkeys(("desired_count", "running_count", "pending_count"), 0)
+    problem = f"there is no active service {name} in this cluster"
+    return {"service": name, **nothing, **counts, **UNKNOWN, "problems": [problem]}
+
+
+UNKNOWN: Answer = {"lease": None, "open": None, "last_proven": None, "live_is_proven": None, "differences": []}
+"""What the store says when it cannot be read."""
+
+
+def lines(found: Answer) -> list[str]:
+    """One service for people, what matters most first."""
+    if found["status"] is None:
+        return [one_line(f"{found['service']}: {each}") for each in found["problems"]]
+    counts = f"{found['running_count']}/{found['desired_count']} running"
+    counts += f", {found['pending_count']} starting" if found["pending_count"] else ""
+    said = [f"{found['service']} runs {name_of(found['task_definition']) or 'task sets'}, {counts}"]
+    rolling = found["deployment"]
+    if rolling:
+        stage = f", stage {rolling['stage']}" if rolling["stage"] else ""
+        failed = f", {rolling['failed_tasks']} failed" if rolling["failed_tasks"] else ""
+        said.append(
+            f"deployment {rolling['id']} of {name_of(rolling['task_definition'])}: {rolling['state']}{stage}{failed}; "
+            f"verdict so far: {rolling['verdict']} ({rolling['reason']})"
+        )
+    if found["lease"]:
+        said.append(f"at work on it: {lease.holder_text(found['lease'])}")
+    if found["open"]:
+        opened = found["open"]
+        said.append(
+            f"release {opened['seq']} ({opened['kind']}) is open: {opened['state']}, begun {opened['started']} by "
+            f"{opened['who']}"
+            + (
+                ""
+                if found["lease"]
+                else "; nobody is at work on it: the same command resumes it, rollback.yml undoes it"
+            )
+        )
+    said.append(_proof(found))
+    said += [f"problem: {each}" for each in found["problems"]]
+    return [one_line(each) for each in said]
+
+
+def summary(found: list[Answer]) -> str:
+    """All services in one sentence."""
+    if len(found) == 1:
+        return f"{lines(found[0])[0]}; {_proof(found[0])}"
+    rolling = sum(1 for each in found if each.get("deployment"))
+    unproven = [each["service"] for each in found if each["live_is_proven"] is not True]
+    said = f"{len(found)} services, {rolling} with a deployment under way"
+    return said + (
+        f"; not what was last proven: {', '.join(unproven)}" if unproven else "; all are what was last proven"
+    )
+
+
+def _audit(record: Document) -> Answer:
+    return {name: record["audit"][name] for name in ("who", "host", "why", "started", "finished")}
+
+
+def _proof(found: Answer) -> str:
+    last = found["last_proven"]
+    if last is None:
+        return "no release is proven"
+    if found["live_is_proven"]:
+        return f"it is release {last['seq']}, the last proven one"
+    names = [f"{each['path']} of {each['resource']}" for each in found["differences"]]
+    more = f" and {len(names) - SHOWN_DIFFERENCES} more" if len(names) > SHOWN_DIFFERENCES else ""
+    return f"it is not release {last['seq']}, the last proven one: {', '.join(names[:SHOWN_DIFFERENCES])}{more} differ"

@@ -1,0 +1,106 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module release_history: what is on record, without asking AWS anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
+from ansible_collections.steady.ecs.plugins.modules import release_history as module
+
+from tests.unit.modules.records_of import ACCOUNT, CAUSE, REGION, Kept
+
+
+class Nobody:
+    """Whoever asks AWS fails."""
+
+    def client(self, service: str, _attempts: int) -> Any:
+        raise AssertionError(f"{service} was asked")
+
+
+def show(folder: Path, **params: Any) -> tuple[dict[str, Any], list[str]]:
+    lines: list[str] = []
+    options = {name: option.get("default") for name, option in module.SPEC.options.items()}
+    named = {"account": ACCOUNT, "region": REGION, "cluster": "c1", "service": "web", "store": str(folder)}
+    task = Task(params={**options, **named, **params}, connection=Nobody(), report=lines.append)
+    return perform(task, module.run), "\n".join(lines).splitlines()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    found = Kept(tmp_path)
+    found.released(2)
+    found.released(3, "failed_rolled_back", CAUSE)
+    return found
+
+
+def test_each_release_is_one_line_with_who_when_why_what_and_cause(kept: Kept, tmp_path: Path) -> None:
+    found, lines = show(tmp_path)
+    assert [each["seq"] for each in found["releases"]] == [3, 2, 1], "newest first for a script"
+    assert [line.split()[0] for line in lines[:-1]] == ["1", "2", "3"], "newest last, where people look"
+    second, third = lines[1], lines[2]
+    for part in ("deploy", "proven", "2025-11-27T10:00:00Z", "2 min 10 s", "user/ada", "web:1 -> web:2", "cpu"):
+        assert part in second
+    for part in ("commit 5d290edaaaaa", "inventory 91ab3c0", "approved by grace", "why: longer sessions"):
+        assert part in second
+    assert "rolled_back" in third
+    assert "container app (example.com/app:2) exited with code 3" in third.replace("Container", "container")
+    assert found["line"].startswith("outcome: unchanged: 3 records are kept; release 2 is current")
+    assert lines[-1] == found["line"]
+    assert not found["changed"]
+
+
+def test_c45_too_late_to_ask_aws_the_cause_is_on_record(kept: Kept, tmp_path: Path) -> None:
+    """AWS forgets a stopped task within the hour: here it cannot even be asked."""
+    found, lines = show(tmp_path, release=3)
+    assert found["releases"][0]["cause"] == CAUSE
+    text = "\n".join(lines)
+    for part in ("exited with code 3", "the application reported an error", "cannot open the database", "starting"):
+        assert part in text
+    assert "approved by" in text
+    assert "does not check it" in text
+
+
+def test_every_entry_has_every_key(kept: Kept, tmp_path: Path) -> None:
+    found, _ = show(tmp_path)
+    assert len({frozenset(each) for each in found["releases"]}) == 1
+
+
+def test_json_is_one_document(kept: Kept, tmp_path: Path) -> None:
+    found, lines = show(tmp_path, format="json", file=str(tmp_path / "out/history.json"), host="web-host")
+    assert json.loads(lines[0]) == found["releases"]
+    written = json.loads((tmp_path / "out/history.json").read_text())
+    assert written["hosts"]["web-host"]["releases"] == found["releases"]
+
+
+def test_a_release_that_does_not_exist_is_named(kept: Kept, tmp_path: Path) -> None:
+    found, _ = show(tmp_path, release=99, result_file=str(tmp_path / "result.json"))
+    assert found["failed"]
+    assert "99" in found["msg"]
+    assert json.loads((tmp_path / "result.json").read_text())["outcome"] == "error"
+
+
+def test_an_open_release_is_said_to_be_open(kept: Kept, tmp_path: Path) -> None:
+    kept.opened(changes={"cpu": "9"})
+    found, lines = show(tmp_path, limit=1)
+    assert len(found["releases"]) == 1
+    assert "open (applying)" in lines[0]
+    assert "release 4 is open" in found["detail"]
+
+
+def test_foreign_text_cannot_forge_a_line(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.released(2, "failed", {**CAUSE, "reason": "gone\n::set-output name=x::y\x1b[2J"})
+    _, lines = show(tmp_path)
+    assert len(lines) == 3
+    assert not any(line.startswith("::") or "\x1b" in line for line in lines)
+
+
+def test_nothing_on_record_is_said(tmp_path: Path) -> None:
+    found, lines = show(tmp_path)
+    assert (found["releases"], found["detail"]) == ([], "no release is on record")
+    assert lines == [found["line"]]

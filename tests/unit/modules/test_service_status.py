@@ -1,0 +1,115 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module service_status: what runs, who is at work, whether it is what was proven; and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.modules import service_status as module
+
+from tests.unit.answers import revision, service
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import refused
+
+READING = ("describe_", "list_", "get_")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
+    found = VerbWorld(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def status(world: VerbWorld, **params: Any) -> dict[str, Any]:
+    found = world.verb(module, **params)
+    assert all(name.startswith(READING) for name, _arguments in world.calls)
+    return found
+
+
+def test_what_runs_is_what_was_proven(world: VerbWorld) -> None:
+    seq = world.kept.released(2)
+    world.begin_deployment()
+    world.start_tasks()
+    world.complete()
+    found = status(world)
+    one = found["services"][0]
+    assert (one["task_definition"], one["running_count"], one["desired_count"]) == (revision(2), 3, 3)
+    assert (one["deployment"], one["open"], one["lease"], one["problems"]) == (None, None, None, [])
+    assert (one["last_proven"]["seq"], one["live_is_proven"]) == (seq, True)
+    assert world.lines[-1].startswith(
+        "outcome: unchanged: web runs web:2, 3/3 running; it is release 2, the last proven"
+    )
+    assert not found["changed"]
+
+
+def test_a_hand_edit_is_told_from_what_was_proven(world: VerbWorld) -> None:
+    world.kept.released(2)
+    one = status(world)["services"][0]
+    assert one["live_is_proven"] is False
+    assert [(each["path"], each["expected"], each["actual"]) for each in one["differences"]] == [
+        ("taskDefinition", revision(2), revision(1))
+    ]
+    assert "it is not release 2, the last proven one: taskDefinition of service differ" in "\n".join(world.lines)
+
+
+def test_a_deployment_under_way_is_shown_with_its_stage_and_verdict_so_far(world: VerbWorld) -> None:
+    world.begin_deployment()
+    arn = next(iter(world.rollouts))
+    world.rollouts[arn]["lifecycleStage"] = "SCALE_UP"
+    one = status(world)["services"][0]
+    rolling = one["deployment"]
+    assert (rolling["id"], rolling["service_deployment_arn"], rolling["stage"]) == ("ecs-svc/2", arn, "SCALE_UP")
+    assert (rolling["state"], rolling["verdict"]) == ("IN_PROGRESS", "unknown")
+    assert "deployment ecs-svc/2 of web:2: IN_PROGRESS, stage SCALE_UP; verdict so far: unknown" in "\n".join(
+        world.lines
+    )
+
+
+def test_whoever_is_at_work_and_the_open_release_are_named(world: VerbWorld) -> None:
+    seq = world.kept.opened(changes={"cpu": "2"})
+    world.kept.leased()
+    one = status(world)["services"][0]
+    assert one["lease"]["who"].endswith("user/ben")
+    assert (one["lease"]["host"], one["lease"]["why"]) == ("runner-9", "a hotfix")
+    assert (one["open"]["seq"], one["open"]["state"]) == (seq, "applying")
+    assert one["open"]["who"].endswith("user/ada")
+
+
+def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld, tmp_path: Path) -> None:
+    world.kept.released(2)
+    world.fail("describe_target_group_attributes", refused("AccessDeniedException", "not authorized"))
+    one = status(world)["services"][0]
+    assert one["running_count"] == 3
+    assert one["live_is_proven"] is None
+    assert "AWS refused it" in one["problems"][0]
+
+
+def test_a_service_that_does_not_exist_ends_it(world: VerbWorld, tmp_path: Path) -> None:
+    found = status(world, service="nope", result_file=str(tmp_path / "result.json"))
+    assert found["failed"]
+    assert found["reason"] == "service_not_found"
+    assert json.loads((tmp_path / "result.json").read_text())["hosts"]["nope"]["outcome"] == "error"
+
+
+@pytest.mark.parametrize("count", [1, 11, 25, 100])
+def test_c85_eleven_services_are_read_ten_a_call_and_one_that_is_missing_is_said(world: VerbWorld, count: int) -> None:
+    def strict(**arguments: Any) -> dict[str, Any]:
+        """As AWS: at most ten services a call; the last one does not exist."""
+        world.calls.append(("describe_services", arguments))
+        assert len(arguments["services"]) <= 10
+        names = [each for each in arguments["services"] if each != f"s{count}"]
+        return {"services": [service(serviceName=each, taskDefinition=revision(1)) for each in names], "failures": []}
+
+    world.describe_services = strict  # type: ignore[method-assign]
+    names = [f"s{number}" for number in range(count + 1)]
+    found = status(world, service="s0", services=names)
+    assert [each["service"] for each in found["services"]] == names
+    assert [each["service"] for each in found["services"] if each["problems"]] == [names[-1]]
+    assert len(world.called("describe_services")) == -(-len(names) // 10)
