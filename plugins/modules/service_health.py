@@ -63,9 +63,7 @@ options:
         compared then.
     type: str
   recorded_images:
-    description:
-      - By container, the image with its digest that must run, as the record of a release has it. A tag that was moved
-        since then makes the verification fail.
+    description: By container, the image with its digest that must run, as a release's record has it, for tags move.
     type: dict
     default: {}
   containers:
@@ -100,8 +98,7 @@ options:
     type: int
     default: 120
   wait_delay:
-    description:
-      - Seconds between two looks. A look takes about five calls.
+    description: Seconds between two looks. A look takes about five calls.
     type: int
     default: 5
     choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
@@ -168,8 +165,7 @@ checks:
   returned: always
   type: list
   elements: dict
-  sample: [{"name": "task count", "expected": "3 running of 3 desired", "found": "3 running of 3 desired", "ok": true,
-    "remedy": "", "reason": ""}]
+  sample: [{"name": "task count", "expected": "3 of 3", "found": "3 of 3", "ok": true, "remedy": "", "reason": ""}]
 """
 
 from typing import Any

@@ -30,7 +30,7 @@ LONGEST_IDENTITY = 80
 LONGEST_VALUE = 200
 LATER = "it is asked only once the checks of the service hold"
 DEPLOYMENT, REVISIONS = "deployment", "revision of each task"
-LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ")
+LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ", "image of ")
 """How the names of those checks begin that look at what somebody has set, not at what ECS is about to do."""
 STICKINESS, STICKY = "stickiness", "one task with the cookie, several without"
 
