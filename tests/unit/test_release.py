@@ -111,7 +111,7 @@ def test_every_write_is_marked() -> None:
     service.deploy(75, "86400")
     last, head = service.records[2], service.head
     assert last["write_id"] == f"nonce.{last['n']}" and last["n"] == 4
-    assert (head["seq"], head["current"], head["open"], head["n"], head["epoch"]) == (2, 2, None, 2, 1)
+    assert (head["seq"], head["current"], head["open"], head["n"], head["lease"]) == (2, 2, None, 2, None)
 
 
 def test_intent_and_before_never_change_but_for_the_registered_revision() -> None:

@@ -20,13 +20,14 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, stores, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, Document, written
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
     HEAD,
     REPLACE,
     Records,
     Request,
     Write,
+    interrupted,
     step,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, shielded
@@ -148,13 +149,10 @@ class Held:
 
     def _noting(self, head: Document) -> tuple[list[Write], bool]:
         is_foreign = bool(head["lease"]) and not lease.holds(head, self.nonce)
-        record = None if self.seq is None or is_foreign else self.store.record(self.seq)
-        if record is None or record["state"] in FINAL:
+        if self.seq is None or is_foreign:
             return [], False
-        steps = {name: value for name, value in self.known().items() if value is not None}
-        log = [*record["log"], {"t": self.store.now(), "state": "interrupted"}]
-        noted = written(record, log=log, steps={**record["steps"], **steps})
-        return [Write(REPLACE, noted)], True
+        noted = interrupted(self.store.record(self.seq), self.known(), self.store.now())
+        return ([Write(REPLACE, noted)] if noted else []), noted is not None
 
     def _lost(self, head: Document) -> Failure:
         found = lease.holder(head)

@@ -35,6 +35,9 @@ CALLER_SAYS = (
 )
 """What of ``audit`` is known when a release is asked for: who, on what grounds, and from which commits."""
 
+STEPS = ("attributes", "task_definition", "registered", "deployment", "service_deployment", "rollback_deployment")
+"""What ``steps`` of a record may name; ``rollback_deployment`` is the deployment of the way back."""
+
 PREPARED, APPLYING, VERIFYING, ROLLING_BACK = "prepared", "applying", "verifying", "rolling_back"
 SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED = "succeeded", "failed", "rolled_back", "abandoned"
 FINAL = {SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED}
@@ -159,6 +162,7 @@ RECORD: Document = {
         registered={"type": "bool"},
         deployment=_TEXT,
         service_deployment=_TEXT,
+        rollback_deployment=_TEXT,
     ),
     "verdict": _object(
         result=_TEXT,

@@ -20,9 +20,11 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     FAILED,
     FINAL,
     PREPARED,
+    RELEASES,
     ROLLED_BACK,
     ROLLING_BACK,
     SCHEMA,
+    STEPS,
     SUCCEEDED,
     TOOL,
     TRANSITIONS,
@@ -135,30 +137,36 @@ def opened(head: Document, records: Records) -> Document | None:
 def opening(
     head: Document, records: Records, request: Request, live: Document, now: str, content_differs: bool = True
 ) -> Opening:
-    """Open a release: resume the interrupted one of the same intent, or write down what this one will change.
+    """Open a release under the lease in ``head``: resume the dead one of the same intent, or write down what this one
+    will change.
 
-    ``live`` has the shape of ``before``; ``content_differs``: the plan has a difference in the task definition. The
-    writes, in order: what died earlier becomes abandoned; a baseline, if the live state is that of no release; the
-    record ``prepared``; the head that names it; the record ``applying``.
+    ``live`` has the shape of ``before``; ``content_differs``: the declared task definition is not the one that the
+    release left open has. The writes, in order: what died earlier becomes abandoned; a baseline, if the live state is
+    that of no release; the record ``prepared``; the head that names it; the record ``applying``.
     """
     head = settled(head, records)
     left = None if head["open"] is None else records[head["open"]]
-    writes, known = _buried(head, records, left, now)
+    writes, known = _buried(head, records, now)
     base, baseline = _adopted(head, known, live), None
     is_ours = explained(base, known, live)
     if left and is_ours and _resumable(left, request, live, content_differs):
-        return _resumed(left, now)
-    seq, epoch = max([head["seq"], *known]), head["epoch"] + 1
+        return _resumed(left, head["epoch"], request.nonce, now)
+    seq, epoch = max([head["seq"], *known]), head["epoch"]
     if not is_ours:
         seq += 1
         baseline = _baseline(seq, epoch, base, request, live, now)
         writes.append(Write(CREATE, baseline))
         base = seq
     record = prepared(seq + 1, epoch, base, request, live, now)
-    next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base, epoch=epoch)
+    next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base)
     applying = moved(record, APPLYING, now)
     writes += [Write(CREATE, record), Write(HEAD, next_head), Write(REPLACE, applying)]
     return Opening(record=applying, writes=writes, baseline=baseline)
+
+
+def nothing_to_open(head: Document, records: Records, nonce: str) -> list[Write]:
+    """The writes of a run that found nothing to release: the head as a dead run should have left it, without lease."""
+    return [Write(HEAD, written(settled(head, records), nonce, lease=None))]
 
 
 def explained(base: int | None, records: Records, live: Document) -> bool:
@@ -172,7 +180,8 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
     state = state_of(records[base])
     if not differences(state, live):
         return True
-    dead = [each for number, each in records.items() if number > base and each["state"] in (FAILED, ABANDONED)]
+    later = [records[number] for number in records if number > base]
+    dead = [each for each in later if each["state"] in (FAILED, ABANDONED) and each["kind"] in RELEASES]
     if not dead:
         return False
     possible = [state, *(state_of(each) for each in dead), *(each["before"] for each in dead)]
@@ -187,24 +196,46 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
 
 def step(record: Document, steps: Document, now: str) -> Document:
     """The record with what was done so far. Raises ValueError when the release is not open any more."""
-    done = {name: value for name, value in steps.items() if value is not None}
+    done = _done(record, steps)
     intent = record["intent"]
     if done.get("task_definition") and intent["task_definition"]["revision"] is None:
         content = {**intent["task_definition"], "revision": done["task_definition"]}
         intent = {**intent, "task_definition": content}
-    state = record["state"] if record["state"] == ROLLING_BACK else VERIFYING if _rolled_out(done) else record["state"]
+    state = VERIFYING if done.get("deployment") or done.get("service_deployment") else record["state"]
     if state == PREPARED:
         state = APPLYING
     return moved(record, state, now, steps={**record["steps"], **done}, intent=intent)
 
 
-def rolling_back(record: Document, now: str) -> Document:
-    """The record of a release that is being undone. Raises ValueError when it is closed."""
-    return moved(record, ROLLING_BACK, now)
+def interrupted(record: Document, steps: Document, now: str) -> Document | None:
+    """The record of a release whose run is being ended by a signal, with what is known by now; it stays open, in its
+    state. None when it is closed: there is nothing to note."""
+    if record["state"] in FINAL:
+        return None
+    log = [*record["log"], {"t": now, "state": "interrupted"}]
+    return written(record, log=log, steps={**record["steps"], **_done(record, steps)})
+
+
+def _done(record: Document, steps: Document) -> Document:
+    """Steps to enter into a record. On the way back the deployment is that of the way back, and the other stays known:
+    neither is anybody else's."""
+    done = {name: value for name, value in steps.items() if value is not None}
+    if record["state"] != ROLLING_BACK:
+        return done
+    return {"rollback_deployment": done["deployment"]} if "deployment" in done else {}
+
+
+def rolling_back(record: Document, now: str, verdict: Document | None = None) -> Document:
+    """The record of a release that is being undone, with why: a run that goes on with it would not know any more.
+
+    ``verdict`` as ``result`` of :func:`closing`. Raises ValueError when the release is closed.
+    """
+    return moved(record, ROLLING_BACK, now, verdict=_judged(record, verdict or {}))
 
 
 def closing(head: Document, record: Document, outcome: str, result: Document, now: str) -> list[Write]:
-    """The last writes of a release: its final state, then the head, whose ``current`` moves on success only.
+    """The last writes of a release: its final state, then the head, which names it no more and gives the lease back;
+    its ``current`` moves on success only.
 
     ``result``: result (the verdict's word), checks, reason, rolled_back_by, cause, duration_seconds, timeline.
     """
@@ -213,33 +244,36 @@ def closing(head: Document, record: Document, outcome: str, result: Document, no
         record = moved(record, VERIFYING, now)
     if state == ROLLED_BACK and ROLLED_BACK not in TRANSITIONS.get(record["state"], set()):
         state = FAILED
-    verdict = {**record["verdict"], **result, "outcome": outcome}
+    verdict = {**_judged(record, result), "outcome": outcome}
+    last = moved(record, state, now, verdict=verdict, audit={**record["audit"], "finished": now})
+    current = last["seq"] if state == SUCCEEDED else head["current"]
+    return [Write(REPLACE, last), Write(HEAD, written(head, record["nonce"], open=None, current=current, lease=None))]
+
+
+def _judged(record: Document, result: Document) -> Document:
+    """The verdict of a record with what is known now on top; what is not known any more stays as it was noted."""
+    known = {name: value for name, value in result.items() if value is not None and value != []}
+    verdict: Document = {**record["verdict"], **known}
     lines = verdict["timeline"] or []
     if len(lines) > TIMELINE_BEGIN + TIMELINE_END:
         verdict["timeline"] = lines[:TIMELINE_BEGIN] + lines[-TIMELINE_END:]
-    last = moved(record, state, now, verdict=verdict, audit={**record["audit"], "finished": now})
-    current = last["seq"] if state == SUCCEEDED else head["current"]
-    return [Write(REPLACE, last), Write(HEAD, written(head, record["nonce"], open=None, current=current))]
+    return verdict
 
 
-def _resumed(left: Document, now: str) -> Opening:
-    """A release that goes on; one whose run died before it said that it begins to apply says so now."""
-    if left["state"] != PREPARED:
-        return Opening(record=left, resumed=True)
-    record = moved(left, APPLYING, now)
+def _resumed(left: Document, epoch: int, nonce: str, now: str) -> Opening:
+    """A release that goes on, from the state that it was left in. Its record is written anew in any case: a run that
+    was only asleep cannot write to it any more."""
+    state = APPLYING if left["state"] == PREPARED else left["state"]
+    record = moved(left, state, now, epoch=epoch, nonce=nonce)
     return Opening(record=record, writes=[Write(REPLACE, record)], resumed=True)
 
 
-def _rolled_out(done: Document) -> bool:
-    return bool(done.get("deployment") or done.get("service_deployment"))
-
-
 def _resumable(left: Document, request: Request, live: Document, content_differs: bool) -> bool:
-    """Whether a dead run's release is the one wanted now. Values of the environment are not on file, so content is
-    compared where it is: the plan against the live revision."""
-    if left["state"] not in (PREPARED, APPLYING, VERIFYING) or left["kind"] != request.kind:
-        return False
-    if left["restores"] != request.restores:
+    """Whether a dead run's release is the one wanted now; one that was on its way back goes on going back.
+
+    Values of the environment are not on file, so content is compared where it is: what is declared against the
+    revision that the record names. Before it names one, nothing was rolled out yet."""
+    if left["kind"] != request.kind or left["restores"] != request.restores:
         return False
     names = ("settings", "attributes", "count_policy")
     if any(left["intent"][name] != request.intent[name] for name in names):
@@ -253,15 +287,15 @@ def _resumable(left: Document, request: Request, live: Document, content_differs
     return untouched or not content_differs
 
 
-def _buried(
-    head: Document, records: Records, left: Document | None, now: str
-) -> tuple[list[Write], dict[int, Document]]:
-    """Writes that abandon what dead runs left, and the records as they are then."""
-    known = dict(records)
-    for number, record in records.items():
-        if record["state"] not in FINAL:
-            known[number] = moved(record, ABANDONED, now)
-    return [Write(REPLACE, known[number]) for number in sorted(known) if known[number] is not records[number]], known
+def _buried(head: Document, records: Records, now: str) -> tuple[list[Write], dict[int, Document]]:
+    """Writes that abandon what dead runs left since the current release, and the records since then as they are then.
+
+    Whoever opened the current release has buried what was older, so a long history is not read.
+    """
+    known = {number: records[number] for number in records if number >= (head["current"] or 0)}
+    dead = [number for number in sorted(known) if known[number]["state"] not in FINAL]
+    known.update({number: moved(known[number], ABANDONED, now) for number in dead})
+    return [Write(REPLACE, known[number]) for number in dead], known
 
 
 def _adopted(head: Document, records: Records, live: Document) -> int | None:
@@ -318,7 +352,7 @@ def prepared(seq: int, epoch: int, base: int | None, request: Request, live: Doc
         "audit": {**audit, "tool": TOOL, "started": now, "finished": None},
         "intent": request.intent,
         "before": live,
-        "steps": dict.fromkeys(("attributes", "task_definition", "registered", "deployment", "service_deployment")),
+        "steps": dict.fromkeys(STEPS),
         "verdict": {
             **dict.fromkeys(("result", "reason", "rolled_back_by", "outcome", "cause", "duration_seconds")),
             "checks": [],
