@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
@@ -19,6 +20,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
 
 LONGEST_TEXT = 1000
 MOST_CHECKS = 100
+LOG_LINES = 20
 WHOLE = "the whole task definition"
 
 
@@ -112,6 +114,7 @@ def result(given: Document, record: Document, now: str) -> Document:
         "reason": None if given["reason"] is None else _short(given["reason"]),
         "rolled_back_by": given["rolled_back_by"],
         "checks": recorded_checks(given["checks"]),
+        "images": {name: image for name, image in given["images"].items() if digest_of(str(image))},
         "cause": recorded_cause(given["cause"]),
         "timeline": [{"seconds": float(each["seconds"]), "text": _short(each["text"])} for each in given["timeline"]],
         "duration_seconds": float(seconds),
@@ -131,11 +134,14 @@ def recorded_checks(checks: list[dict[str, Any]]) -> list[Document]:
 
 
 def recorded_cause(cause: Document | None) -> Document | None:
-    """A cause without its log lines: an application may print anything, and CloudWatch Logs has them."""
+    """A cause with its last log lines, while AWS still has them: a stopped task is gone after an hour, and a log group
+    may keep its lines for a day. Whoever read them has masked the environment's values (:func:`causes.masked`)."""
     if not cause:
         return None
-    kept = {name: value for name, value in cause.items() if name not in ("log_lines", "events")}
-    return {name: _short(value) if isinstance(value, str) else value for name, value in kept.items()}
+    kept = {name: _short(value) if isinstance(value, str) else value for name, value in cause.items()}
+    for name in ("log_lines", "events"):
+        kept[name] = [_short(each) for each in (cause.get(name) or [])[-LOG_LINES:]]
+    return kept
 
 
 def _detail(check: Document) -> str:
