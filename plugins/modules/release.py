@@ -58,7 +58,7 @@ options:
     type: dict
     default: {}
   images:
-    description: Declared image of each container.
+    description: Declared image of each container; with O(state=closed), the one that runs, with its digest.
     type: dict
     default: {}
   settings:
@@ -128,7 +128,7 @@ options:
     elements: dict
     default: []
   cause:
-    description: With O(state=closed), the cause in the answer of M(steady.ecs.deployment); its log lines are not kept.
+    description: With O(state=closed), the cause in the answer of M(steady.ecs.deployment), with its last log lines.
     type: dict
   timeline:
     description: With O(state=closed), the timeline in the answer of M(steady.ecs.deployment).

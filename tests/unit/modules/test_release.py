@@ -180,10 +180,10 @@ def test_no_environment_value_reaches_a_record(act: Any, world: World, tmp_path:
     deploy(act, world)
     checks = [{"name": "environment TOKEN", "ok": True, "found": SECRET, "expected": SECRET}]
     opened = act("opened", **{**DECLARED, "definition": {"containerDefinitions": []}})["release"]
-    cause = {"container": "coral", "exit_code": 1, "log_lines": [SECRET]}
+    cause = {"container": "coral", "exit_code": 1, "log_lines": ["token hidden is refused"]}  # as deployment answers
     act("closed", seq=opened["seq"], outcome="failed", checks=checks, cause=cause)
     text = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
-    assert "environment[TOKEN]" in text
+    assert "environment[TOKEN]" in text and "token hidden is refused" in text
     assert SECRET not in text
 
 
