@@ -112,7 +112,7 @@ def wrong(found: Answer) -> list[str]:
 
 def test_everything_as_declared(world: Web, users: Users) -> None:
     found = verify(world, **EVERYTHING)
-    assert set(found) == {"changed", "ok", "checks", "summary"}
+    assert set(found) == {"changed", "ok", "checks", "summary", "images"}
     assert (found["changed"], found["ok"], found["summary"]) == (False, True, "web runs web:1, 3/3 healthy")
     assert list(by_name(found)) == [
         *("service status", "task count", "deployment", "task definition", "revision of each task"),
@@ -340,3 +340,21 @@ def test_an_endpoint_whose_answer_must_say_something(world: Web) -> None:
     assert verify(world, endpoints=[endpoint])["ok"]
     found = verify(world, endpoints=[{**endpoint, "equals": "degraded"}], wait_timeout=0)
     assert 'expected 200, status is "degraded", found 200, status is "healthy"' in found["msg"]
+
+
+def pulled(world: World, *digits: str) -> None:
+    """Let each running task have pulled the content of this digest."""
+    for each, digit in zip(world.tasks, digits, strict=True):
+        each["containers"][0]["imageDigest"] = f"sha256:{digit * 64}"
+
+
+def test_c68_a_tag_that_moved_fails_the_verification_of_what_came_back(world: Web) -> None:
+    recorded = {"app": f"example.com/app:2@sha256:{'1' * 64}"}
+    pulled(world, "1", "1", "1")
+    found = verify(world, task_definition=revision(1), recorded_images=recorded)
+    assert found["ok"] and found["images"] == recorded
+    pulled(world, "1", "2", "2")
+    found = verify(world, task_definition=revision(1), recorded_images=recorded)
+    assert found["failed"] and wrong(found) == ["image of app"]
+    assert "another content" in found["msg"] and f"sha256:{'2' * 64}" in found["msg"]
+    assert found["images"] == {}, "two contents behind one name are not one image"
