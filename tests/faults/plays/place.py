@@ -1,0 +1,171 @@
+"""A service on the bed with a store of its own: what a plan happens to, and how it looks afterwards."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.testbed.beds import BREAKER, NETWORK, ROLE, Bed, until
+
+CLUSTER = "sweep"
+CANARY = "canary-5f1d"
+"""Begins every secret value that a plan's service has or declares."""
+SETTLED = 60.0  # seconds until ECS has come to rest, on a busy machine
+BROKEN = range(2, 8)
+"""Revisions that crash when a failing release is wanted: whichever number a disturbed run registers."""
+
+
+class Place:
+    """One service: revision 1 is live, its target group has AWS's own attributes."""
+
+    def __init__(self, bed: Bed, folder: Path, store: str | None = None, count: int = 1) -> None:
+        """`store` as `release_store` takes it; the default is a folder inside `folder`."""
+        self.bed, self.folder = bed, folder
+        self.name = f"plan-{uuid.uuid4().hex[:10]}"
+        self.store = store or str(folder / self.name / "store")
+        self.ecs, self.elb = bed.client("ecs"), bed.client("elbv2")
+        (folder / self.name).mkdir(parents=True)
+        self.ecs.create_cluster(clusterName=CLUSTER)
+        self.group = self._group()
+        self.definition = self._register()
+        self._create(count)
+        self.rest()
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    def service(self) -> dict[str, Any]:
+        """The service as ECS answers it."""
+        found: dict[str, Any] = self.ecs.describe_services(cluster=CLUSTER, services=[self.name])["services"][0]
+        return found
+
+    def rest(self) -> None:
+        """Wait until ECS has nothing under way."""
+
+        def at_rest() -> bool:
+            deployments = self.service()["deployments"]
+            return len(deployments) == 1 and deployments[0]["rolloutState"] == "COMPLETED"
+
+        until(at_rest, SETTLED, lambda: self.service()["deployments"])
+
+    def attributes(self) -> dict[str, str]:
+        """All attributes of the target group."""
+        found = self.elb.describe_target_group_attributes(TargetGroupArn=self.group)["Attributes"]
+        return {each["Key"]: each["Value"] for each in found}
+
+    def revisions(self) -> int:
+        """How many revisions the family has."""
+        return len(self.ecs.list_task_definitions(familyPrefix=self.name)["taskDefinitionArns"])
+
+    def deployments(self) -> int:
+        """How many service deployments there ever were."""
+        return len(self.ecs.list_service_deployments(cluster=CLUSTER, service=self.name)["serviceDeployments"])
+
+    def state(self) -> dict[str, Any]:
+        """What a release decides, without the names that differ from plan to plan."""
+        service = self.service()
+        return {
+            "revision": int(service["taskDefinition"].rpartition(":")[2]),
+            "settings": {
+                "healthCheckGracePeriodSeconds": service.get("healthCheckGracePeriodSeconds"),
+                "deploymentConfiguration": service["deploymentConfiguration"],
+            },
+            "desired": service["desiredCount"],
+            "attributes": self.attributes(),
+            "revisions": self.revisions(),
+        }
+
+    # -- the store -----------------------------------------------------------------------------------------------------
+
+    def documents(self) -> dict[str, bytes]:
+        """Every document of the store by its name below the service's place: head.json, releases/00000001.json."""
+        if self.store.startswith("s3://"):
+            bucket, _, prefix = self.store.removeprefix("s3://").partition("/")
+            s3 = self.bed.client("s3")
+            listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+            keys = [each["Key"] for each in listed if f"/{self.name}/" in each["Key"]]
+            return {
+                key.partition(f"/{self.name}/")[2]: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys
+            }
+        found = [path for path in Path(self.store).rglob("*") if path.is_file()]
+        return {str(path).partition(f"/{CLUSTER}/{self.name}/")[2]: path.read_bytes() for path in found}
+
+    def head(self) -> dict[str, Any]:
+        """head.json; empty when there is none."""
+        found: dict[str, Any] = json.loads(self.documents().get("head.json", b"{}"))
+        return found
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records, oldest first."""
+        return [json.loads(data) for name, data in sorted(self.documents().items()) if name.startswith("releases/")]
+
+    # -- what is declared ----------------------------------------------------------------------------------------------
+
+    def inventory(self, **declared: Any) -> str:
+        """The path of an inventory with this one service; `declared` are variables over the usual ones."""
+        known = {
+            "service_account": "000000000000",
+            "service_region": "us-east-1",
+            "service_endpoint_url": self.bed.endpoint,
+            "service_access_key": "emulator",
+            "service_secret_key": "emulator-secret",
+            "service_cluster": CLUSTER,
+            "service_name": self.name,
+            "release_store": self.store,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "report_folder": str(self.folder / self.name / "report"),
+            "rollout_wait_delay": 5,
+            "rollout_stable_seconds": 0,
+        }
+        path = self.folder / self.name / f"inventory-{time.monotonic_ns()}.json"
+        path.write_text(json.dumps({"all": {"hosts": {self.name: {**known, **declared}}}}), encoding="utf-8")
+        return str(path)
+
+    def crashing(self) -> None:
+        """Whatever is registered from now on crashes at its start."""
+        status, answer = self.bed.admin("PUT", "/_bed/health", {f"{self.name}:{n}": "crash" for n in BROKEN})
+        assert status == 200, answer
+
+    # -- making and ending it ------------------------------------------------------------------------------------------
+
+    def _group(self) -> str:
+        made = self.elb.create_target_group(
+            Name=self.name, Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip", HealthCheckPath="/",
+            HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
+            HealthyThresholdCount=2, UnhealthyThresholdCount=2,
+        )  # fmt: skip
+        group = str(made["TargetGroups"][0]["TargetGroupArn"])
+        balancer = self.elb.create_load_balancer(Name=self.name, Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][0]
+        self.balancer = balancer["LoadBalancerArn"]
+        actions = [{"Type": "forward", "TargetGroupArn": group}]
+        self.elb.create_listener(LoadBalancerArn=self.balancer, Protocol="HTTP", Port=8080, DefaultActions=actions)
+        return group
+
+    def _register(self) -> str:
+        environment = [{"name": "VERSION", "value": "1"}, {"name": "TOKEN", "value": f"{CANARY}-live"}]
+        container = {
+            "name": "app",
+            "image": "steady/echo:v1",
+            "portMappings": [{"containerPort": 80}],
+            "environment": environment,
+        }
+        made = self.ecs.register_task_definition(
+            family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+            executionRoleArn=ROLE, containerDefinitions=[container],
+        )  # fmt: skip
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def _create(self, count: int) -> None:
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=self.name, taskDefinition=self.definition, desiredCount=count,
+            launchType="FARGATE", networkConfiguration=NETWORK, deploymentConfiguration=BREAKER,
+            healthCheckGracePeriodSeconds=60,
+            loadBalancers=[{"targetGroupArn": self.group, "containerName": "app", "containerPort": 80}],
+        )  # fmt: skip
+
+    def remove(self) -> None:
+        """Take the service away, so that the bed has no more to do for it."""
+        self.ecs.delete_service(cluster=CLUSTER, service=self.name, force=True)
+        self.elb.delete_load_balancer(LoadBalancerArn=self.balancer)

@@ -1,0 +1,59 @@
+"""The three commands that a plan disturbs, and what must be true of each in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.plays.place import CANARY, Place
+from tests.faults.plays.player import Player
+
+RELEASE: dict[str, Any] = {
+    "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 7200},
+    "rollout_settings": {"healthCheckGracePeriodSeconds": 30},
+    "rollout_changes": {
+        "containers": {"app": {"environment": {"VERSION": "2", "TOKEN": None, "PASSWORD": f"{CANARY}-declared"}}}
+    },
+}
+"""A new revision, an attribute and a setting: everything that a release can change."""
+TIME: dict[str, Any] = {"health_wait_timeout": 60, "rollout_wait_timeout": 600}
+
+
+@dataclass
+class Scenario:
+    """`begin` makes the world before; `final` are the outcomes after which nobody types the command again."""
+
+    name: str
+    playbook: str
+    final: tuple[str, ...]
+    kind: str
+    state: str
+    """What the record of the release must have come to."""
+    begin: Callable[[Place, Player], None]
+
+    def arguments(self, place: Place, **declared: Any) -> tuple[str, ...]:
+        """The command, the same at each try."""
+        return ("-i", place.inventory(**RELEASE, **TIME, **declared), self.playbook)
+
+
+def _fresh(place: Place, player: Player) -> None:
+    """Revision 1 is live and nothing is on record."""
+
+
+def _released(place: Place, player: Player) -> None:
+    """A release has been made and proven."""
+    done = player.run(*DEPLOY.arguments(place))
+    assert done.outcome == "proven", done.text
+    place.rest()
+
+
+def _ill(place: Place, player: Player) -> None:
+    """What the release brings crashes at its start."""
+    place.crashing()
+
+
+DEPLOY = Scenario("deploy", "deploy.yml", ("proven", "unchanged"), "deploy", "succeeded", _fresh)
+ROLLBACK = Scenario("rollback", "rollback.yml", ("proven",), "rollback", "succeeded", _released)
+FAILING = Scenario("failing", "deploy.yml", ("failed_rolled_back",), "deploy", "rolled_back", _ill)
+SCENARIOS = {each.name: each for each in (DEPLOY, ROLLBACK, FAILING)}
