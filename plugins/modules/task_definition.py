@@ -45,6 +45,17 @@ options:
     description: Container name to image, on top of O(changes) or O(definition). An image that nobody declares stays.
     type: dict
     default: {}
+  restores:
+    description:
+      - ARN of the revision whose content is wanted, as in a rollback; it is the base then. An active one serves as it
+        is, the content of an INACTIVE one is registered again, and one that is deleted is refused.
+    type: str
+  recorded_images:
+    description:
+      - With O(restores), by container the image with its digest that ran. Where Amazon ECR says that the tag means
+        another image by now, the container gets the recorded one by its digest.
+    type: dict
+    default: {}
   safe_environment:
     description: Names of environment variables whose values may be shown.
     type: list
@@ -85,6 +96,12 @@ EXAMPLES = r"""
     service: pardon-production-service
     images:
       coral: 640080112933.dkr.ecr.us-east-1.amazonaws.com/coral@sha256:0a1b2c
+
+- name: Have the content of an older revision, whatever became of that one
+  steady.ecs.task_definition:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    restores: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
 """
 
 RETURN = r"""
@@ -114,7 +131,7 @@ reused:
   type: bool
   sample: false
 base_arn:
-  description: The live revision of the service.
+  description: The live revision of the service, or O(restores).
   returned: success
   type: str
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
@@ -133,8 +150,8 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import models, reads, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, task_definition
+from ansible_collections.steady.ecs.plugins.module_utils.edges import models, reads, registry, writes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, redact, runnable, task_definition
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -146,9 +163,11 @@ SPEC = Spec(
         "changes": {"type": "dict"},
         "definition": {"type": "dict"},
         "images": {"type": "dict", "default": {}},
+        "restores": {"type": "str"},
+        "recorded_images": {"type": "dict", "default": {}},
         "safe_environment": {"type": "list", "elements": "str", "default": []},
     },
-    rules={"mutually_exclusive": [["changes", "definition"]]},
+    rules={"mutually_exclusive": [["changes", "definition", "restores"]]},
 )
 
 NEXT = "(next)"
@@ -156,13 +175,30 @@ NEXT = "(next)"
 Answer = dict[str, Any]
 
 
+def base_of(task: Task) -> Answer:
+    """The live revision, or the one that is restored. Raises Failure for one that cannot be had any more."""
+    arn = task.params["restores"]
+    if not arn:
+        service = reads.service(task, task.params["cluster"], task.params["service"])
+        return reads.task_definition(task, service["taskDefinition"])
+    content = registry.revision(task, arn)
+    found = runnable.revision(arn, content and content["status"])
+    if content is None or not found["ok"]:
+        raise Failure(checks.sentence(found), reason="revision_gone")
+    if content["status"] != "ACTIVE":
+        task.report(f"{content['family']}:{content['revision']} is {found['found']}")
+    return content
+
+
 def planned(task: Task, base: Answer) -> task_definition.Plan:
     """What is declared, held against the base. Refuses what cannot be meant."""
-    params = task.params
+    params, images = task.params, task.params["images"]
+    if params["restores"]:
+        images = registry.moved_tags(task, base, params["recorded_images"])
+        for name, image in images.items():
+            task.report(f"the tag of {name}'s image means another content by now: taking {image}, which ran then")
     try:
-        plan = task_definition.plan(
-            base, models.task_definition(), params["changes"], params["definition"], params["images"]
-        )
+        plan = task_definition.plan(base, models.task_definition(), params["changes"], params["definition"], images)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
     if plan.ignored:
@@ -215,8 +251,7 @@ def register(task: Task, base: Answer, declared: Answer) -> Answer:
 
 def run(task: Task) -> Answer:
     """Compare, find an equal revision, register only when there is none."""
-    service = reads.service(task, task.params["cluster"], task.params["service"])
-    base = reads.task_definition(task, service["taskDefinition"])
+    base = base_of(task)
     plan = planned(task, base)
     differences = list(plan.differences)
     if base["status"] != "ACTIVE":

@@ -27,7 +27,7 @@ _DECLARED = """
 """
 _REGISTERED = """
     preflight_result release_plan release_opened target_group_result rollout_revision rollout_deployment health_result
-    rollback_opened rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
+    rollback_opened rollback_revision rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
     drift_result drift_said report_outcome report_closed report_written
 """
 KNOWN = frozenset(_DECLARED.split())
