@@ -1,0 +1,64 @@
+"""Which plans there are: every fault at every call, pairs, another intent after a crash, and chains."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+from tests.faults.model.judge import Fault, Plan
+from tests.faults.model.scenarios import BY_NAME, SCENARIOS
+from tests.faults.model.wire import BORDER
+
+CRASHES = ("kill_before", "kill_after", "int_before")
+PAIRED = ("kill_before", "kill_after", "term_after", "lost", "unavailable", "stale", "pause")
+"""Of a pair: one kind for each thing that may be true after a call (nothing happened, it happened, nobody knows)."""
+
+
+def single() -> Iterator[Plan]:
+    """One fault of each kind at each call of each scenario, and a cut at each border, in both stores."""
+    for files, scenario in itertools.product((False, True), SCENARIOS):
+        _seen, trace, tasks = scenario.undisturbed(files)
+        for at, call in enumerate(trace):
+            if files and call.service != "store" and scenario.name not in ("deploy", "first deploy"):
+                continue  # a call of AWS's does not know where the record is
+            for kind in call.kinds():
+                yield Plan(scenario.name, (Fault(0, at, kind),), files=files)
+        for at in range(1, tasks):
+            yield Plan(scenario.name, (Fault(0, at, BORDER),), files=files)
+
+
+def pairs() -> Iterator[Plan]:
+    """All pairs of calls of the plain deployment: both faults in one run, or the second in the run that goes on."""
+    scenario = BY_NAME["deploy"]
+    trace = scenario.undisturbed()[1]
+    chance = random.Random("pairs")
+    for first, second in itertools.combinations(range(len(trace)), 2):
+        kinds = [
+            (a, b)
+            for a, b in itertools.product(trace[first].kinds(), trace[second].kinds())
+            if a in PAIRED and b in PAIRED
+        ]
+        for a, b in chance.sample(kinds, min(4, len(kinds))):
+            again = int(a in CRASHES or a == "term_after")
+            yield Plan(scenario.name, (Fault(0, first, a), Fault(again, second - again * first, b)))
+
+
+def other() -> Iterator[Plan]:
+    """The run dies at any call or border, and then something else is wanted: good, bad, or back."""
+    for then in ("other", "bad", "rollback"):
+        scenario = BY_NAME["third deploy"]
+        _seen, trace, tasks = scenario.undisturbed()
+        for at, call in enumerate(trace):
+            for kind in CRASHES if call.write else ("kill_before", "int_before"):
+                yield Plan(scenario.name, (Fault(0, at, kind),), then)
+        for at in range(1, tasks):
+            yield Plan(scenario.name, (Fault(0, at, BORDER),), then)
+
+
+PARTS = {"single": single, "pairs": pairs, "other": other}
+
+
+def of_part(part: str) -> list[Plan]:
+    """All plans of a part."""
+    return list(PARTS[part]())

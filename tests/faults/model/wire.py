@@ -1,0 +1,399 @@
+"""What lies between a task and the cloud: clients that check, count, disturb and lose; and the process that dies.
+
+A call is one method of a client. Reads are tried again as the SDK does it, writes are not: who asks for a client says
+how many attempts it makes. A fault disturbs the first attempt of one call; the kinds are in ``KINDS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import pickle
+import signal
+import threading
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.loaders
+from ansible_collections.steady.ecs.plugins.module_utils import work
+from ansible_collections.steady.ecs.plugins.module_utils.edges import documents, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import report_markdown
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+from botocore import xform_name
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+from tests.faults.model.cloud import Cloud
+from tests.faults.model.ecs import REGION, Answer, refused
+
+LATENCY = 0.05
+TIMEOUT = 20.0
+"""Seconds until a client gives up waiting for an answer (edges/aws.py)."""
+PAUSE = 200.0
+"""Seconds for which a process stands still: longer than a lease and a call together."""
+STRONG_SERVICES = {"s3", "sts"}
+THROTTLES = {"s3": "SlowDown", "elbv2": "Throttling"}
+EXPIRED = {"s3": "ExpiredToken"}
+
+READ_KINDS = ("throttle", "unavailable", "reset", "timeout", "expired", "kill_before", "int_before", "pause", "outage")
+WRITE_KINDS = (*READ_KINDS, "lost", "error_after", "late", "kill_after", "term_after", "pause_after")
+STALE = "stale"
+"""Only reads of what is not strongly consistent."""
+BORDER = "border"
+"""Not at a call: the process dies before a task begins, where nothing of ours runs."""
+
+
+class Killed(BaseException):
+    """The process is no more. Nothing of the product may catch it."""
+
+
+class NotModelled(BaseException):
+    """Something was asked that this world does not know: mend the model, not the product."""
+
+
+@functools.cache
+def model(service: str) -> ServiceModel:
+    """botocore's own model of a service."""
+    return ServiceModel(botocore.loaders.create_loader().load_service_model(service, "service-2"), service)
+
+
+@functools.cache
+def operations(service: str) -> dict[str, str]:
+    """Method name to operation name."""
+    return {xform_name(each): each for each in model(service).operation_names}
+
+
+def is_write(operation: str) -> bool:
+    """Whether a method changes something."""
+    return not operation.startswith(("describe_", "list_", "get_", "head_"))
+
+
+_checked: set[tuple[str, str, str]] = set()
+
+
+def check(service: str, method: str, arguments: Answer) -> None:
+    """Refuse what botocore would refuse: wrong names, wrong types, what is missing."""
+    key = (service, method, repr(arguments))
+    if key in _checked:
+        return
+    shape = model(service).operation_model(operations(service)[method]).input_shape
+    problems = ParamValidator().validate(arguments, shape) if shape else None
+    if problems and problems.has_errors():
+        raise NotModelled(f"{service}.{method}: {problems.generate_report()}")
+    _checked.add(key)
+
+
+@dataclass
+class Call:
+    """One call as the trace keeps it."""
+
+    service: str
+    method: str
+    write: bool
+
+    def kinds(self) -> tuple[str, ...]:
+        """The faults that mean something here."""
+        if self.write:
+            return WRITE_KINDS
+        return READ_KINDS if self.service in STRONG_SERVICES else (*READ_KINDS, STALE)
+
+
+@dataclass
+class Run:
+    """One ansible-playbook process: its calls so far, its faults to come, and what it showed."""
+
+    cloud: Cloud
+    faults: dict[int, str] = field(default_factory=dict)
+    """Fault by the index of its call."""
+    name: str = "a"
+    dies_before_task: int | None = None
+    trace: list[Call] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    task: Task | None = None
+    expired: bool = False
+    dying: bool = False
+    wrong: list[str] = field(default_factory=list)
+    """What must never happen and was seen."""
+    watch: Callable[[Run, str, str, Answer], None] | None = None
+    """Called before a write takes effect."""
+
+    def pause(self, seconds: float) -> None:
+        """Time goes by for this process."""
+        self.cloud.seconds += max(0.0, seconds)
+
+    def stand_still(self) -> None:
+        """The process is stopped for longer than a lease: a laptop sleeps, a debugger holds it."""
+        self.pause(PAUSE)
+
+    def step(self) -> None:
+        """A document of a folder is read or written: time goes by, and others may run."""
+        self.pause(LATENCY / 10)
+
+    def latency(self, _call: Call) -> float:
+        """Seconds that a request is under way before it takes effect."""
+        return LATENCY
+
+    def begin_task(self, task: Task, name: str) -> None:
+        """A process of its own begins."""
+        if self.dies_before_task == len(self.tasks):
+            raise Killed
+        self.task, self.dying = task, False
+        self.tasks.append(name)
+
+    def signal(self, name: str) -> None:
+        """SIGINT or SIGTERM arrives: the clean-up runs, then the process dies (work.interruptible). Where the product
+        has put it off (work.shielded), it arrives at the end of that."""
+        if work._shield.depth:
+            work._shield.waiting = signal.Signals[name]
+            return
+        self.dying = True
+        for step in self.task.at_interrupt if self.task else []:
+            try:
+                step(name)
+            except Exception as problem:  # noqa: BLE001 whatever it is, a handler must not raise
+                self.wrong.append(f"a signal handler raised {type(problem).__name__}: {problem}")
+        raise Killed
+
+    def fault(self, call: Call) -> str:
+        """The fault of the call that begins now; it is counted."""
+        index = len(self.trace)
+        self.trace.append(call)
+        return "" if self.dying else self.faults.get(index, "")
+
+
+_thread = threading.local()
+
+
+def set_current(run: Run | None) -> None:
+    """The run that this thread plays."""
+    _thread.run = run
+
+
+def current() -> Run:
+    """The run that this thread plays."""
+    found: Run = _thread.run
+    return found
+
+
+class _Shield(threading.local):
+    """In the place of work._shield: each deployer is a thread here, and a process in life."""
+
+    depth = 0
+    waiting: signal.Signals | None = None
+
+
+class _Os:
+    """In the place of ``os`` in work.py: a signal that was put off arrives in this world."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def kill(self, _process: int, number: signal.Signals) -> None:
+        current().signal(signal.Signals(number).name)
+
+
+_read: dict[str, bytes] = {}
+
+
+def remembered(read_back: Callable[[Any, Answer], Any]) -> Callable[[Any, Answer], Any]:
+    """The same answer for the same document: checking documents would be the slowest part of a sweep."""
+
+    def found(document: Any, shape: Answer) -> Any:
+        key = f"{len(shape)} {document!r}"
+        if key not in _read:
+            if len(_read) > 2000:
+                _read.clear()
+            _read[key] = pickle.dumps(read_back(document, shape), pickle.HIGHEST_PROTOCOL)
+        return pickle.loads(_read[key])  # noqa: S301 our own bytes
+
+    return found
+
+
+@contextlib.contextmanager
+def installed(counted: Callable[[Any], Any]) -> Iterator[None]:
+    """The product runs in this world, not on this machine: time and signals are the world's.
+
+    ``counted``: what makes the calls of a store in a folder be seen; one in the bucket is seen on the wire.
+    """
+    store_of = stores.of
+
+    def of(task: Task) -> Any:
+        return counted(store_of(task)) if current().cloud.files else store_of(task)
+
+    changes: list[tuple[Any, str, Any]] = [
+        (documents, "read_back", remembered(documents.read_back)),
+        (report_markdown, "markdown", lambda _report: "not laid out: a report decides nothing"),
+        (stores, "of", of),
+        (waits, "clock", Clock()),
+        (work, "interruptible", lambda _task: contextlib.nullcontext()),
+        (work, "_shield", _Shield()),
+        (work, "os", _Os()),
+    ]
+    before = [(place, name, getattr(place, name)) for place, name, _new in changes]
+    for place, name, new in changes:
+        setattr(place, name, new)
+    try:
+        yield
+    finally:
+        for place, name, old in before:
+            setattr(place, name, old)
+
+
+class Clock:
+    """In the place of ``waits.clock``."""
+
+    def now(self) -> float:
+        return current().cloud.seconds
+
+    def sleep(self, seconds: float) -> None:
+        current().pause(seconds)
+
+
+class Events:
+    """botocore's event system as far as hooks use it: by the beginning of the name."""
+
+    def __init__(self) -> None:
+        self._hooks: list[tuple[str, Callable[..., Any], Any]] = []
+
+    def register(self, name: str, handler: Callable[..., Any], unique_id: Any = None, **_more: Any) -> None:
+        if unique_id is None or unique_id not in [each[2] for each in self._hooks]:
+            self._hooks.append((name, handler, unique_id))
+
+    register_first = register_last = register
+
+    def unregister(self, name: str, handler: Any = None, unique_id: Any = None, **_more: Any) -> None:
+        self._hooks = [
+            each for each in self._hooks if each[0] != name or (handler, unique_id) not in ((each[1], each[2]),)
+        ]
+
+    def wants(self, name: str) -> bool:
+        return any(f"{name}.".startswith(f"{each[0]}.") for each in self._hooks)
+
+    def emit(self, name: str, **given: Any) -> None:
+        for each in list(self._hooks):
+            if f"{name}.".startswith(f"{each[0]}."):
+                each[1](event_name=name, **given)
+
+
+class Client:
+    """A boto3 client of one service, for one task."""
+
+    def __init__(self, run: Run, service: str, attempts: int) -> None:
+        self._run, self._service, self._attempts = run, service, attempts
+        self.meta = types.SimpleNamespace(
+            region_name=REGION, events=Events(), service_model=model(service), endpoint_url=f"https://{service}.model"
+        )
+
+    def __getattr__(self, method: str) -> Any:
+        if method not in operations(self._service) or not hasattr(Cloud, method):
+            raise NotModelled(f"{self._service}.{method}")
+        return functools.partial(self._call, method)
+
+    def get_paginator(self, method: str) -> types.SimpleNamespace:
+        def paginate(**arguments: Any) -> Iterator[Answer]:
+            arguments.pop("PaginationConfig", None)
+            yield self._call(method, **arguments)
+
+        return types.SimpleNamespace(paginate=paginate)
+
+    def _call(self, method: str, **arguments: Any) -> Answer:
+        check(self._service, method, arguments)
+        run, call = self._run, Call(self._service, method, is_write(method))
+        fault = run.fault(call)
+        if fault == "kill_before":
+            raise Killed
+        if fault == "int_before":
+            run.signal("SIGINT")
+        if fault == "expired":
+            run.expired = True
+        if fault == "pause":
+            run.stand_still()
+        answer = self._attempted(call, arguments, fault)
+        if fault == "kill_after":
+            raise Killed
+        if fault == "term_after":
+            run.signal("SIGTERM")
+        if fault == "pause_after":
+            run.stand_still()
+        return answer
+
+    def _attempted(self, call: Call, arguments: Answer, fault: str) -> Answer:
+        for attempt in range(self._attempts):
+            try:
+                return self._sent(call, arguments, fault if attempt == 0 or fault == "outage" else "")
+            except Again as problem:
+                if attempt + 1 == self._attempts:
+                    raise problem.error from None
+                self._run.pause(0.5 * 2**attempt)
+        raise AssertionError("no attempt was asked for")
+
+    def _sent(self, call: Call, arguments: Answer, fault: str) -> Answer:
+        run, cloud, operation = self._run, self._run.cloud, operations(call.service)[call.method]
+        if self.meta.events.wants("before-send"):
+            request = types.SimpleNamespace(url=self.meta.endpoint_url, method="POST", headers={}, body=b"")
+            self.meta.events.emit(f"before-send.{call.service}.{operation}", request=request)
+        run.pause(run.latency(call))
+        if run.expired:
+            raise refused(EXPIRED.get(call.service, "ExpiredTokenException"), "The security token is expired")
+        self._before(call, fault)
+        cloud.settle()
+        if call.write and run.watch:
+            run.watch(run, call.service, call.method, arguments)
+        source = cloud.stale() if fault == STALE else cloud
+        answer: Answer = getattr(source, call.method)(**arguments)
+        self._after(call, fault)
+        run.pause(LATENCY)
+        event = f"after-call.{call.service}.{operation}"
+        if self.meta.events.wants(event):
+            content = json.dumps(answer, default=str).encode()
+            self.meta.events.emit(event, http_response=types.SimpleNamespace(content=content), parsed=answer)
+        return answer
+
+    def _before(self, call: Call, fault: str) -> None:
+        if fault == "throttle":
+            code = THROTTLES.get(call.service, "ThrottlingException")
+            raise Again(refused(code, "Rate exceeded", 503 if call.service == "s3" else 400))
+        if fault in ("unavailable", "outage"):
+            raise Again(refused("ServiceUnavailable", "Service is unavailable. Try again later.", 503))
+        if fault == "reset":
+            raise Again(ConnectionClosedError(endpoint_url=self.meta.endpoint_url))
+        if fault == "timeout":
+            self._run.pause(TIMEOUT)
+            raise Again(ReadTimeoutError(endpoint_url=self.meta.endpoint_url))
+
+    def _after(self, _call: Call, fault: str) -> None:
+        if fault == "lost":
+            raise Again(ConnectionClosedError(endpoint_url=self.meta.endpoint_url))
+        if fault == "error_after":
+            raise Again(refused("InternalError", "We encountered an internal error.", 500))
+        if fault == "late":
+            self._run.pause(TIMEOUT)
+            raise Again(ReadTimeoutError(endpoint_url=self.meta.endpoint_url))
+
+
+class Again(Exception):
+    """An attempt failed in a way that the SDK tries again, if it may."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Connection:
+    """``task.connection``: clients of one task, as its process has them."""
+
+    def __init__(self, run: Run, params: Answer) -> None:
+        self.run, self.params = run, params
+        self._clients: dict[tuple[str, int], Client] = {}
+
+    def client(self, service: str, attempts: int, **_more: Any) -> Client:
+        key = (service, attempts)
+        if key not in self._clients:
+            self._clients[key] = Client(self.run, service, attempts)
+        return self._clients[key]
