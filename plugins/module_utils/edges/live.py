@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, stores
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
@@ -21,7 +21,7 @@ STORE_OPTIONS: dict[str, Any] = {
 """The options that name a service and its store, equal in every module that reads or writes records."""
 
 
-def store(task: Task) -> store_files.FileStore:
+def store(task: Task) -> stores.Store:
     """The store of the service that a task names. Touches neither file nor network."""
     return stores.of(task)
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, store_s3, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import Conflict, Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Write
+from ansible_collections.steady.ecs.plugins.module_utils.rules.store_place import bucket, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
-__all__ = ["Conflict", "Records", "Store", "of", "transact", "transact_head"]
+__all__ = ["Conflict", "Records", "Store", "located", "of", "transact", "transact_head"]
 
 ATTEMPTS = 8
 PAUSE = 0.1
@@ -29,6 +31,10 @@ class Store(Protocol):
     identity: Identity
     place: str
     """For people: the folder, or s3://BUCKET/PREFIX/ACCOUNT/REGION/CLUSTER/SERVICE."""
+
+    @property
+    def reports(self) -> Path:
+        """The folder on this machine for reports of this service's releases."""
 
     def head(self) -> Document:
         """The head; a new one when nothing was released yet."""
@@ -84,12 +90,25 @@ def _settled[T](store: Store, decide: Callable[[], tuple[list[Write], T]], attem
     raise ValueError(f"attempts is {attempts}, and must be at least 1")
 
 
-def of(task: Task) -> store_files.FileStore:
+def of(task: Task) -> Store:
     """The store of the service that a task names. Touches neither file nor network."""
     params = task.params
     if not params.get("region"):
         raise Failure("No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region")
     identity = Identity(params["account"], params["region"], params["cluster"], params["service"])
+    return _at(task, params.get("store"), identity)
+
+
+def located(task: Task, place: str) -> tuple[Store, int]:
+    """The store and number of ``STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/41``: another service's release."""
+    store, identity, seq = release(place)
+    return _at(task, store, identity), seq
+
+
+def _at(task: Task, named: str | None, identity: Identity) -> Store:
+    place = bucket(named)
+    if place is not None:
+        return store_s3.S3Store(task, place, identity)
     # Check mode writes nothing, so a folder that does not outlive the job is no danger.
     environment = {name: value for name, value in os.environ.items() if name != "CI" or not task.check_mode}
-    return store_files.FileStore(store_files.root(params.get("store"), environment), identity)
+    return store_files.FileStore(store_files.root(named, environment), identity)
