@@ -182,7 +182,7 @@ def base_of(task: Task) -> Answer:
         service = reads.service(task, task.params["cluster"], task.params["service"])
         return reads.task_definition(task, service["taskDefinition"])
     content = registry.revision(task, arn)
-    found = runnable.revision(arn, content and content["status"])
+    found = runnable.revision(arn, content["status"] if content else None)
     if content is None or not found["ok"]:
         raise Failure(checks.sentence(found), reason="revision_gone")
     if content["status"] != "ACTIVE":

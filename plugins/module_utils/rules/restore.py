@@ -17,6 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     FINAL,
+    RELEASES,
     ROLLBACK,
     SUCCEEDED,
     Document,
@@ -113,6 +114,13 @@ def way_back(record: Document, records: Records) -> Document | None:
         return None if record["base"] is None else records.get(record["base"])
     start = _before(record, records)
     return None if start is None else _proven_from(start, records, "").record
+
+
+def others(records: Records, chosen: Document, live: Document) -> list[Document]:
+    """The other releases that could be gone back to: proven ones first, the nearest to the chosen one first."""
+    found = [each for each in records.values() if each["state"] == SUCCEEDED and each["kind"] in RELEASES]
+    found = [each for each in found if each["seq"] != chosen["seq"] and differences(state_of(each), live)]
+    return sorted(found, key=lambda each: (not proven(each), abs(each["seq"] - chosen["seq"]), -each["seq"]))
 
 
 def changes(restored: Document, live: Document) -> list[Difference]:

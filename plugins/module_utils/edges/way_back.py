@@ -1,0 +1,40 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether releases on record can still run: asked before anything moves, and every day, not in the emergency (C67)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import registry
+from ansible_collections.steady.ecs.plugins.module_utils.rules import release, restore, runnable
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+
+Answer = dict[str, Any]
+
+MOST_TRIED = 5
+"""Releases that are tried for the nearest one that can run: each takes a handful of calls."""
+
+
+def of_record(task: Task, record: Answer) -> list[Check]:
+    """Checks of all that a release needs to run again: its revision, its images as recorded, its secrets."""
+    arn = str(state_of(record)["task_definition"])
+    content = registry.revision(task, arn)
+    found = runnable.revision(arn, content["status"] if content else None)
+    if content is None or not found["ok"]:
+        return [found]
+    return [found, *registry.checks_of(task, content, registry.moved_tags(task, content, recorded(record)))]
+
+
+def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:
+    """The checks of the release that a rollback restores. Each that fails names the nearest release that can run."""
+    found = of_record(task, chosen)
+    if runnable.can_run(found):
+        return found
+    others = restore.others(records, chosen, live)[:MOST_TRIED]
+    able = next((each["seq"] for each in others if runnable.can_run(of_record(task, each))), None)
+    remedy = runnable.nearest(chosen["seq"], able, len(others))
+    return [each if each["ok"] is not False else {**each, "remedy": f"{each['remedy']} {remedy}"} for each in found]
