@@ -69,10 +69,12 @@ def warm(services: tuple[str, ...]) -> None:
         models.load_data(name)
 
 
-def _session(profile: str | None) -> Any:
+def _session(profile: str | None, region: str | None) -> Any:
     core = botocore.session.get_session()
     core.register_component("data_loader", service_models())
-    core.register_component("credential_provider", credentials.Provider(lambda: credentials.load(_loader[0], profile)))
+    core.register_component(
+        "credential_provider", credentials.Provider(lambda: credentials.load(_loader[0], profile, region))
+    )
     return boto3.session.Session(botocore_session=core, profile_name=profile)
 
 
@@ -105,10 +107,10 @@ class Connection:
         profile = options.pop("profile_name", None)
         extra = options.pop("aws_config", None)
         try:
-            if (profile, environment) not in _sessions:
-                _sessions[profile, environment] = _session(profile)
-            session = _sessions[profile, environment]
-            client = session.client(
+            who = (profile, region, environment)
+            if who not in _sessions:
+                _sessions[who] = _session(profile, region)
+            client = _sessions[who].client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint,
@@ -121,10 +123,16 @@ class Connection:
             ) from None
         except (ValueError, TypeError, BotoCoreError) as problem:
             raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
-        who = self.params.get("account") or profile or os.environ.get("AWS_PROFILE") or self.params.get("access_key")
-        turns = pace.of(who or os.environ.get("AWS_ACCESS_KEY_ID"), client.meta.region_name, client.meta.endpoint_url)
+        turns = pace.of(self._owner(profile), client.meta.region_name, client.meta.endpoint_url)
         transport.Transport(turns, lambda line: self.say(line), lease).attach(client)
         return client
+
+    def _owner(self, profile: str | None) -> str | None:
+        """What tells the account from others, where it is not declared: only AWS could say which it is."""
+        named = self.params.get("account") or profile or self.params.get("access_key")
+        return named or next(
+            filter(None, map(os.environ.get, ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN"))), None
+        )
 
 
 def _config(attempts: int, lease: Lease | None) -> Any:

@@ -39,9 +39,14 @@ class Found:
     itself, or does not tell."""
 
 
-def load(loader: Any, profile: str | None) -> Found | None:
-    """Credentials resolved by a session of their own, so that every file is read anew; None when there are none."""
+def load(loader: Any, profile: str | None, region: str | None) -> Found | None:
+    """Credentials resolved by a session of their own, so that every file is read anew; None when there are none.
+
+    ``region``: where a role is assumed, unless the profile says it.
+    """
     core = botocore.session.Session(profile=profile)
+    if region:
+        core.set_config_variable("region", region)
     core.register_component("data_loader", loader)
     found = core.get_credentials()
     return None if found is None else Found(found, _end(core, found))

@@ -1,0 +1,455 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Credentials that expire while a task waits, from each provider there is (cases C78 C79), on the bed.
+
+The bed refuses an access key that a test gives up, as AWS refuses one that has expired, and knows who asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.credentials
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, perform
+from ansible_collections.steady.ecs.plugins.modules import deployment
+
+from tests.testbed.beds import Bed, World
+
+ROLE = "arn:aws:iam::000000000000:role/deployer"
+HOUR = 3600
+
+
+def in_an_hour() -> str:
+    return moment(HOUR)
+
+
+def moment(seconds: float) -> str:
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def task(bed: Bed, **params: Any) -> Task:
+    options = {"region": "us-east-1", "endpoint_url": bed.endpoint, "validate_certs": True, **params}
+    return Task(params=options, connection=aws.Connection(options))
+
+
+def expire(bed: Bed, *keys: str) -> None:
+    """These access keys have expired; the log begins anew."""
+    bed.admin("PUT", "/_bed/faults", [{"access_key": key, "kind": "expired"} for key in keys])
+    bed.admin("DELETE", "/_bed/calls")
+
+
+def asked(bed: Bed, operation: str = "ListClusters") -> list[tuple[str, str | None]]:
+    """(access key, error) of the calls of an operation, in their order."""
+    log = bed.admin("GET", "/_bed/calls")[1]["log"]
+    return [(each["access_key"], each.get("error")) for each in log if each["operation"] == operation]
+
+
+# -- providers: each answers a function that renews the credentials outside, or None where nobody can
+
+Renew = Callable[[], None]
+Server = Callable[[Callable[[str], Any]], str]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Serve JSON or text on loopback: ``server(answer)`` answers the URL; ``answer(path)`` what is there."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(answer: Callable[[str], Any]) -> str:
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    found = answer(self.path)
+                    body = (found if isinstance(found, str) else json.dumps(found)).encode()
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                do_PUT = do_GET
+
+                def log_message(self, *_args: object) -> None:
+                    pass
+
+            made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            stack.callback(made.server_close)
+            stack.callback(thread.join)
+            stack.callback(made.shutdown)
+            return f"http://127.0.0.1:{made.server_port}"
+
+        yield serve
+
+
+class Keys:
+    """Credentials that somebody issues: number 1 at first, then those that a test has issued anew."""
+
+    def __init__(self) -> None:
+        self.number = 1
+
+    def renew(self) -> None:
+        self.number += 1
+
+    @property
+    def key(self) -> str:
+        return f"ASIAKEY{self.number:09d}"
+
+    def as_metadata(self, _path: str = "", token: str = "Token") -> dict[str, str]:
+        """In the form of the metadata services and of credential processes."""
+        return {
+            "Code": "Success", "Type": "AWS-HMAC", "LastUpdated": moment(0),
+            "AccessKeyId": self.key, "SecretAccessKey": "x", token: "t", "Expiration": in_an_hour(),
+        }  # fmt: skip
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+def shared_file(home: Path, keys: Keys, profile: str = "default") -> Renew:
+    def write() -> None:
+        lines = [
+            f"[{profile}]",
+            f"aws_access_key_id = {keys.key}",
+            "aws_secret_access_key = x",
+            "aws_session_token = t",
+        ]
+        (home / "credentials").write_text("\n".join(lines))
+
+    def renew() -> None:
+        keys.renew()
+        write()
+
+    write()
+    return renew
+
+
+def process(home: Path, keys: Keys) -> Renew:
+    def write() -> None:
+        told = {"Version": 1, **keys.as_metadata(token="SessionToken")}
+        (home / "issued").write_text(json.dumps(told))
+
+    def renew() -> None:
+        keys.renew()
+        write()
+
+    (home / "config").write_text(f"[default]\ncredential_process = /bin/cat {home / 'issued'}\n")
+    write()
+    return renew
+
+
+@pytest.fixture(params=["file", "process", "container", "instance", "sso"])
+def renew(
+    request: pytest.FixtureRequest, home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> Renew:
+    """Credentials from one provider, which issues ``keys``."""
+    if request.param == "file":
+        return shared_file(home, keys)
+    if request.param == "process":
+        return process(home, keys)
+    if request.param == "container":
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server(keys.as_metadata) + "/credentials")
+        return keys.renew
+    if request.param == "instance":
+        told = {"/latest/api/token": "token", "/latest/meta-data/iam/security-credentials/": "deployer"}
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+        monkeypatch.setenv(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT", server(lambda path: told.get(path) or keys.as_metadata(path))
+        )
+        return keys.renew
+    return single_sign_on(home, keys, monkeypatch, server)
+
+
+def single_sign_on(home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server) -> Renew:
+    start = "https://example.awsapps.com/start"
+    cache = home / ".aws/sso/cache"
+    cache.mkdir(parents=True)
+    token = {"startUrl": start, "region": "us-east-1", "accessToken": "t", "expiresAt": in_an_hour()}
+    (cache / f"{hashlib.sha1(start.encode()).hexdigest()}.json").write_text(json.dumps(token))
+    (home / "config").write_text(
+        f"[default]\nsso_start_url = {start}\nsso_region = us-east-1\nsso_account_id = 000000000000\n"
+        "sso_role_name = deployer\n"
+    )
+
+    def role_credentials(_path: str) -> Any:
+        end = (datetime.datetime.now().timestamp() + HOUR) * 1000
+        told = {"accessKeyId": keys.key, "secretAccessKey": "x", "sessionToken": "t", "expiration": int(end)}
+        return {"roleCredentials": told}
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", server(role_credentials))
+    # botocore takes the folder from HOME when it is imported.
+    monkeypatch.setattr(botocore.credentials.SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(cache))
+    return keys.renew
+
+
+def test_c78_credentials_that_were_renewed_outside_are_taken_when_the_old_ones_expire(
+    bed: Bed, keys: Keys, renew: Renew
+) -> None:
+    waiting = task(bed)
+    reads.cluster_names(waiting)
+    first = keys.key
+    renew()
+    expire(bed, first)
+    reads.cluster_names(waiting)
+    reads.cluster_names(waiting)
+    assert asked(bed) == [(first, "ExpiredTokenException"), (keys.key, None), (keys.key, None)]
+
+
+def test_c79_expired_credentials_that_nobody_renewed_end_it_at_once(bed: Bed, keys: Keys, renew: Renew) -> None:
+    """Asked once with what there was and once with what there is now; no third time, and no minutes."""
+    waiting = task(bed)
+    expire(bed, keys.key)
+    with pytest.raises(Failure) as found:
+        reads.cluster_names(waiting)
+    assert found.value.fields["reason"] == "expired_credentials"
+    assert not waits.passing(found.value)
+    assert asked(bed) == [(keys.key, "ExpiredTokenException")] * 2
+
+
+def test_a_write_that_was_refused_for_expired_credentials_is_carried_out_once(bed: Bed, keys: Keys, home: Path) -> None:
+    renewed = shared_file(home, keys)
+    waiting = task(bed)
+    client = aws.writing(waiting, "ecs")
+    renewed()
+    expire(bed, "ASIAKEY000000001")
+    client.create_cluster(clusterName="made-once")
+    assert asked(bed, "CreateCluster") == [("ASIAKEY000000001", "ExpiredTokenException"), (keys.key, None)]
+
+
+def test_c79_the_environment_of_a_process_is_not_renewed(bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+    waiting = task(bed)
+    reads.cluster_names(waiting)
+    expire(bed, "ASIAENVIRONMENT")
+    with pytest.raises(Failure, match="have expired. Log in again"):
+        reads.cluster_names(waiting)
+    assert len(asked(bed)) == 2
+
+
+def test_c79_keys_that_a_task_was_given_are_not_renewed(bed: Bed, home: Path) -> None:
+    waiting = task(bed, access_key="ASIAGIVEN", secret_key="x", session_token="t")
+    expire(bed, "ASIAGIVEN")
+    with pytest.raises(Failure, match="have expired. Log in again"):
+        reads.cluster_names(waiting)
+    assert len(asked(bed)) == 1
+
+
+# -- roles, by the bed's STS
+
+
+def assumed(bed: Bed, operation: str) -> int:
+    return len([key for key, error in asked(bed, operation) if error is None])
+
+
+def role_profile(home: Path, seconds: int = HOUR) -> None:
+    lines = ["[profile deployer]", f"role_arn = {ROLE}", "source_profile = base", f"duration_seconds = {seconds}"]
+    (home / "config").write_text("\n".join(lines))
+
+
+def test_c78_a_short_session_of_a_role_is_renewed_before_its_end(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK assumes the role anew in the last 15 minutes, which a session of 900 s, the shortest, is in at once."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    shared_file(home, keys, "base")
+    role_profile(home, seconds=900)
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    reads.cluster_names(waiting)
+    (first, _), (second, _) = asked(bed)
+    assert first != second
+
+
+def test_c78_a_role_is_assumed_anew_when_its_session_ends(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    shared_file(home, keys, "base")
+    role_profile(home)
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    assert session != keys.key
+    expire(bed, session)
+    reads.cluster_names(waiting)
+    assert assumed(bed, "AssumeRole") == 1
+    assert [error for _key, error in asked(bed)] == ["ExpiredTokenException", None]
+
+
+def test_c78_a_role_is_assumed_from_the_source_profile_as_it_is_now(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role's session and the credentials it was assumed with have both expired; the latter were renewed."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    renewed = shared_file(home, keys, "base")
+    role_profile(home)
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    first = keys.key
+    renewed()
+    expire(bed, session, first)
+    reads.cluster_names(waiting)
+    assert asked(bed, "AssumeRole") == [(keys.key, None)]
+
+
+def test_c79_a_role_whose_source_has_expired_ends_it_with_these_words(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    shared_file(home, keys, "base")
+    role_profile(home)
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    expire(bed, session, keys.key)
+    with pytest.raises(Failure) as found:
+        reads.cluster_names(waiting)
+    assert found.value.fields["reason"] == "expired_credentials"
+
+
+def test_c78_a_web_identity_is_exchanged_anew_with_the_token_as_it_is_now(
+    bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "token").write_text("first")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(home / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    waiting = task(bed)
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    (home / "token").write_text("second")
+    expire(bed, session)
+    reads.cluster_names(waiting)
+    assert [error for _key, error in asked(bed)] == ["ExpiredTokenException", None]
+
+
+# -- in the middle of a wait
+
+
+class Expiring(waits.SystemClock):
+    """The machine's clock; during the first sleep of the wait something happens."""
+
+    def __init__(self, what: Callable[[], None]) -> None:
+        self.what: list[Callable[[], None]] = [what]
+
+    def sleep(self, seconds: float) -> None:
+        while self.what:
+            self.what.pop()()
+        super().sleep(min(seconds, 0.05))
+
+
+def rolled(world: World, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> dict[str, Any]:
+    """Deploy a new revision with credentials from the file, and let something happen in the wait."""
+    wanted = world.register("v2")
+    monkeypatch.setattr(waits, "clock", Expiring(what))
+    options = {
+        "cluster": world.name, "service": "web", "task_definition": wanted, "wait_delay": 1, "stable_seconds": 0,
+    }  # fmt: skip
+    specified = {name: option.get("default") for name, option in deployment.SPEC.options.items()}
+    waiting = task(world.bed, **{**specified, **options})
+    return perform(waiting, deployment.run)
+
+
+def test_c78_the_wait_goes_on_with_credentials_that_were_renewed_in_it(
+    world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed = shared_file(home, keys)
+
+    def both() -> None:
+        renewed()
+        expire(world.bed, "ASIAKEY000000001")
+
+    assert rolled(world, monkeypatch, both)["verdict"] == "succeeded"
+
+
+def test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on(
+    world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared_file(home, keys)
+    found = rolled(world, monkeypatch, lambda: expire(world.bed, keys.key))
+    assert (found["failed"], found["reason"], found["verdict"]) == (True, "expired_credentials", "unknown")
+    assert f"Deployment {found['deployment_id']} goes on; resume with the same command." in found["msg"]
+    assert asked(world.bed, "DescribeServices")[:2] == [(keys.key, "ExpiredTokenException")] * 2
+    world.bed.admin("PUT", "/_bed/faults", [])
+    world.completed(found["task_definition_arn"])
+
+
+# -- how long they last
+
+
+@pytest.mark.parametrize("name", ["aws_expiration", "x_security_token_expires"])
+def test_what_is_left_of_a_session_in_a_file(bed: Bed, keys: Keys, home: Path, name: str) -> None:
+    shared_file(home, keys)
+    with (home / "credentials").open("a") as file:
+        file.write(f"\n{name} = {moment(600)}\n")
+    left = aws.seconds_left(task(bed))
+    assert left is not None
+    assert 500 < left <= 600
+
+
+def test_what_is_left_of_a_session_in_the_environment(bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert aws.seconds_left(task(bed)) is None
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", moment(600))
+    left = aws.seconds_left(task(bed))
+    assert left is not None
+    assert 500 < left <= 600
+
+
+def test_c79_a_session_in_the_environment_that_is_over_is_said_to_be(
+    bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """botocore's own word for it is a RuntimeError."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", moment(-60))
+    with pytest.raises(Failure, match="have expired. Log in again"):
+        reads.cluster_names(task(bed))
+    assert asked(bed) == []
+
+
+def test_of_a_provider_that_renews_by_itself_nothing_is_said(bed: Bed, keys: Keys, home: Path) -> None:
+    process(home, keys)
+    assert aws.seconds_left(task(bed)) is None
+
+
+# -- a clock that is wrong
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(720, "12 min behind AWS's"), (-720, "12 min ahead of AWS's")])
+def test_a_wrong_clock_is_said_with_how_wrong_it_is_and_nothing_is_written(
+    bed: Bed, keys: Keys, home: Path, ahead: float, words: str
+) -> None:
+    shared_file(home, keys)
+    bed.admin("PUT", "/_bed/clock", {"ahead": ahead})
+    for ask in (
+        lambda: reads.caller_identity(task(bed)),
+        lambda: reads.target_groups(task(bed), ["arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"]),
+        lambda: made(task(bed)),
+    ):
+        with pytest.raises(Failure) as found:
+            ask()
+        assert (found.value.fields["reason"], words in found.value.msg) == ("wrong_clock", True), found.value.msg
+    bed.admin("PUT", "/_bed/clock", {"ahead": 0})
+    assert "never" not in reads.cluster_names(task(bed))
+
+
+def made(waiting: Task) -> None:
+    with aws.translated("Making a cluster (ecs:CreateCluster)"):
+        aws.writing(waiting, "ecs").create_cluster(clusterName="never")
