@@ -28,6 +28,7 @@ class Admin:
                 "DELETE": lambda _: self._set_faults([]),
             },
             "/_bed/clock": {"PUT": self._clock},
+            "/_bed/iam": {"PUT": lambda given: bed.access.iam.set(given), "DELETE": lambda _: bed.access.iam.set({})},
             "/_bed/families": {"PUT": self._families},
             "/_bed/images": {"PUT": self._images},
             "/_bed/processes": {"PUT": self._processes},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import strict, wire
+from .access import Access
 from .addresses import Addresses
 from .alarms import Alarms
 from .calls import Call, identify
@@ -67,6 +68,7 @@ class Bed:
         self.moto = DomainDispatcherApplication(moto_service)
         self.s3_lock = threading.Lock()  # moto compares If-Match and writes in two steps
         self.moto_calls = MotoCalls(self.moto)
+        self.access = Access(ACCOUNT, self.moto_calls, self._roles)
         self.logs = LogPump(self.moto_calls)
         shared, logs = folder / "shared", folder / "logs"
         for path in (shared, logs):
@@ -123,6 +125,7 @@ class Bed:
             self.images.reset()
             self.faults.reset()
             self.clock.ahead = 0.0
+            self.access.reset()
             if self.declared:
                 self.declared.reset()
         self.moto_calls.reset()
@@ -171,6 +174,11 @@ class Bed:
             return error("expired", call.protocol)
         if refusal := self.clock.refusal(call, environ.get("HTTP_X_AMZ_DATE", "")):
             return refusal
+        if call.service == "s3" and environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", ACCOUNT) != ACCOUNT:
+            return wire.failure(call.protocol, "AccessDenied", "Access Denied", 403)
+        return self.access.guarded(call, environ, body, entry, lambda: self._allowed(call, environ, body, entry))
+
+    def _allowed(self, call: Call, environ: dict[str, Any], body: bytes, entry: Params) -> Answer:
         if call.service in OURS:
             return self._ours(call, body, entry)
         if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
@@ -191,6 +199,15 @@ class Bed:
                 return wire.answer(model, call.operation, strict.call(model, service, call.operation, params))
         except AwsError as e:
             return wire.failure(model.metadata["protocol"], e.code, e.message, e.status)
+
+    def _roles(self, region: str, definition: str) -> list[str]:
+        """The roles that a task of this revision gets."""
+        try:
+            with self.lock:
+                body = self.region(region).ecs.definition(definition).body
+        except AwsError:
+            return []
+        return [body[name] for name in ("taskRoleArn", "executionRoleArn") if body.get(name)]
 
     def _through_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
         kept: list[Any] = []

@@ -1,0 +1,216 @@
+"""Which permissions a call asks for: action, resource, condition keys, as the service authorization reference has it.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html (and the
+pages of the other services). An action is the service's prefix and the operation's name, but for the exceptions below.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from . import wire
+from .calls import Call
+from .iam import Asked
+from .wire import AwsError, Params
+
+PREFIXES = {"monitoring": "cloudwatch"}  # IAM's prefix where the signing name is another
+MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
+PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+FREE = {("sts", "GetCallerIdentity")}  # needs no permission: API_GetCallerIdentity.html
+S3_ACTIONS = {
+    "HeadObject": "GetObject",
+    "HeadBucket": "ListBucket",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListBuckets": "ListAllMyBuckets",
+    "DeleteObjects": "DeleteObject",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where names become ARNs."""
+
+    region: str
+    account: str
+    cluster: str = "default"
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+    def ecs(self, kind: str, name: str) -> list[str]:
+        """Of a cluster's service or task, given as ARN or name."""
+        return [self.arn("ecs", f"{kind}/{self.cluster}/{name.rsplit('/', 1)[-1]}")]
+
+
+def _service(place: Place, name: str) -> list[str]:
+    return place.ecs("service", name)
+
+
+def _task(place: Place, name: str) -> list[str]:
+    return place.ecs("task", name)
+
+
+def _cluster(place: Place, name: str) -> list[str]:
+    return [place.arn("ecs", f"cluster/{name.rsplit('/', 1)[-1]}")]
+
+
+def _definition(place: Place, name: str) -> list[str]:
+    return [place.arn("ecs", f"task-definition/{name.rsplit('/', 1)[-1]}")]
+
+
+def _family(place: Place, name: str) -> list[str]:
+    return [place.arn("ecs", f"task-definition/{name}:*")]
+
+
+def _given(_place: Place, arn: str) -> list[str]:
+    return [arn]
+
+
+def _with_service(place: Place, arn: str) -> list[str]:
+    """A service deployment or revision needs its service's permission too: both resource types are required."""
+    *_, cluster, service, _ = arn.split("/") if arn.count("/") == 3 else ("", place.cluster, "?", "")
+    return [place.arn("ecs", f"service/{cluster}/{service}"), arn]
+
+
+ECS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
+    "DescribeClusters": ("clusters", _cluster),
+    "DescribeServices": ("services", _service),
+    "ListServiceDeployments": ("service", _service),
+    "UpdateService": ("service", _service),
+    "CreateService": ("serviceName", _service),
+    "DeleteService": ("service", _service),
+    "DescribeServiceDeployments": ("serviceDeploymentArns", _with_service),
+    "DescribeServiceRevisions": ("serviceRevisionArns", _with_service),
+    "StopServiceDeployment": ("serviceDeploymentArn", _with_service),
+    "ContinueServiceDeployment": ("serviceDeploymentArn", _with_service),
+    "DescribeTasks": ("tasks", _task),
+    "StopTask": ("task", _task),
+    "RunTask": ("taskDefinition", _definition),
+    "RegisterTaskDefinition": ("family", _family),
+    "DeleteTaskDefinitions": ("taskDefinitions", _definition),
+    "TagResource": ("resourceArn", _given),
+    "UntagResource": ("resourceArn", _given),
+    "ListTagsForResource": ("resourceArn", _given),
+}
+"""The input member that names the resource, and what becomes of it; ListTasks and the rest ask for *."""
+UNCLUSTERED = {"DescribeClusters", "RegisterTaskDefinition", "DeleteTaskDefinitions", "TagResource", "UntagResource"}
+CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED - {"ListTagsForResource"}  # know the key ecs:cluster
+OTHERS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
+    "logs:FilterLogEvents": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
+    "logs:DescribeLogStreams": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
+    "ecr:DescribeImages": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
+    "ecr:BatchGetImage": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
+    "ecr:GetDownloadUrlForLayer": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
+    "secretsmanager:DescribeSecret": ("SecretId", _given),
+    "ssm:GetParameters": ("Names", lambda p, name: [p.arn("ssm", f"parameter/{name.lstrip('/')}")]),
+    "iam:GetRole": ("RoleName", lambda p, name: [f"arn:aws:iam::{p.account}:role/{name}"]),
+    "events:ListTargetsByRule": ("Rule", lambda p, name: [p.arn("events", f"rule/{name}")]),
+}
+
+
+def asked(
+    call: Call, environ: dict[str, Any], body: bytes, account: str, roles: Callable[[str, str], list[str]]
+) -> list[Asked]:
+    """What a call needs, in the order in which AWS checks it.
+
+    `roles(region, task definition)` gives the role ARNs of a registered revision, for RunTask passes them.
+    """
+    if (call.service, call.operation) in FREE:
+        return []
+    place = Place(call.region, account)
+    if call.service == "s3":
+        return [_s3(call, environ, account)]
+    parameters = _parameters(call, body)
+    if call.service == "ecs":
+        return list(_ecs(call.operation, parameters, place, lambda name: roles(call.region, name)))
+    action = f"{PREFIXES.get(call.service, call.service)}:{call.operation}"
+    if call.service == "elasticloadbalancing" and not call.operation.startswith("Describe"):
+        named = [v for v in parameters.values() if isinstance(v, str) and v.startswith("arn:")]
+        return [Asked(action, arn) for arn in named or ["*"]]
+    member, resources = OTHERS.get(action, ("", _given))
+    return [Asked(action, arn) for name in _list(parameters.get(member, "*")) for arn in resources(place, name)]
+
+
+def _list(value: Any) -> list[str]:
+    """Of one name or several; what is no name is refused later, by what answers the call."""
+    return [str(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def _parameters(call: Call, body: bytes) -> Params:
+    """The input of a call; nothing when it is not in a protocol that can be read here."""
+    try:
+        if call.protocol == "query":
+            model = wire.service_model(MODELS.get(call.service, call.service))
+            return wire.parse(model, call.operation, body) if call.operation in model.operation_names else {}
+        found = json.loads(body or b"{}")
+    except (AwsError, ValueError, KeyError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _ecs(operation: str, p: Params, place: Place, roles: Callable[[str], list[str]]) -> Iterator[Asked]:
+    member, resources = ECS.get(operation, ("", _given))
+    names = _list(p.get(member, "*")) if member else ["*"]
+    cluster = str(p.get("cluster", "default")).rsplit("/", 1)[-1]
+    if resources is _with_service and names[0].count("/") == 3:
+        cluster = names[0].split("/")[1]
+    place = Place(place.region, place.account, cluster)
+    context = {"ecs:cluster": place.arn("ecs", f"cluster/{cluster}")} if operation in CLUSTERED else {}
+    if "taskDefinition" in p and operation in ("CreateService", "UpdateService"):
+        context["ecs:task-definition"] = _definition(place, str(p["taskDefinition"]))[0]
+    if "enableExecuteCommand" in p:
+        context["ecs:enable-execute-command"] = str(p["enableExecuteCommand"]).lower()
+    passed: list[str] = []
+    if operation == "RegisterTaskDefinition":
+        containers = p.get("containerDefinitions")
+        definitions = [c for c in (containers if isinstance(containers, list) else []) if isinstance(c, dict)]
+        context = {"ecs:privileged": str(any(c.get("privileged") for c in definitions)).lower()}
+        passed = [str(p[name]) for name in ("taskRoleArn", "executionRoleArn") if p.get(name)]
+    elif operation == "RunTask":
+        passed = roles(str(p.get("taskDefinition", "")))
+    arns = [arn for name in names for arn in resources(place, name)]
+    for arn in arns:
+        yield Asked(f"ecs:{operation}", arn, context)
+    for role in passed:
+        yield Asked("iam:PassRole", role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}", PASSED)
+    if p.get("tags") and operation in ("RegisterTaskDefinition", "CreateService", "CreateCluster", "RunTask"):
+        # "Grant permission to tag resources on creation", supported-iam-actions-tagging.html
+        yield Asked("ecs:TagResource", arns[0], {"ecs:CreateAction": operation})
+
+
+def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:
+    bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    action = S3_ACTIONS.get(call.operation, call.operation)
+    if "versionId" in query and action in ("GetObject", "DeleteObject"):
+        action += "Version"
+    context = {
+        "s3:prefix": query.get("prefix"),
+        "s3:if-match": environ.get("HTTP_IF_MATCH"),
+        "s3:if-none-match": environ.get("HTTP_IF_NONE_MATCH"),
+        "s3:x-amz-server-side-encryption": environ.get("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"),
+        "s3:ResourceAccount": account,
+        "aws:PrincipalAccount": account,
+        "aws:SecureTransport": "true",  # the bed's plain HTTP stands for TLS
+    }
+    resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}" if bucket else "*"
+    return Asked(f"s3:{action}", resource, {name: value for name, value in context.items() if value is not None})
+
+
+def listing(missing: Asked) -> Asked:
+    """What decides whether a missing object is told of (404) or not (403); AWS takes its key for the prefix.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions".
+    """
+    bucket, _, key = missing.resource.partition("/")
+    return Asked("s3:ListBucket", bucket, {**missing.context, "s3:prefix": key})

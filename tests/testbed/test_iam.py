@@ -1,0 +1,294 @@
+"""Policies given to the bed: what they allow, and how the rest is refused.
+
+The sentences are AWS's: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html; what a call
+asks for is in the service authorization reference.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.testbed.beds import Bed, World
+
+ARN = "arn:aws:ecs:us-east-1:000000000000"
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **s} for s in statements]}
+
+
+class Caller:
+    """A client of one access key, whose policies the test gives."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def may(self, *statements: dict[str, Any]) -> None:
+        status, said = self.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": [policy(*statements)]})
+        assert status == 200, said
+
+    def __call__(self, service: str) -> Any:
+        return self.world.bed.client(service, key="LIMITED")
+
+    def refused(self, service: str, operation: str, /, **words: Any) -> str:
+        """The message of the refusal that the call meets."""
+        with pytest.raises(ClientError) as caught:
+            getattr(self(service), operation)(**words)
+        code = caught.value.response["Error"]["Code"]
+        assert code == ("AccessDenied" if service in ("elbv2", "s3", "iam") else "AccessDeniedException")
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == (403 if code == "AccessDenied" else 400)
+        return str(caught.value.response["Error"]["Message"])
+
+
+@pytest.fixture
+def caller(declared: World) -> Iterator[Caller]:
+    yield Caller(declared)
+    declared.bed.admin("DELETE", "/_bed/iam")
+
+
+def test_a_key_without_policies_may_do_all_and_one_with_none_nothing(caller: Caller) -> None:
+    assert caller("ecs").list_clusters()
+    caller.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": []})
+    assert caller.refused("ecs", "list_clusters") == (
+        "User: arn:aws:sts::000000000000:assumed-role/LIMITED/steady is not authorized to perform: ecs:ListClusters "
+        "on resource: * because no identity-based policy allows the ecs:ListClusters action"
+    )
+    assert caller("sts").get_caller_identity()["Account"] == "000000000000"
+    assert caller.world.ecs.list_clusters()
+
+
+def test_the_refusal_names_action_and_resource_and_nothing_is_done(caller: Caller) -> None:
+    world = caller.world
+    definition = world.register()
+    world.create(definition, desiredCount=0)
+    caller.may({"Action": "ecs:UpdateService", "Resource": f"{ARN}:service/{world.name}/other"})
+    told = caller.refused("ecs", "update_service", cluster=world.name, service="web", desiredCount=2)
+    assert f"perform: ecs:UpdateService on resource: {ARN}:service/{world.name}/web because" in told
+    assert world.service()["desiredCount"] == 0
+    caller.may({"Action": ["ecs:UpdateService"], "Resource": [f"{ARN}:service/{world.name}/web"]})
+    caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
+
+
+def test_of_several_resources_each_must_be_allowed(caller: Caller) -> None:
+    name = caller.world.name
+    caller.may({"Action": "ecs:DescribeServices", "Resource": f"{ARN}:service/{name}/web-*"})
+    caller("ecs").describe_services(cluster=name, services=["web-1", f"{ARN}:service/{name}/web-2"])
+    told = caller.refused("ecs", "describe_services", cluster=name, services=["web-1", "api"])
+    assert f"{ARN}:service/{name}/api" in told
+
+
+def test_a_service_deployment_needs_its_service_too(caller: Caller) -> None:
+    world = caller.world
+    definition = world.register()
+    world.create(definition, desiredCount=0)
+    arn = world.rollouts()[0]["serviceDeploymentArn"]
+    words = {"serviceDeploymentArns": [arn]}
+    caller.may({"Action": "ecs:DescribeServiceDeployments", "Resource": f"{ARN}:service-deployment/{world.name}/*"})
+    assert f"resource: {ARN}:service/{world.name}/web" in caller.refused("ecs", "describe_service_deployments", **words)
+    caller.may({"Action": "ecs:DescribeServiceDeployments", "Resource": [f"{ARN}:service/{world.name}/web", arn]})
+    assert caller("ecs").describe_service_deployments(**words)["serviceDeployments"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"ArnEquals": {"ecs:cluster": f"{ARN}:cluster/NAME"}}, True),
+        ({"ArnEquals": {"ecs:cluster": f"{ARN}:cluster/other"}}, False),
+        ({"ArnLikeIfExists": {"ecs:task-definition": f"{ARN}:task-definition/NAME:*"}}, True),
+        ({"ArnLikeIfExists": {"ecs:task-definition": f"{ARN}:task-definition/other:*"}}, False),
+        ({"BoolIfExists": {"ecs:enable-execute-command": "false"}}, False),
+        ({"BoolIfExists": {"ecs:enable-execute-command": ["true", "false"]}}, True),
+        ({"Bool": {"ecs:propagate-tags": "true"}}, False),
+        ({"Null": {"ecs:enable-execute-command": False}}, True),
+        ({"Null": {"ecs:enable-execute-command": "true"}}, False),
+        ({"StringLike": {"ecs:cluster": "*/NAM?"}, "ArnEquals": {"ecs:cluster": "nothing"}}, False),
+    ],
+)
+def test_conditions(caller: Caller, condition: dict[str, Any], allowed: bool) -> None:
+    world = caller.world
+    definition = world.register()
+    world.create(definition, desiredCount=0)
+    caller.may(
+        {"Action": "ecs:UpdateService", "Condition": json.loads(json.dumps(condition).replace("NAME", world.name))}
+    )
+    words = {"cluster": world.name, "service": "web", "taskDefinition": definition, "enableExecuteCommand": True}
+    if allowed:
+        caller("ecs").update_service(**words)
+    else:
+        caller.refused("ecs", "update_service", **words)
+
+
+def test_a_condition_that_may_be_absent_holds_without_the_key(caller: Caller) -> None:
+    world = caller.world
+    world.create(world.register(), desiredCount=0)
+    condition = {"ArnLikeIfExists": {"ecs:task-definition": "other"}}
+    caller.may({"Action": "ecs:UpdateService", "Condition": condition})
+    caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
+
+
+def test_registering_passes_roles_and_tags(caller: Caller) -> None:
+    name = caller.world.name
+    words: dict[str, Any] = {
+        "family": name,
+        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+        "containerDefinitions": [{"name": "app", "image": "steady/echo:v1"}],
+        "tags": [{"key": "a", "value": "b"}],
+    }
+    register = {
+        "Action": "ecs:RegisterTaskDefinition",
+        "Resource": f"{ARN}:task-definition/{name}:*",
+        "Condition": {"Bool": {"ecs:privileged": "false"}},
+    }
+    caller.may(register)
+    told = caller.refused("ecs", "register_task_definition", **words)
+    assert "iam:PassRole on resource: arn:aws:iam::000000000000:role/execution because" in told
+    passing = {
+        "Action": "iam:PassRole",
+        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    }
+    caller.may(register, passing)
+    assert "ecs:TagResource" in caller.refused("ecs", "register_task_definition", **words)
+    tagging = {
+        "Action": "ecs:TagResource",
+        "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+    }
+    caller.may(register, passing, tagging)
+    arn = caller("ecs").register_task_definition(**words)["taskDefinition"]["taskDefinitionArn"]
+    words["containerDefinitions"][0]["privileged"] = True
+    assert "ecs:RegisterTaskDefinition" in caller.refused("ecs", "register_task_definition", **words)
+    caller.may({"Action": "ecs:RunTask", "Resource": arn})
+    assert "iam:PassRole" in caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn)
+
+
+def test_load_balancing_in_its_own_form(caller: Caller) -> None:
+    group = caller.world.group
+    caller.may({"Action": "elasticloadbalancing:Describe*"})
+    assert caller("elbv2").describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+    attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": "7"}]
+    words = {"TargetGroupArn": group, "Attributes": attributes}
+    told = caller.refused("elbv2", "modify_target_group_attributes", **words)
+    assert f"elasticloadbalancing:ModifyTargetGroupAttributes on resource: {group} because" in told
+    assert attributes[0] not in caller.world.elb.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+    caller.may({"Action": "elasticloadbalancing:ModifyTargetGroupAttributes", "Resource": group})
+    caller("elbv2").modify_target_group_attributes(**words)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "words", "action", "resource"),
+    [
+        ("logs", "filter_log_events", {"logGroupName": "/a"}, "logs:FilterLogEvents", "log-group:/a:log-stream:"),
+        ("ecr", "describe_images", {"repositoryName": "re"}, "ecr:DescribeImages", "repository/re"),
+        ("ssm", "describe_parameters", {}, "ssm:DescribeParameters", "*"),
+        ("secretsmanager", "describe_secret", {"SecretId": "arn:s"}, "secretsmanager:DescribeSecret", "arn:s"),
+        ("iam", "get_role", {"RoleName": "r"}, "iam:GetRole", "arn:aws:iam::000000000000:role/r"),
+        ("cloudwatch", "describe_alarms", {}, "cloudwatch:DescribeAlarms", "*"),
+        (
+            "application-autoscaling",
+            "describe_scalable_targets",
+            {"ServiceNamespace": "ecs"},
+            "application-autoscaling:DescribeScalableTargets",
+            "*",
+        ),
+    ],
+)
+def test_the_services_that_moto_answers(
+    caller: Caller, service: str, operation: str, words: dict[str, Any], action: str, resource: str
+) -> None:
+    caller.may({"Action": "ecs:*"})
+    told = caller.refused(service, operation, **words)
+    assert f"perform: {action} on resource: " in told
+    assert f"{resource} because" in told
+    caller.may({"Action": action})
+    try:
+        getattr(caller(service), operation)(**words)
+    except ClientError as e:  # what is asked for does not exist: but it may be asked for
+        assert "AccessDenied" not in e.response["Error"]["Code"]
+
+
+def test_objects_their_bucket_and_what_is_missing(caller: Caller) -> None:
+    s3 = caller.world.bed.client("s3")
+    s3.create_bucket(Bucket="iam")
+    s3.put_object(Bucket="iam", Key="p/head.json", Body=b"1")
+    reading = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::iam/p/*"}
+    caller.may(reading)
+    assert caller("s3").get_object(Bucket="iam", Key="p/head.json")["Body"].read() == b"1"
+    assert 's3:PutObject on resource: "arn:aws:s3:::iam/p/x" because' in caller.refused(
+        "s3", "put_object", Bucket="iam", Key="p/x", Body=b""
+    )
+    assert "s3:GetObject" in caller.refused("s3", "get_object", Bucket="iam", Key="q/head.json")
+    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam", Prefix="p/")
+    assert "s3:ListBucket" in caller.refused("s3", "get_object", Bucket="iam", Key="p/missing")
+    caller.may(
+        reading,
+        {
+            "Action": "s3:ListBucket",
+            "Resource": "arn:aws:s3:::iam",
+            "Condition": {"StringLike": {"s3:prefix": "p/*"}},
+        },
+    )
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        caller("s3").get_object(Bucket="iam", Key="p/missing")
+    assert caller("s3").list_objects_v2(Bucket="iam", Prefix="p/")["KeyCount"] == 1
+    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam")
+
+
+def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller) -> None:
+    s3 = caller.world.bed.client("s3")
+    s3.create_bucket(Bucket="strict")
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::strict/p/*",
+        "Condition": {"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}},
+    }
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket="strict")
+    s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy(deny)))
+    assert json.loads(s3.get_bucket_policy(Bucket="strict")["Policy"]) == policy(deny)
+    with pytest.raises(ClientError, match="with an explicit deny in a resource-based policy"):
+        s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
+    etag = s3.put_object(Bucket="strict", Key="p/a", Body=b"1", IfNoneMatch="*")["ETag"]
+    s3.put_object(Bucket="strict", Key="p/a", Body=b"2", IfMatch=etag)
+    s3.put_object(Bucket="strict", Key="elsewhere", Body=b"1")
+    with pytest.raises(ClientError, match="MalformedPolicy"):
+        s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy({**deny, "Condition": {"NotIp": {}}})))
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        s3.put_bucket_policy(Bucket="nowhere", Policy=json.dumps(policy(deny)))
+    s3.delete_bucket_policy(Bucket="strict")
+    s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
+
+
+def test_the_log_names_what_each_call_needed(caller: Caller) -> None:
+    bed = caller.world.bed
+    bed.client("s3").create_bucket(Bucket="needs")
+    bed.admin("DELETE", "/_bed/calls")
+    caller.world.register()
+    with pytest.raises(ClientError):
+        bed.client("s3").get_object(Bucket="needs", Key="missing")
+    bed.client("sts").get_caller_identity()
+    assert [e["actions"] for e in bed.admin("GET", "/_bed/calls")[1]["log"]] == [
+        ["ecs:RegisterTaskDefinition", "iam:PassRole"],
+        ["s3:GetObject", "s3:ListBucket"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        {"K": {}},
+        {"K": [{"Statement": []}]},
+        {"K": [policy({"NotAction": "s3:*"})]},
+        {"K": [policy({"Action": "s3:*", "Effect": "Perhaps"})]},
+        {"K": [policy({"Action": "s3:*", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}})]},
+    ],
+)
+def test_a_policy_that_is_not_understood_is_refused(declared_bed: Bed, given: Any) -> None:
+    status, said = declared_bed.admin("PUT", "/_bed/iam", given)
+    assert status == 400
+    assert said["message"]
