@@ -15,6 +15,7 @@ _DECLARED = """
     service_access_key service_secret_key
     preflight_many preflight_going_back
     release_store release_why release_commit release_result_file
+    release_windows release_window_override release_approved_by release_plan release_from
     target_group_name target_group_attributes
     rollout_changes rollout_task_definition rollout_images rollout_settings rollout_force rollout_wait_timeout
     rollout_wait_delay rollout_stable_seconds rollout_safe_environment
@@ -26,7 +27,7 @@ _DECLARED = """
     history_release history_limit history_format history_file status_format status_file
 """
 _REGISTERED = """
-    preflight_result release_plan release_opened target_group_result rollout_revision rollout_deployment health_result
+    preflight_result release_planned release_opened target_group_result rollout_revision rollout_deployment health_result
     rollback_opened rollback_revision rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
     drift_result drift_said report_outcome report_closed report_written
 """
