@@ -78,6 +78,25 @@ options:
         not matter to it.
     type: bool
     default: false
+  store:
+    description:
+      - Folder or C(s3://BUCKET/PREFIX) of the release records. With O(going_back) the release to restore is looked up
+        there, and refused with the nearest one that can run when its revision, an image or a secret is gone.
+    type: str
+  rollback_to:
+    description: With O(going_back), number, revision or commit of the release to restore.
+    type: str
+  windows:
+    description:
+      - When the service may be changed, such as V(mon-thu 09:00-16:00 Europe/Berlin). Outside it is refused with the
+        next opening, by AWS's clock. A rollback and a release that a run left open are never kept waiting.
+    type: list
+    elements: str
+    default: []
+  window_override:
+    description: Why the windows do not count this time.
+    type: str
+    default: ''
   variables:
     description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
     type: list
@@ -148,13 +167,30 @@ task_definition_arn:
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
 """
 
+import datetime
+import email.utils
 import functools
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, registry, way_back
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
-from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, plan, preflight, variables, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    checks,
+    images,
+    plan,
+    preflight,
+    release,
+    restore,
+    runnable,
+    states,
+    task_definition,
+    variables,
+    windows,
+    wording,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -170,6 +206,10 @@ SPEC = Spec(
         "containers": {"type": "list", "elements": "str", "default": []},
         "variables": {"type": "list", "elements": "str", "default": []},
         "going_back": {"type": "bool", "default": False},
+        "store": {"type": "str"},
+        "rollback_to": {"type": "str"},
+        "windows": {"type": "list", "elements": "str", "default": []},
+        "window_override": {"type": "str", "default": ""},
     }
 )
 
@@ -186,6 +226,7 @@ class Preflight:
         self.task, self.params = task, task.params
         self.caller = reads.caller_identity(task)
         self.checks: list[checks.Check] = []
+        self.findings: list[str] = []
 
     def add(self, *found: checks.Check) -> None:
         """Note checks."""
@@ -249,6 +290,59 @@ class Preflight:
             self.add(*preflight.balancing(found))
         return found
 
+    def window(self) -> None:
+        """Whether the service may be changed at this time. What a run left open goes on at any: it is half done."""
+        try:
+            found = windows.opened(self.params["windows"], self.params["window_override"], aws_time(self.caller))
+        except DeclarationError as wrong:
+            self.add(checks.check("declared release_windows", windows.FORM, wrong.msg, False))
+            return
+        if found is None:
+            return
+        if found["ok"]:
+            self.add(found)
+        elif self.task.check_mode:
+            self.findings.append(checks.sentence(found))
+        else:
+            store = live.store(self.task)
+            unfinished = release.opened(store.head(), store.records())
+            self.add(found if unfinished is None else {**found, "ok": True, "found": "closed, but a release is open"})
+
+    def needs(self, declared: plan.Declared, now: plan.Live, model: Model) -> None:
+        """Whether what would be deployed can start, and whether there would be a way back."""
+        content = task_definition.plan(
+            now.definition, model, declared.changes or None, declared.definition or None, declared.images
+        ).declared
+        wanted, before = runnable.needs(content), runnable.needs(now.definition)
+        self.add(*registry.checks_of(self.task, wanted))
+        lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
+        self.findings += [f"There would be no way back from this release: {checks.sentence(each)}" for each in lost]
+        if wanted.images:
+            running = images.running(reads.tasks(self.task, self.params["cluster"], self.params["service"]))
+            self.findings += preflight.moved(registry.moved_tags(self.task, content, running))
+
+    def way_back(self, now: plan.Live) -> None:
+        """Whether the release that would be restored can run. That there is none is said by who opens the rollback."""
+        store, service = live.store(self.task), now.service
+        head, records = store.head(), store.records()
+        state = {
+            "task_definition": service["taskDefinition"],
+            "settings": states.live_settings(service),
+            "attributes": now.attributes,
+        }
+        choice = restore.choose(head, records, state, self.params["rollback_to"])
+        if choice.record is not None:
+            self.add(*way_back.checks(self.task, records, choice.record, state))
+
+
+def aws_time(answer: Answer) -> datetime.datetime:
+    """The time by AWS's clock, from the Date header of an answer; ours where it has none. UTC."""
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return email.utils.parsedate_to_datetime(str(text)).astimezone(datetime.UTC)
+    except ValueError:
+        return datetime.datetime.now(datetime.UTC)
+
 
 def run(task: Task) -> Answer:
     """Identity first, then everything else at once."""
@@ -269,8 +363,15 @@ def run(task: Task) -> Answer:
     verification = wording.Verification(*(params[name] for name in names))
     flight.add(*preflight.declaration(declared, verification, now, model, going_back))
     flight.add(preflight.under_way(declared, now, model, going_back))
+    if not going_back:
+        flight.window()
     flight.refuse()
-    findings = preflight.findings(now)
+    if going_back:
+        flight.way_back(now)
+    else:
+        flight.needs(declared, now, model)
+    flight.refuse()
+    findings = [*preflight.findings(now), *preflight.movable(declared), *flight.findings]
     for each in findings:
         task.warn(each)
     return {

@@ -84,10 +84,9 @@ def revision(task: Task, arn: str) -> Answer | None:
         raise
 
 
-def checks_of(task: Task, content: Answer, pins: dict[str, str] | None = None) -> list[Check]:
-    """A check for each image, secret and parameter that a revision's content needs."""
-    found, region = runnable.needs(content, pins), region_of(task)
-    account = str(task.params.get("account") or content["taskDefinitionArn"].split(":")[4])
+def checks_of(task: Task, found: runnable.Needs) -> list[Check]:
+    """A check for each image, secret and parameter that is needed."""
+    account, region = task.params["account"], region_of(task)
     return [
         *(_image(task, name, containers, region) for name, containers in found.images.items()),
         *(

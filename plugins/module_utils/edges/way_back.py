@@ -26,7 +26,8 @@ def of_record(task: Task, record: Answer) -> list[Check]:
     found = runnable.revision(arn, content["status"] if content else None)
     if content is None or not found["ok"]:
         return [found]
-    return [found, *registry.checks_of(task, content, registry.moved_tags(task, content, recorded(record)))]
+    pins = registry.moved_tags(task, content, recorded(record))
+    return [found, *registry.checks_of(task, runnable.needs(content, pins))]
 
 
 def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:

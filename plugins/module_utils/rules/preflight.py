@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, plan, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, plan, wording
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 
@@ -189,6 +189,33 @@ def findings(live: plan.Live) -> list[str]:
             "It gets a long one when it is created again (Amazon ECS developer guide, long ARN format)."
         )
     return found
+
+
+def movable(declared: plan.Declared) -> list[str]:
+    """What is declared by a tag: the same declaration may bring another image tomorrow (case C68)."""
+    containers = declared.changes.get("containers") or {}
+    named = [
+        *declared.images.values(),
+        *((each or {}).get("image") for each in containers.values()),
+        *(each.get("image") for each in declared.definition.get("containerDefinitions") or []),
+    ]
+    tags = sorted({str(each) for each in named if each and not images.digest_of(str(each))})
+    if not tags:
+        return []
+    return [
+        f"{', '.join(tags)}: a tag can be moved, so the same declaration may bring another image later. The record "
+        "keeps the digest that runs, and a rollback is held to it. Name the image by digest, or set "
+        "rollout_pin_images: true (Amazon ECR)."
+    ]
+
+
+def moved(pins: dict[str, str]) -> list[str]:
+    """Tags that mean another image than the one that runs. ``pins``: by container, that one by its digest."""
+    return [
+        f"The tag of {container}'s image was moved since its tasks were started: this deployment brings the new "
+        f"content, whatever else it changes. To keep what runs: rollout_images: {{{container}: {image}}}."
+        for container, image in pins.items()
+    ]
 
 
 def unread(name: str, message: str) -> Check:

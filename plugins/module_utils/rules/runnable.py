@@ -36,6 +36,11 @@ class Needs:
     parameters: dict[str, list[str]] = field(default_factory=dict)
     """Names or ARNs of Systems Manager's Parameter Store."""
 
+    def without(self, other: Needs) -> Needs:
+        """What is needed here and not there."""
+        kinds = ((self.images, other.images), (self.secrets, other.secrets), (self.parameters, other.parameters))
+        return Needs(*({name: who for name, who in own.items() if name not in known} for own, known in kinds))
+
 
 def needs(content: Answer, pins: dict[str, str] | None = None) -> Needs:
     """What a revision's content needs. ``pins``: container to the image that it is given instead of its own."""
