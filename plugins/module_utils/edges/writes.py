@@ -37,7 +37,8 @@ def register_task_definition(task: Task, content: Answer, arrived: Callable[[], 
             answer = writing(task, "ecs").register_task_definition(**content)
         return {**answer["taskDefinition"], "tags": answer.get("tags", [])}
 
-    return once(task, f"RegisterTaskDefinition of {content['family']}", send, arrived)
+    roles = [content.get(each, "") for each in ("executionRoleArn", "taskRoleArn")]
+    return once(task, f"RegisterTaskDefinition of {content['family']}", send, arrived, roles)
 
 
 def modify_target_group_attributes(
