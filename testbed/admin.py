@@ -27,6 +27,7 @@ class Admin:
                 "PUT": self._set_faults,
                 "DELETE": lambda _: self._set_faults([]),
             },
+            "/_bed/buckets": {"PUT": self._buckets, "DELETE": lambda _: self._buckets({"scale": None})},
             "/_bed/clock": {"PUT": self._clock},
             "/_bed/iam": {"PUT": lambda given: bed.access.iam.set(given), "DELETE": lambda _: bed.access.iam.set({})},
             "/_bed/families": {"PUT": self._families},
@@ -60,6 +61,13 @@ class Admin:
     def _set_faults(self, rules: Any) -> Any:
         self.bed.faults.set_rules(rules)
         return self.bed.faults.rules
+
+    def _buckets(self, given: Any) -> Params:
+        scale = _object(given).get("scale", self.bed.scale)
+        if scale is not None and not (isinstance(scale, (int, float)) and scale > 0):
+            raise ValueError('want {"scale": SECONDS}: how long a second of refill takes; without it the bed\'s scale')
+        self.bed.buckets.switch(scale)
+        return {"scale": scale}
 
     def _clock(self, given: Any) -> Params:
         ahead = _object(given).get("ahead")

@@ -15,6 +15,7 @@ from . import strict, wire
 from .access import Access
 from .addresses import Addresses
 from .alarms import Alarms
+from .buckets import Buckets
 from .calls import Call, identify
 from .clock import Clock
 from .container_logs import LogPump
@@ -61,7 +62,7 @@ class Bed:
     def __init__(self, net: str, scale: float, engine: str, folder: Path, died: Callable[[], None]) -> None:
         self.scale, self.folder, self.lock = scale, folder, threading.RLock()
         self.faults, self.addresses, self.images = Faults(), Addresses(net), Images()
-        self.clock = Clock()
+        self.clock, self.buckets = Clock(), Buckets()
         self.families: dict[str, int] = {}
         self.regions: dict[str, Region] = {}
         self.helpers: dict[str, tuple[str, Process]] = {}  # address and process by name
@@ -126,6 +127,7 @@ class Bed:
             self.faults.reset()
             self.clock.ahead = 0.0
             self.access.reset()
+            self.buckets.switch(None)
             if self.declared:
                 self.declared.reset()
         self.moto_calls.reset()
@@ -170,6 +172,9 @@ class Bed:
         return found
 
     def _answer(self, call: Call, environ: dict[str, Any], body: bytes, entry: Params) -> Answer:
+        if not self.buckets.take(call):
+            entry["fault"] = "bucket"
+            return error("throttle", call.protocol)
         if call.key.startswith(EXPIRED):
             return error("expired", call.protocol)
         if refusal := self.clock.refusal(call, environ.get("HTTP_X_AMZ_DATE", "")):
