@@ -104,8 +104,8 @@ def of_role(failure: Failure, roles: list[str], waited: float) -> Failure:
     named = sorted(set(ROLE.findall(failure.msg))) or sorted({each for each in roles if each})
     said = " or ".join(named) or "a role"
     return Failure(
-        f"{failure.msg.rstrip('.')}. The cause is {said}: for {waited:.0f} s ECS could not use it. Check that it exists and that "
-        "its trust policy lets ecs-tasks.amazonaws.com assume it, then run the same command again.",
+        f"{failure.msg.rstrip('.')}. The cause is {said}: for {waited:.0f} s ECS could not use it. Check that it "
+        "exists and that its trust policy lets ecs-tasks.amazonaws.com assume it, then run the same command again.",
         **{**failure.fields, "reason": "unusable_role", "roles": named},
     )
 
