@@ -97,6 +97,14 @@ options:
     description: Why the windows do not count this time.
     type: str
     default: ''
+  wait_timeout:
+    description: Seconds for which the rollout may be watched. Credentials that are known to end sooner are a finding.
+    type: int
+    default: 1800
+  services:
+    description: How many services the run changes. A finding says how long AWS's rate makes that take.
+    type: int
+    default: 1
   variables:
     description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
     type: list
@@ -174,12 +182,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, registry, way_back
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of, seconds_left, share
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
     images,
     plan,
     preflight,
+    rates,
     release,
     restore,
     runnable,
@@ -210,6 +219,8 @@ SPEC = Spec(
         "rollback_to": {"type": "str"},
         "windows": {"type": "list", "elements": "str", "default": []},
         "window_override": {"type": "str", "default": ""},
+        "wait_timeout": {"type": "int", "default": 1800},
+        "services": {"type": "int", "default": 1},
     }
 )
 
@@ -372,6 +383,8 @@ def run(task: Task) -> Answer:
         flight.needs(declared, now, model)
     flight.refuse()
     findings = [*preflight.findings(now), *preflight.movable(declared), *flight.findings]
+    findings += preflight.session(seconds_left(task), params["wait_timeout"])
+    findings += [] if going_back else rates.registering(params["services"], share(task))
     for each in findings:
         task.warn(each)
     return {

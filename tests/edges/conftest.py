@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws
 
+from tests.edges.issuing import Keys
 from tests.testbed.beds import Bed, World, running
 
 
@@ -48,3 +49,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return tmp_path
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()

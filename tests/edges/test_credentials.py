@@ -20,43 +20,16 @@ from typing import Any
 import botocore.credentials
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads, waits
-from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, perform
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, perform
 from ansible_collections.steady.ecs.plugins.modules import deployment
 
+from tests.edges.issuing import HOUR, Keys, Renew, asked, expire, in_an_hour, process, shared_file, task
 from tests.testbed.beds import Bed, World
 
 ROLE = "arn:aws:iam::000000000000:role/deployer"
-HOUR = 3600
 
+# -- providers: each answers a function that renews the credentials outside
 
-def in_an_hour() -> str:
-    return moment(HOUR)
-
-
-def moment(seconds: float) -> str:
-    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def task(bed: Bed, **params: Any) -> Task:
-    options = {"region": "us-east-1", "endpoint_url": bed.endpoint, "validate_certs": True, **params}
-    return Task(params=options, connection=aws.Connection(options))
-
-
-def expire(bed: Bed, *keys: str) -> None:
-    """These access keys have expired; the log begins anew."""
-    bed.admin("PUT", "/_bed/faults", [{"access_key": key, "kind": "expired"} for key in keys])
-    bed.admin("DELETE", "/_bed/calls")
-
-
-def asked(bed: Bed, operation: str = "ListClusters") -> list[tuple[str, str | None]]:
-    """(access key, error) of the calls of an operation, in their order."""
-    log = bed.admin("GET", "/_bed/calls")[1]["log"]
-    return [(each["access_key"], each.get("error")) for each in log if each["operation"] == operation]
-
-
-# -- providers: each answers a function that renews the credentials outside, or None where nobody can
-
-Renew = Callable[[], None]
 Server = Callable[[Callable[[str], Any]], str]
 
 
@@ -89,64 +62,6 @@ def server() -> Iterator[Server]:
             return f"http://127.0.0.1:{made.server_port}"
 
         yield serve
-
-
-class Keys:
-    """Credentials that somebody issues: number 1 at first, then those that a test has issued anew."""
-
-    def __init__(self) -> None:
-        self.number = 1
-
-    def renew(self) -> None:
-        self.number += 1
-
-    @property
-    def key(self) -> str:
-        return f"ASIAKEY{self.number:09d}"
-
-    def as_metadata(self, _path: str = "", token: str = "Token") -> dict[str, str]:
-        """In the form of the metadata services and of credential processes."""
-        return {
-            "Code": "Success", "Type": "AWS-HMAC", "LastUpdated": moment(0),
-            "AccessKeyId": self.key, "SecretAccessKey": "x", token: "t", "Expiration": in_an_hour(),
-        }  # fmt: skip
-
-
-@pytest.fixture
-def keys() -> Keys:
-    return Keys()
-
-
-def shared_file(home: Path, keys: Keys, profile: str = "default") -> Renew:
-    def write() -> None:
-        lines = [
-            f"[{profile}]",
-            f"aws_access_key_id = {keys.key}",
-            "aws_secret_access_key = x",
-            "aws_session_token = t",
-        ]
-        (home / "credentials").write_text("\n".join(lines))
-
-    def renew() -> None:
-        keys.renew()
-        write()
-
-    write()
-    return renew
-
-
-def process(home: Path, keys: Keys) -> Renew:
-    def write() -> None:
-        told = {"Version": 1, **keys.as_metadata(token="SessionToken")}
-        (home / "issued").write_text(json.dumps(told))
-
-    def renew() -> None:
-        keys.renew()
-        write()
-
-    (home / "config").write_text(f"[default]\ncredential_process = /bin/cat {home / 'issued'}\n")
-    write()
-    return renew
 
 
 @pytest.fixture(params=["file", "process", "container", "instance", "sso"])
@@ -387,69 +302,3 @@ def test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on
     assert asked(world.bed, "DescribeServices")[:2] == [(keys.key, "ExpiredTokenException")] * 2
     world.bed.admin("PUT", "/_bed/faults", [])
     world.completed(found["task_definition_arn"])
-
-
-# -- how long they last
-
-
-@pytest.mark.parametrize("name", ["aws_expiration", "x_security_token_expires"])
-def test_what_is_left_of_a_session_in_a_file(bed: Bed, keys: Keys, home: Path, name: str) -> None:
-    shared_file(home, keys)
-    with (home / "credentials").open("a") as file:
-        file.write(f"\n{name} = {moment(600)}\n")
-    left = aws.seconds_left(task(bed))
-    assert left is not None
-    assert 500 < left <= 600
-
-
-def test_what_is_left_of_a_session_in_the_environment(bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    assert aws.seconds_left(task(bed)) is None
-    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", moment(600))
-    left = aws.seconds_left(task(bed))
-    assert left is not None
-    assert 500 < left <= 600
-
-
-def test_c79_a_session_in_the_environment_that_is_over_is_said_to_be(
-    bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """botocore's own word for it is a RuntimeError."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", moment(-60))
-    with pytest.raises(Failure, match="have expired. Log in again"):
-        reads.cluster_names(task(bed))
-    assert asked(bed) == []
-
-
-def test_of_a_provider_that_renews_by_itself_nothing_is_said(bed: Bed, keys: Keys, home: Path) -> None:
-    process(home, keys)
-    assert aws.seconds_left(task(bed)) is None
-
-
-# -- a clock that is wrong
-
-
-@pytest.mark.parametrize(("ahead", "words"), [(720, "12 min behind AWS's"), (-720, "12 min ahead of AWS's")])
-def test_a_wrong_clock_is_said_with_how_wrong_it_is_and_nothing_is_written(
-    bed: Bed, keys: Keys, home: Path, ahead: float, words: str
-) -> None:
-    shared_file(home, keys)
-    bed.admin("PUT", "/_bed/clock", {"ahead": ahead})
-    for ask in (
-        lambda: reads.caller_identity(task(bed)),
-        lambda: reads.target_groups(task(bed), ["arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/a/1"]),
-        lambda: made(task(bed)),
-    ):
-        with pytest.raises(Failure) as found:
-            ask()
-        assert (found.value.fields["reason"], words in found.value.msg) == ("wrong_clock", True), found.value.msg
-    bed.admin("PUT", "/_bed/clock", {"ahead": 0})
-    assert "never" not in reads.cluster_names(task(bed))
-
-
-def made(waiting: Task) -> None:
-    with aws.translated("Making a cluster (ecs:CreateCluster)"):
-        aws.writing(waiting, "ecs").create_cluster(clusterName="never")

@@ -158,6 +158,11 @@ def writing(task: Task, service: str) -> Any:
     return task.connection.client(service, WRITE_ATTEMPTS)
 
 
+def share(task: Task) -> int | None:
+    """Percent of AWS's limits that the task's calls may use; None where there are no limits."""
+    return pace.share(reading(task, "ecs").meta.endpoint_url)
+
+
 def seconds_left(task: Task) -> float | None:
     """Seconds until the credentials end, where nothing renews them and their end is known; else None. Asks nobody."""
     found = reading(task, "sts")._request_signer._credentials

@@ -36,14 +36,19 @@ _own: dict[str, rates.State] = {}
 def of(account: str | None, region: str, endpoint: str) -> Pace | None:
     """The buckets that a client's calls count in; None where there are none to keep.
 
-    ``account``: what tells the account from others, where it was not declared. An endpoint on loopback is an emulator,
-    which has no limits unless a share is asked for.
+    ``account``: what tells the account from others, where it was not declared.
     """
+    percent = share(endpoint)
+    return None if percent is None else Pace(os.environ.get(ACCOUNT) or account or "", region, endpoint, percent)
+
+
+def share(endpoint: str) -> int | None:
+    """Percent of AWS's limits that we use; None where there are no limits: an endpoint on loopback is an emulator,
+    which has none unless a share is asked for."""
     text = os.environ.get(SHARE, "")
-    if not text.isdecimal() and addresses.is_loopback(urlsplit(endpoint).hostname or ""):
-        return None
-    percent = int(text) if text.isdecimal() else rates.SHARE
-    return Pace(os.environ.get(ACCOUNT) or account or "", region, endpoint, percent)
+    if text.isdecimal():
+        return rates.within(int(text))
+    return None if addresses.is_loopback(urlsplit(endpoint).hostname or "") else rates.SHARE
 
 
 class Pace:

@@ -191,6 +191,17 @@ def findings(live: plan.Live) -> list[str]:
     return found
 
 
+def session(left: float | None, wait: int) -> list[str]:
+    """Whether the credentials may end while the rollout is watched (case C78). Both in seconds."""
+    if left is None or left >= wait:
+        return []
+    return [
+        f"The credentials end in {max(left, 0) / 60:.0f} min, and a rollout may be watched for {wait / 60:.0f} min. "
+        "Log in again first, or renew them meanwhile where they came from: they are read anew when they have ended. "
+        "Otherwise the run stops, the deployment goes on, and the same command resumes it."
+    ]
+
+
 def movable(declared: plan.Declared) -> list[str]:
     """What is declared by a tag: the same declaration may bring another image tomorrow (case C68)."""
     containers = declared.changes.get("containers") or {}

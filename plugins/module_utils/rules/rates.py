@@ -20,6 +20,8 @@ JITTER = 0.3
 CUT, EASE, SILENCE = 0.7, 1.02, 1.0
 """After a throttle the rate is multiplied by CUT, at most once in SILENCE seconds, and nothing is sent for as long;
 each call then eases it by EASE."""
+NOTABLE = 10
+"""Seconds from which a plan says how long its calls take."""
 SLOWEST = 0.05
 """The rate is never cut below this part of it: calls go on, however slowly."""
 
@@ -46,9 +48,10 @@ def _rule(service: str, name: str, operations: str, burst: float, rate: float) -
     return Rule(service, name, re.compile(operations), Limit(burst, rate))
 
 
+REGISTER = "task-definition-modify"
 RULES = (
     # "Request throttling for the Amazon ECS API", Amazon ECS API reference.
-    _rule("ecs", "task-definition-modify", "(Register|Deregister|Delete)TaskDefinitions?", 20, 1),
+    _rule("ecs", REGISTER, "(Register|Deregister|Delete)TaskDefinitions?", 20, 1),
     _rule("ecs", "task-definition-read", "(Describe|List)TaskDefinition(s|Families)?", 50, 20),
     _rule("ecs", "service-deployments", "(Describe|List|Stop)ServiceDeployments?", 50, 20),
     _rule("ecs", "service-revisions", "DescribeServiceRevisions", 50, 20),
@@ -70,18 +73,41 @@ def rules(service: str, operation: str) -> list[Rule]:
     return [each for each in RULES if each.service == service and each.operations.fullmatch(operation)]
 
 
+def within(share: int) -> int:
+    """A share in percent that leaves something to the account's other users, and something to us."""
+    return min(max(share, 1), LARGEST_SHARE)
+
+
 def ours(limit: Limit, share: int) -> Limit:
     """Our part of a limit. ``share`` in percent.
 
     The burst is smaller by the tokens of a second, for AWS gives them back in whole seconds, and by those of JITTER.
     """
-    part = min(max(share, 1), LARGEST_SHARE) / 100
+    part = within(share) / 100
     return Limit(max(1.0, (limit.burst - limit.rate * (1 + JITTER)) * part), limit.rate * part)
 
 
 def least_seconds(calls: int, limit: Limit) -> float:
     """The least time in which so many calls go through a bucket that is full now."""
     return max(0.0, (calls - limit.burst) / limit.rate)
+
+
+def registering(services: int, share: int | None) -> list[str]:
+    """What a run of so many services takes at least, when each needs a new revision; empty when that is no time.
+
+    Registering is AWS's slowest bucket, and no retry makes it faster (case C84).
+    """
+    if share is None:
+        return []
+    limit = next(each for each in RULES if each.name == REGISTER).limit
+    seconds = least_seconds(services, ours(limit, share))
+    if seconds < NOTABLE:
+        return []
+    return [
+        f"{services} services: where each needs a new revision, registering them takes {seconds / 60:.1f} min or more, "
+        f"for AWS takes {limit.rate:.0f} a second after the first {limit.burst:.0f}, of which we use {within(share)} % "
+        "(steady_ecs_aws_share)."
+    ]
 
 
 @dataclass(frozen=True)

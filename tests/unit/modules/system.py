@@ -34,7 +34,8 @@ class System:
 
     def __init__(self) -> None:
         self.caller = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ada", "UserId": "U"}
-        self.meta = types.SimpleNamespace(region_name=REGION)
+        self.meta = types.SimpleNamespace(region_name=REGION, endpoint_url="https://ecs.us-east-1.amazonaws.com")
+        self._request_signer = types.SimpleNamespace(_credentials=None)
         self.definitions: dict[str, Answer] = {}
         self.service: Answer = {
             "serviceName": SERVICE,
