@@ -337,6 +337,15 @@ def test_a_document_of_256_kb_is_read_and_a_larger_one_is_not_written(place: Pla
     assert place.read(RECORD) == before
 
 
+def test_what_could_not_be_read_back_is_not_written(place: Place) -> None:
+    store = opened(place)
+    before = place.read(HEAD), place.read(RECORD)
+    for wrong in (*heads({**store.head(), "schema": 2}), release.Write(release.REPLACE, {**store.record(2), "log": 1})):
+        with pytest.raises(TypeError):
+            store.apply([wrong])
+    assert (place.read(HEAD), place.read(RECORD)) == before
+
+
 def test_other_names_among_the_records_are_not_records(place: Place) -> None:
     opened(place)
     for name in ("releases/notes.json", "releases/00000009.json.bak", "releases/-1.json"):

@@ -209,6 +209,10 @@ class Documents(ABC):
         return accepted
 
     def _encoded(self, name: str, document: Document) -> bytes:
+        """The bytes of a document. What could not be read back is not written (TypeError): it would lock out all."""
+        _accepted, wrong = read_back(document, HEAD if name == HEAD_NAME else RECORD)
+        if wrong:
+            raise TypeError(f"{name}: {'; '.join(wrong)}")
         data = json.dumps(document, indent=1).encode() + b"\n"
         if len(data) > SIZE_LIMIT:
             raise Failure(
