@@ -15,6 +15,7 @@ description:
     declaration that cannot be meant fails.
   - What the last release declared, the inventory no longer does, and is still live, is a finding. An image that the
     last release was given and that is no longer live is drift, though the inventory may not name it.
+  - An image in Amazon ECR, a secret or a parameter that is gone and that what runs or the way back needs is a finding.
   - What nobody declares and what is not as the last release left it (without one, not AWS's default), is listed, and
     counts only with O(undeclared).
 author:
@@ -201,7 +202,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, result_files, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    live,
+    models,
+    reads,
+    result_files,
+    store_files,
+    way_back,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
@@ -209,6 +217,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
     preflight,
     redact,
+    restore,
     states,
     undeclared,
     variables,
@@ -269,7 +278,7 @@ def compared(task: Task, now: plan.Live) -> Found:
     declared, found = live.declared(task), Found(drift.IN_SYNC)
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
-    record = last_release(task, found)
+    record, base = last_releases(task, found)
 
     def shown(differences: list[Difference]) -> list[Difference]:
         return [redact.difference(each, safe, key) for each in differences]
@@ -282,20 +291,23 @@ def compared(task: Task, now: plan.Live) -> Found:
         {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
         for each, entry in ignore.left_out
     ]
+    gone, unread = way_back.missing(task, now.definition, base)
+    found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.differences + found.released, found.undeclared, task.params["undeclared"])
     return found
 
 
-def last_release(task: Task, found: Found) -> Answer | None:
-    """The current record of the store, if there is one: verify and drift work without a store."""
+def last_releases(task: Task, found: Found) -> tuple[Answer | None, Answer | None]:
+    """The current record of the store and that of the way back, if there are any: drift works without a store."""
     try:
         store = live.store(task)
-        current: int | None = store.head()["current"]
-        return None if current is None else store.record(current)
+        records, current = store.records(), store.head()["current"]
+        record = None if current is None else records[current]
+        return record, record and restore.way_back(record, records)
     except Failure as failure:
         found.not_looked_at.append(f"the last release: {failure.msg}")
-        return None
+        return None, None
 
 
 def other_images(

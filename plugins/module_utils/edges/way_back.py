@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import registry
 from ansible_collections.steady.ecs.plugins.module_utils.rules import release, restore, runnable
-from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, failed, sentence
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
@@ -28,6 +28,20 @@ def of_record(task: Task, record: Answer) -> list[Check]:
         return [found]
     pins = registry.moved_tags(task, content, recorded(record))
     return [found, *registry.checks_of(task, runnable.needs(content, pins))]
+
+
+def missing(task: Task, running: Answer, base: Answer | None) -> tuple[list[str], list[str]]:
+    """What the running revision and the way back need and is gone, in words; and what could not be asked (case C67).
+
+    ``base``: the record of the release that a rollback would restore now; None without one.
+    """
+    found = registry.checks_of(task, runnable.needs(running))
+    words = [f"What runs could not be started again: {sentence(each)}" for each in failed(found)]
+    if base is not None and state_of(base)["task_definition"] != running["taskDefinitionArn"]:
+        older = of_record(task, base)
+        words += [f"Release {base['seq']}, the way back, cannot run: {sentence(each)}" for each in failed(older)]
+        found += older
+    return words, [f"{each['name']}: {each['reason']}" for each in found if each["ok"] is None]
 
 
 def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
+from ansible_collections.steady.ecs.plugins.modules import service_drift
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 from botocore.exceptions import ClientError
 
@@ -205,6 +206,22 @@ def test_c68_a_moved_tag_is_no_obstacle_while_the_recorded_image_is_there(world:
     found = back(world)
     assert found["ok"], found.get("msg")
     assert f"image {REPOSITORY}:c@{OLD}" in {each["name"] for each in found["checks"]}
+
+
+def test_c67_what_is_gone_is_a_daily_finding_before_the_emergency(world: World, releases: Service) -> None:
+    releases.records[4]["intent"]["task_definition"]["changes"] = []
+    found = world.run(service_drift)
+    assert (found["status"], found["findings"]) == ("IN_SYNC", [])
+    del world.images["latest"], world.images["c"]
+    found = world.run(service_drift)
+    assert found["status"] == "IN_SYNC", "what is gone is no difference between what is declared and what is live"
+    running, way_back = found["findings"]
+    assert running.startswith(f"What runs could not be started again: image {REPOSITORY}:latest")
+    assert way_back.startswith(f"Release 3, the way back, cannot run: image {REPOSITORY}:c")
+    world.refused["describe_images"] = "AccessDeniedException"
+    found = world.run(service_drift)
+    assert found["findings"] == []
+    assert any(f"image {REPOSITORY}:c" in each for each in found["not_looked_at"])
 
 
 # -- what would be deployed
