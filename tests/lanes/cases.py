@@ -25,6 +25,8 @@ DIFFERENCE = {
     "type": "NOT_EQUAL",
 }
 ELSEWHERE = {"service": "nope"}
+VERB: Arguments = {**RECORD, "store": f"{STORE}/verbs"}
+"""Verbs that take the lease have a store of their own: in the other one a release is open."""
 
 CASES: dict[str, dict[str, Arguments | None]] = {
     "service_info": {
@@ -67,6 +69,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": None,  # it only reads
         "failure": {**RECORD, **ELSEWHERE},
     },
+    "release_unlock": {
+        "ok": VERB,
+        "changed": None,  # only a dead run's lease is taken away
+        "failure": RECORD,  # the release that was opened holds it
+    },
     "release_report": {
         "ok": RECORD,  # without a number, which no release has that was not opened, there is nothing to write
         "changed": {**RECORD, "seq": 2},
@@ -102,10 +109,35 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": None,  # it only reads
         "failure": {**WHICH, "containers": ["nope"], "wait_delay": 1, "wait_timeout": 1},
     },
+    "service_scale": {
+        "ok": {**VERB, "count": 3},
+        "changed": {**VERB, "count": 2, "wait_delay": 1, "stable_seconds": 0},
+        "failure": {**VERB, "count": -1},
+    },
+    "service_restart": {
+        "ok": None,  # each call replaces the tasks
+        "changed": {**VERB, "wait_delay": 1, "stable_seconds": 0},
+        "failure": {**VERB, **ELSEWHERE},
+    },
+    "deployment_stop": {
+        "ok": VERB,
+        "changed": None,  # tests/e2e/test_verbs.py has a deployment under way
+        "failure": {**VERB, **ELSEWHERE},
+    },
+    "deployment_continue": {
+        "ok": VERB,
+        "changed": None,  # the bed pauses no deployment
+        "failure": {**VERB, **ELSEWHERE},
+    },
+    "task_definition_prune": {
+        "ok": None,  # it needs a proven release
+        "changed": None,
+        "failure": VERB,
+    },
 }
 ASK_ONLY_TO_WRITE = {"release", "release_report"}
 """Modules whose `ok` has nothing to do and so asks AWS nothing."""
-CALLS_NOTHING = {"outcome", "release_outcome", "release_history"}
+CALLS_NOTHING = {"outcome", "release_outcome", "release_history", "release_unlock"}
 """Modules that never ask AWS: credentials cannot expire under them, and no answer of AWS's is late."""
 
 
@@ -134,7 +166,7 @@ def _asking(module: str) -> Arguments:
     """Arguments with which the module asks AWS something."""
     cases = CASES[module]
     first, second = ("changed", "ok") if module in ASK_ONLY_TO_WRITE else ("ok", "changed")
-    return cases[first] or cases[second] or {}
+    return cases[first] or cases[second] or cases["failure"] or {}
 
 
 def _task(module: str, case: str, arguments: Arguments, more: Arguments) -> dict[str, Any]:

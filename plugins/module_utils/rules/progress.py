@@ -90,13 +90,18 @@ class Progress:
     _listed: bool = False
 
     def wants_stopped(self, service: Answer, rollout: Answer | None, running: list[Answer]) -> bool:
-        """Whether the stopped tasks are worth reading: one of ours failed or is no longer there."""
+        """Whether the stopped tasks are worth reading: one of ours failed, or is not there (any more).
+
+        ECS counts no failed tasks for a deployment that is complete, such as one that is scaled.
+        """
         listed = listed_as(self.ours, service) or {}
         lost = self._ran - {each["taskArn"] for each in running}
         counted = ((rollout or {}).get("deploymentCircuitBreaker") or {}).get("failureCount")
         undone = (rollout or {}).get("status", "").startswith("ROLLBACK")
+        short = self.settled and len(running) < service.get("desiredCount", 0)
         return bool(
             lost
+            or short
             or counted
             or undone
             or listed.get("failedTasks")

@@ -25,6 +25,8 @@ _DECLARED = """
     drift_file drift_fail drift_ignore drift_undeclared
     report_verb report_folder report_rollback_command report_traffic
     history_release history_limit history_format history_file status_format status_file
+    operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep prune_skip_schedules
+    unlock_confirm unlock_key
 """
 _REGISTERED = """
     preflight_result release_planned release_opened target_group_result rollout_revision rollout_deployment health_result

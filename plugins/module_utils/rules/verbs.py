@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, Document
 
 
 def too_many(verb: str, hosts: list[str], meant: bool) -> str:
@@ -28,3 +29,24 @@ def failed_as(msg: str, fields: dict[str, Any]) -> str:
     opened = {"release": {"seq": fields["release"]}} if fields.get("release") is not None else {}
     failure = {"msg": msg, **fields}
     return conclusion.outcome(conclusion.Run(opened=opened, deployment=fields, failure=failure, stay=True))
+
+
+def left_by_a_dead_run(record: Document | None, kind: str, primary_id: str) -> bool:
+    """Whether a record says that a dead run of this verb has begun the deployment that is PRIMARY now.
+
+    Its id is noted right after the call; a run that died in between is known by the deployment that it found.
+    """
+    if record is None or record["kind"] != kind or record["state"] in FINAL:
+        return False
+    noted = record["steps"]["deployment"]
+    return bool(noted == primary_id if noted else record["before"]["deployment"] != primary_id)
+
+
+def left_open(number: int | None) -> str:
+    """What to do about a release that a dead run left open; empty when there is none."""
+    if number is None:
+        return ""
+    return (
+        f"; release {number} is open: rollback.yml puts back what it set beside the deployment and closes it, the "
+        "command that opened it goes on with it"
+    )

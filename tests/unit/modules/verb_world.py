@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.unit.answers import target, task
 from tests.unit.modules.records_of import ACCOUNT, REGION, Kept
 from tests.unit.modules.world import World
 
@@ -41,3 +42,20 @@ class VerbWorld(World):
     def get_caller_identity(self) -> Answer:
         self._called("get_caller_identity", {})
         return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ada", "UserId": "U"}
+
+    scalable: Answer | None = None
+    """The scalable target of the service, if it has one."""
+
+    def describe_scalable_targets(self, **arguments: Any) -> Answer:
+        self._called("describe_scalable_targets", arguments)
+        return {"ScalableTargets": [] if self.scalable is None else [self.scalable]}
+
+    def run_tasks(self, count: int, number: int = 1) -> None:
+        """So many tasks of a deployment run and are healthy, no more and no fewer."""
+        self.tasks = [task(number, index) for index in range(count)]
+        self.targets = [target(number, index) for index in range(count)]
+        self.service["deployments"][0].update(runningCount=count, desiredCount=count)
+
+    def _update(self, arguments: Answer) -> Answer:
+        self.before.append(self.newest()["state"] if self.kept.store.head()["seq"] else "")
+        return super()._update(arguments)

@@ -1,0 +1,123 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A verb that moves tasks: under the lease, on record, followed to its end, with the cause when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress, message
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+OPTIONS: dict[str, Any] = {
+    "wait_timeout": {"type": "int", "default": 1800},
+    "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
+    "stable_seconds": {"type": "int", "default": 10},
+}
+"""How a deployment is followed; as in the module deployment."""
+
+NOTHING: Answer = {
+    "verdict": None,
+    "cause": None,
+    "deployment_id": None,
+    "service_deployment_arn": None,
+    "events": [],
+    "timeline": [],
+}
+"""What a verb answers that followed nothing."""
+
+
+def service(task: Task) -> Answer:
+    """The service that a verb is about. Raises Failure where ECS keeps no deployments of it (case C36)."""
+    found = reads.service(task, task.params["cluster"], task.params["service"])
+    controller = (found.get("deploymentController") or {}).get("type", "ECS")
+    if controller != "ECS":
+        raise Failure(
+            f"The deployment controller of {found['serviceName']} is {controller}. Use that controller's own tools, or "
+            "move the service to the controller ECS.",
+            reason="controller",
+        )
+    return found
+
+
+def recorded(task: Task, kind: str, arguments: Answer, act: Callable[[held.Held], Answer]) -> Answer:
+    """Act under the lease with a record around it (held.operate); the answer, or the Failure, has its number."""
+
+    def acting(held_by_us: held.Held) -> Answer:
+        try:
+            return {**act(held_by_us), "release": held_by_us.seq}
+        except Failure as failure:
+            result = failure.fields.get("operation") or {
+                name: failure.fields.get(name) for name in ("verdict", "cause")
+            }
+            fields = {**failure.fields, "release": held_by_us.seq, "operation": result}
+            raise Failure(failure.msg, **fields) from None
+
+    answer = held.operate(task, kind, task.params["why"], arguments, acting)
+    answer.pop("operation", None)
+    return answer
+
+
+def watching(
+    task: Task, now: Answer, known: set[str], settled: bool, ours: Answer | None = None, hold: float | None = None
+) -> following.Following:
+    """The PRIMARY deployment of a service (or ``ours``), to be followed. ``settled``: it was complete before the verb
+    began. ``known``: service deployments that were listed before it."""
+    seconds = task.params["stable_seconds"] if hold is None else hold
+    progress = Progress(ours or looks.primary(now), seconds, settled)
+    return following.Following(task, task.params["cluster"], now["serviceName"], now, progress, known)
+
+
+def noted(by: held.Held, seen: following.Following) -> None:
+    """Note in the record which deployment it is, now and when the run is interrupted."""
+
+    def steps() -> Answer:
+        return {"deployment": seen.progress.ours["id"], "service_deployment": seen.arn}
+
+    by.known = steps
+    by.note(steps())
+
+
+def followed(seen: following.Following, wanted: tuple[str, ...]) -> Answer:
+    """Follow a deployment to its end, and answer it when the verdict is one of ``wanted``.
+
+    Raises Failure with the cause for any other; and for whatever keeps us from looking, which is no failure of the
+    deployment (case C78).
+    """
+    params, progress = seen.task.params, seen.progress
+    try:
+        following.follow(seen, params["wait_timeout"], params["wait_delay"])
+    except Failure as failure:
+        raise Failure(
+            f"{failure.msg} Deployment {progress.ours['id']} goes on; the same command looks again.",
+            **{**_answer(seen, "unknown"), **failure.fields},
+        ) from None
+    last = progress.last
+    if last.word in wanted:
+        seen.say(f"{last.word}: {last.reason}")
+        return _answer(seen, last.word)
+    following.find_cause(seen)
+    raise Failure(
+        message(seen.name, progress.ours, last, seen.cause, seen.arn),
+        **{"reason": last.word, **_answer(seen, last.word)},
+    )
+
+
+def _answer(seen: following.Following, word: str) -> Answer:
+    progress = seen.progress
+    return {
+        "verdict": word,
+        "cause": seen.cause,
+        "deployment_id": progress.ours["id"],
+        "service_deployment_arn": seen.arn,
+        "task_definition_arn": seen.now.get("taskDefinition"),
+        "desired_count": seen.now["desiredCount"],
+        "running_count": seen.now["runningCount"],
+        "events": progress.events,
+        "timeline": progress.timeline,
+    }

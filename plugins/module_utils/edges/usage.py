@@ -1,0 +1,139 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which revisions are named by something that may start tasks of them, anywhere in account and Region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+
+Answer = dict[str, Any]
+Named = list[tuple[str, str]]
+"""Pairs of a task definition as it is named (an ARN, ``family:revision``, or a bare family) and of who names it."""
+OVER = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
+"""Status of a service deployment that has ended (ECS API reference, ServiceDeployment)."""
+
+
+def active_revisions(task: Task, family: str) -> list[str]:
+    """ARNs of the ACTIVE revisions of exactly this family, oldest first."""
+    with translated(f"Listing the revisions of {family} (ecs:ListTaskDefinitions)"):
+        pages = reading(task, "ecs").get_paginator("list_task_definitions").paginate(familyPrefix=family, sort="ASC")
+        arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+    return [arn for arn in arns if family_of(arn) == family]
+
+
+def by_services(task: Task) -> Named:
+    """What every service of every cluster names: itself, its deployments, its task sets."""
+    found: Named = []
+    for cluster in reads.cluster_names(task):
+        names = reads.service_names(task, cluster)
+        for name, service in reads.services(task, cluster, names).items():
+            who = f"service {name} of cluster {cluster}"
+            holders = [service, *service.get("deployments", []), *service.get("taskSets", [])]
+            found += [(each["taskDefinition"], who) for each in holders if each.get("taskDefinition")]
+    return found
+
+
+def by_tasks(task: Task, family: str) -> Named:
+    """What the tasks of a family run, in every cluster: those that are to run, and those that are still stopping."""
+    found: Named = []
+    for cluster in reads.cluster_names(task):
+        for each in _tasks(task, cluster, family):
+            if each.get("lastStatus") != "STOPPED":
+                who = f"task {each['taskArn'].rsplit('/', 1)[-1]} of cluster {cluster}"
+                found.append((each["taskDefinitionArn"], who))
+    return found
+
+
+def by_service_deployments(task: Task, family: str) -> Named:
+    """What ECS would go back to by itself: both sides of each deployment under way of a service of this family.
+
+    While alarms are watched after a deployment, the service itself lists the new side only.
+    """
+    found: Named = []
+    for cluster in reads.cluster_names(task):
+        names = reads.service_names(task, cluster)
+        for name, service in reads.services(task, cluster, names).items():
+            if family_of(service.get("taskDefinition") or "") == family and _under_way(service):
+                found += _sides(task, cluster, name)
+    return found
+
+
+def family_of(named: str) -> str:
+    """The family in an ARN, in ``family:revision``, or itself."""
+    return named.rsplit("/", 1)[-1].rsplit(":", 1)[0]
+
+
+def _under_way(service: Answer) -> bool:
+    return any(each.get("rolloutState") != "COMPLETED" for each in service.get("deployments", []))
+
+
+def _sides(task: Task, cluster: str, name: str) -> Named:
+    found: Named = []
+    for brief in reads.service_deployments(task, cluster, name) or []:
+        if brief.get("status") in OVER:
+            continue
+        arn = brief["serviceDeploymentArn"]
+        deployment = reads.service_deployment(task, arn) or {}
+        sides = [*deployment.get("sourceServiceRevisions", []), deployment.get("targetServiceRevision") or {}]
+        arns = [each["arn"] for each in sides if each.get("arn")]
+        with translated(f"Reading the revisions of {name} (ecs:DescribeServiceRevisions)"):
+            answer = reading(task, "ecs").describe_service_revisions(serviceRevisionArns=arns) if arns else {}
+        who = f"service deployment {arn.rsplit('/', 1)[-1]} of {name}"
+        found += [(each["taskDefinition"], who) for each in answer.get("serviceRevisions", [])]
+    return found
+
+
+def _tasks(task: Task, cluster: str, family: str) -> list[Answer]:
+    with translated(f"Reading the tasks of {family} in {cluster} (ecs:ListTasks, ecs:DescribeTasks)"):
+        ecs, arns = reading(task, "ecs"), list[str]()
+        for status in ("RUNNING", "STOPPED"):
+            pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, family=family, desiredStatus=status)
+            arns += [arn for page in pages for arn in page["taskArns"]]
+        found: list[Answer] = []
+        for start in range(0, len(arns), reads.TASKS_A_CALL):
+            found += ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + reads.TASKS_A_CALL])["tasks"]
+    return found
+
+
+def by_schedules(task: Task) -> Named:
+    """What EventBridge rules and EventBridge Scheduler start. Raises Failure ``access_denied`` when either is not to
+    be read: what is not known must not be deregistered."""
+    return [*_rules(task), *_schedules(task)]
+
+
+def _rules(task: Task) -> Iterator[tuple[str, str]]:
+    with translated("Reading EventBridge rules (events:ListRules, events:ListTargetsByRule)"):
+        events = reading(task, "events")
+        for bus in _pages(events.list_event_buses, "EventBuses"):
+            for rule in _pages(events.list_rules, "Rules", EventBusName=bus["Name"]):
+                wanted = {"Rule": rule["Name"], "EventBusName": bus["Name"]}
+                for target in _pages(events.list_targets_by_rule, "Targets", **wanted):
+                    named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn")
+                    if named:
+                        yield named, f"EventBridge rule {rule['Name']}"
+
+
+def _schedules(task: Task) -> Iterator[tuple[str, str]]:
+    with translated("Reading EventBridge Scheduler (scheduler:ListSchedules, scheduler:GetSchedule)"):
+        scheduler = reading(task, "scheduler")
+        for each in _pages(scheduler.list_schedules, "Schedules"):
+            schedule = scheduler.get_schedule(Name=each["Name"], GroupName=each.get("GroupName", "default"))
+            named = ((schedule.get("Target") or {}).get("EcsParameters") or {}).get("TaskDefinitionArn")
+            if named:
+                yield named, f"schedule {each['Name']}"
+
+
+def _pages(call: Any, key: str, **arguments: Any) -> Iterator[Answer]:
+    """All members of a list whose pages are linked by NextToken: not every one of these calls has a paginator."""
+    token: Answer = {}
+    while True:
+        page = call(**arguments, **token)
+        yield from page.get(key, [])
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}

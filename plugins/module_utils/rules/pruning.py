@@ -1,0 +1,108 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which revisions of a family may be deregistered: none that anything names, and none before a proven release.
+
+Deregistering the revision that serves puts the next scale-out in danger (case C64), and deregistering before the new
+one is proven takes the way back (case C65).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
+
+
+@dataclass
+class Plan:
+    """What stays, with the reasons, and what goes, oldest first; all by ARN."""
+
+    keep: dict[str, list[str]] = field(default_factory=dict)
+    remove: list[str] = field(default_factory=list)
+
+    def as_lines(self) -> list[str]:
+        """For people."""
+        kept = [f"keeps {name_of(arn)}: {'; '.join(reasons)}" for arn, reasons in self.keep.items()]
+        return [*kept, *(f"deregisters {name_of(arn)}" for arn in self.remove)]
+
+
+def refusal(head: Document, records: Mapping[int, Document], keep: int) -> str:
+    """Why nothing may be deregistered now, with the remedy; empty when something may. ``head`` is settled."""
+    if keep < 1:
+        return f"prune_keep is {keep}: at least the last proven release must stay. Set it to 1 or more."
+    if head["open"] is not None:
+        return (
+            f"Release {head['open']} is open, and its way back must stay. Finish it with its own command, or with "
+            "rollback.yml, then run again."
+        )
+    if not any(proven(records[number]) for number in records):
+        return "No release is proven yet, so every old revision may still be the way back. Deploy once, then run again."
+    return ""
+
+
+def plan(
+    active: list[str], current: int | None, records: Mapping[int, Document], keep: int, named: list[tuple[str, str]]
+) -> Plan:
+    """Sort the ACTIVE revisions of one family (ARNs, oldest first).
+
+    ``named``: pairs of a task definition as something names it and of what does; a bare family means its newest
+    revision. A revision that is newer than the last proven release's is kept: nobody knows yet what it is for.
+    """
+    reasons: dict[str, list[str]] = {arn: [] for arn in active}
+
+    def hold(name: str, why: str) -> None:
+        arn = _meant(name, active)
+        if arn is not None and why not in reasons[arn]:
+            reasons[arn].append(why)
+
+    for name, why in named:
+        hold(name, why)
+    releases = _kept(current, records, keep)
+    for number in releases:
+        for name in _names(records[number]):
+            hold(name, f"release {number}")
+    newest = max((number for number in releases if proven(records[number])), default=None)
+    if newest is not None:
+        revision = number_of(state_of(records[newest])["task_definition"])
+        for arn in active:
+            if number_of(arn) > revision:
+                hold(arn, f"newer than release {newest}, the last proven one")
+    return Plan(
+        {arn: why for arn, why in reasons.items() if why},
+        [arn for arn, why in reasons.items() if not why],
+    )
+
+
+def number_of(arn: str) -> int:
+    """The revision's number."""
+    return int(arn.rsplit(":", 1)[1])
+
+
+def _kept(current: int | None, records: Mapping[int, Document], keep: int) -> list[int]:
+    """The last proven releases, the current one, and what is not closed."""
+    numbers = sorted(records, reverse=True)
+    kept = [number for number in numbers if proven(records[number])][:keep]
+    not_closed = [number for number in numbers if records[number]["state"] not in FINAL]
+    return list(dict.fromkeys([*kept, *([] if current is None else [current]), *not_closed]))
+
+
+def _names(record: Document) -> list[str]:
+    """Every revision that a record names: its own and the one before it."""
+    found = [
+        record["before"]["task_definition"],
+        record["intent"]["task_definition"]["revision"],
+        record["steps"]["task_definition"],
+    ]
+    return [each for each in found if each]
+
+
+def _meant(name: str, active: list[str]) -> str | None:
+    """The ACTIVE revision that a name means; None for another family's, or one that is INACTIVE already."""
+    short = name_of(name)
+    if ":" not in short:
+        same = [arn for arn in active if name_of(arn).rsplit(":", 1)[0] == short]
+        return max(same, key=number_of, default=None)
+    return next((arn for arn in active if name_of(arn) == short), None)

@@ -1,0 +1,283 @@
+#!/usr/bin/python
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployment_continue
+short_description: Answer the hook that pauses the deployment of an Amazon ECS service
+version_added: 0.1.0
+description:
+  - Finds the hook that waits for an answer, answers it, and follows the deployment to its end or to its next pause.
+  - With O(action=rollback) the deployment is rolled back, and that is followed.
+  - Takes the lease on the service and leaves a record.
+author:
+  - The steady.ecs authors (@steady-ecs)
+options:
+  store:
+    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
+      C(${XDG_STATE_HOME:-~/.local/state}/steady).
+    type: str
+  account:
+    description: AWS account id of the service, twelve digits.
+    type: str
+    required: true
+  cluster:
+    description: Name of the ECS cluster.
+    type: str
+    required: true
+  service:
+    description: Name of the ECS service.
+    type: str
+    required: true
+  host:
+    description: Name of the host in the result file; the service's by default.
+    type: str
+  result_file:
+    description: Result file of the run, as in M(steady.ecs.outcome).
+    type: path
+  hook:
+    description: Id of the hook; needed when several wait.
+    type: str
+  action:
+    description: The answer.
+    type: str
+    choices: [continue, rollback]
+    default: continue
+  why:
+    description: The reason, for the record and for whoever finds the service held.
+    type: str
+    default: ''
+  hosts:
+    description: All hosts of the run. With more than one, the module refuses unless O(many) is true.
+    type: list
+    elements: str
+    default: []
+  many:
+    description: Whether several services are meant.
+    type: bool
+    default: false
+  lease_seconds:
+    description: Seconds for which the lease on the service is taken, and renewed while the module works.
+    type: int
+    default: 90
+  lease_wait:
+    description: Seconds to wait for another run's lease; after that the outcome is V(held).
+    type: int
+    default: 180
+  wait_timeout:
+    description: Seconds to watch. After that the outcome is V(interrupted), and the same task watches again.
+    type: int
+    default: 1800
+  wait_delay:
+    description: Seconds between two looks.
+    type: int
+    default: 5
+    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+  stable_seconds:
+    description: Seconds for which the tasks must stay up and healthy.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+    description: Sends nothing and takes no lease; says which hook would be answered.
+"""
+
+EXAMPLES = r"""
+- name: Let the paused deployment go on
+  steady.ecs.deployment_continue:
+    account: "640080112933"
+    region: us-east-1
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    why: the new colour is tested
+"""
+
+RETURN = r"""
+hook:
+  description: The hook that was answered; null when none waits.
+  returned: success
+  type: str
+  sample: manual-approval
+stage:
+  description: The stage at which it waited.
+  returned: success
+  type: str
+  sample: POST_TEST_TRAFFIC_SHIFT
+verdict:
+  description: What became of the deployment that was followed; null when none was.
+  returned: always
+  type: str
+  sample: succeeded
+cause:
+  description: The first failure, or null; see M(steady.ecs.deployment).
+  returned: always
+  type: dict
+  sample: null
+deployment_id:
+  description: Id of the deployment that was followed.
+  returned: always
+  type: str
+  sample: ecs-svc/9223370512345678901
+service_deployment_arn:
+  description: ARN of its service deployment, where it is known.
+  returned: always
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:service-deployment/c/s/nCGq
+task_definition_arn:
+  description: The revision that the service names now.
+  returned: success
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:75
+desired_count:
+  description: Tasks that the service is to run now.
+  returned: success
+  type: int
+  sample: 3
+running_count:
+  description: Tasks of the service that run now.
+  returned: success
+  type: int
+  sample: 3
+events:
+  description: Events of the service since then, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+timeline:
+  description: What was shown while waiting.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"seconds": 45.0, "text": "2/3 running, 1 starting"}]
+outcome:
+  description: The run's last word.
+  returned: always
+  type: str
+  sample: proven
+detail:
+  description: It in one sentence.
+  returned: success
+  type: str
+  sample: hook manual-approval was answered with continue; web runs web:76: succeeded
+release:
+  description: Number of the record that the operation left; null when nothing was done.
+  returned: always
+  type: int
+  sample: 43
+line:
+  description: The last line shown.
+  returned: always
+  type: str
+  sample: "outcome: proven: hook manual-approval was answered with continue; web runs web:76: succeeded (12 s)"
+"""
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    following,
+    held,
+    last_word,
+    operations,
+    reads,
+    rolling,
+    waits,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, pauses, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+
+SPEC = Spec(
+    options={
+        **last_word.WRITING_OPTIONS,
+        **rolling.OPTIONS,
+        "hook": {"type": "str"},
+        "action": {"type": "str", "choices": ["continue", "rollback"], "default": "continue"},
+    },
+)
+
+TAKEN_WITHIN = 60
+"""Seconds after which a hook that was answered and still waits is a fault of its own."""
+
+Answer = dict[str, Any]
+
+
+def run(task: Task) -> Answer:
+    """Answer the hook, and follow what comes of it."""
+    return last_word.spoken(task, "continue", lambda: _continued(task))
+
+
+def _continued(task: Task) -> Answer:
+    found = rolling.service(task)
+    paused = _paused(task, found)
+    nothing = {
+        **rolling.NOTHING,
+        "hook": None,
+        "stage": None,
+        "task_definition_arn": found["taskDefinition"],
+        "desired_count": found["desiredCount"],
+        "running_count": found["runningCount"],
+        "release": None,
+        "outcome": "unchanged",
+    }
+    if paused is None:
+        return {**nothing, "changed": False, "detail": f"no hook of {found['serviceName']} waits for an answer"}
+    arn, pause = paused
+    word = task.params["action"]
+    if task.check_mode:
+        detail = f"check mode: {pause.as_text()} would be answered with {word}"
+        return {**nothing, "changed": True, "hook": pause.hook, "stage": pause.stage, "detail": detail}
+    arguments = {"hook": pause.hook, "stage": pause.stage, "action": word}
+    return rolling.recorded(task, "continue", arguments, lambda by: _act(task, by, arn, pause))
+
+
+def _paused(task: Task, found: Answer) -> tuple[str, pauses.Pause] | None:
+    """ARN of the deployment under way and the hook in it that waits; None when none does."""
+    ours = looks.primary(found)
+    listed = following.listed(task, task.params["cluster"], found["serviceName"])
+    arn = looks.own_service_deployment(ours, listed, set())
+    rollout = reads.service_deployment(task, arn) if arn else None
+    if arn is None or rollout is None:
+        return None
+    waiting = pauses.waiting(rollout)
+    chosen, refusal = pauses.chosen(waiting, task.params["hook"])
+    if refusal:
+        raise Failure(refusal, reason="hook")
+    return None if chosen is None else (arn, chosen)
+
+
+def _act(task: Task, by: held.Held, arn: str, pause: pauses.Pause) -> Answer:
+    found = rolling.service(task)
+    seen = rolling.watching(task, found, set(), settled=False)
+    seen.arn = arn
+    rolling.noted(by, seen)
+    action = task.params["action"]
+    operations.continue_service_deployment(task, arn, pause.hook, action.upper(), pause.waits_in)
+
+    def taken(_elapsed: float) -> bool | None:
+        now = reads.service_deployment(task, arn)
+        return True if now is None or not pause.waits_in(now) else None
+
+    waits.until(taken, TAKEN_WITHIN, task.params["wait_delay"])
+    seen.say(f"{pause.as_text()} was answered with {action}")
+    answer = rolling.followed(seen, (verdict.SUCCEEDED,) if action == "continue" else (verdict.ROLLED_BACK,))
+    runs = looks.name_of(answer["task_definition_arn"])
+    detail = f"hook {pause.hook} was answered with {action}; {seen.name} runs {runs}: {answer['verdict']}"
+    result = {"hook": pause.hook, "verdict": answer["verdict"]}
+    told = {"hook": pause.hook, "stage": pause.stage, "outcome": "proven", "detail": detail}
+    return {**answer, **told, "changed": True, "operation": result}
+
+
+def main() -> None:
+    """Run as a module process."""
+    execute(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+#!/usr/bin/python
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_restart
+short_description: Replace all tasks of an Amazon ECS service by new ones of the same revision
+version_added: 0.1.0
+description:
+  - Forces one new deployment and follows it to its end. No task definition is sent, so no old one can be pinned.
+  - A deployment that is under way replaces all tasks already, and is followed; so is the one of an interrupted restart.
+  - Takes the lease on the service and leaves a record.
+author:
+  - The steady.ecs authors (@steady-ecs)
+options:
+  store:
+    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
+      C(${XDG_STATE_HOME:-~/.local/state}/steady).
+    type: str
+  account:
+    description: AWS account id of the service, twelve digits.
+    type: str
+    required: true
+  cluster:
+    description: Name of the ECS cluster.
+    type: str
+    required: true
+  service:
+    description: Name of the ECS service.
+    type: str
+    required: true
+  host:
+    description: Name of the host in the result file; the service's by default.
+    type: str
+  result_file:
+    description: Result file of the run, as in M(steady.ecs.outcome).
+    type: path
+  why:
+    description: The reason, for the record and for whoever finds the service held.
+    type: str
+    default: ''
+  hosts:
+    description: All hosts of the run. With more than one, the module refuses unless O(many) is true.
+    type: list
+    elements: str
+    default: []
+  many:
+    description: Whether several services are meant.
+    type: bool
+    default: false
+  lease_seconds:
+    description: Seconds for which the lease on the service is taken, and renewed while the module works.
+    type: int
+    default: 90
+  lease_wait:
+    description: Seconds to wait for another run's lease; after that the outcome is V(held).
+    type: int
+    default: 180
+  wait_timeout:
+    description: Seconds to watch. After that the outcome is V(interrupted), and the same task watches again.
+    type: int
+    default: 1800
+  wait_delay:
+    description: Seconds between two looks.
+    type: int
+    default: 5
+    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+  stable_seconds:
+    description: Seconds for which the tasks must stay up and healthy.
+    type: int
+    default: 10
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+    description: Sends nothing and takes no lease; says what would be replaced.
+"""
+
+EXAMPLES = r"""
+- name: Replace all tasks
+  steady.ecs.service_restart:
+    account: "640080112933"
+    region: us-east-1
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    why: new certificates on the volume
+"""
+
+RETURN = r"""
+verdict:
+  description: What became of the deployment that was followed; null when none was.
+  returned: always
+  type: str
+  sample: succeeded
+cause:
+  description: The first failure, or null; see M(steady.ecs.deployment).
+  returned: always
+  type: dict
+  sample: null
+deployment_id:
+  description: Id of the deployment that was followed.
+  returned: always
+  type: str
+  sample: ecs-svc/9223370512345678901
+service_deployment_arn:
+  description: ARN of its service deployment, where it is known.
+  returned: always
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:service-deployment/c/s/nCGq
+task_definition_arn:
+  description: The revision that the service names now.
+  returned: success
+  type: str
+  sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:75
+desired_count:
+  description: Tasks that the service is to run now.
+  returned: success
+  type: int
+  sample: 3
+running_count:
+  description: Tasks of the service that run now.
+  returned: success
+  type: int
+  sample: 3
+events:
+  description: Events of the service since then, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+timeline:
+  description: What was shown while waiting.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"seconds": 45.0, "text": "2/3 running, 1 starting"}]
+outcome:
+  description: The run's last word.
+  returned: always
+  type: str
+  sample: proven
+detail:
+  description: It in one sentence.
+  returned: success
+  type: str
+  sample: web runs web:75, 3/3 running
+release:
+  description: Number of the record that the operation left; null when nothing was done.
+  returned: always
+  type: int
+  sample: 43
+line:
+  description: The last line shown.
+  returned: always
+  type: str
+  sample: "outcome: proven: web runs web:75, 3/3 running (12 s)"
+"""
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, last_word, rolling, writes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute
+
+SPEC = Spec(options={**last_word.WRITING_OPTIONS, **rolling.OPTIONS})
+
+Answer = dict[str, Any]
+
+
+def run(task: Task) -> Answer:
+    """Restart the service, once."""
+    return last_word.spoken(task, "restart", lambda: _restarted(task))
+
+
+def _restarted(task: Task) -> Answer:
+    found = rolling.service(task)
+    name, runs = found["serviceName"], looks.name_of(found["taskDefinition"])
+    nothing = {
+        **rolling.NOTHING,
+        "task_definition_arn": found["taskDefinition"],
+        "desired_count": found["desiredCount"],
+        "running_count": found["runningCount"],
+        "release": None,
+        "outcome": "unchanged",
+    }
+    if found["desiredCount"] == 0:
+        return {**nothing, "changed": False, "detail": f"{name} is to run no task, so there is nothing to restart"}
+    if task.check_mode:
+        detail = f"check mode: {found['desiredCount']} tasks of {runs} would be replaced"
+        return {**nothing, "changed": True, "detail": detail}
+    answer = rolling.recorded(task, "restart", {}, lambda by: _act(task, by))
+    detail = f"{name} runs {runs}, {answer['running_count']}/{answer['desired_count']} running, all started anew"
+    return {**answer, "outcome": "proven", "detail": detail}
+
+
+def _act(task: Task, by: held.Held) -> Answer:
+    cluster, name = task.params["cluster"], task.params["service"]
+    found = rolling.service(task)
+    before = looks.primary(found)
+    in_progress = before.get("rolloutState") == "IN_PROGRESS"
+    resumes = in_progress or verbs.left_by_a_dead_run(_last(by), "restart", before["id"])
+    known: set[str] = set()
+    if not resumes:
+        known = {each["serviceDeploymentArn"] for each in following.listed(task, cluster, name)}
+        found = writes.update_service(
+            task,
+            cluster,
+            name,
+            {"forceNewDeployment": True},
+            lambda seen: bool(looks.primary(seen).get("id") != before["id"]),
+        )
+    seen = rolling.watching(task, found, known, settled=resumes and not in_progress)
+    rolling.noted(by, seen)
+    following.begin(seen, resumes)
+    answer = rolling.followed(seen, (verdict.SUCCEEDED,))
+    result = {"deployment": answer["deployment_id"], "verdict": answer["verdict"]}
+    return {**answer, "changed": not resumes, "operation": result}
+
+
+def _last(by: held.Held) -> Answer | None:
+    """The record before this operation's own."""
+    earlier = [seq for seq in by.store.records() if by.seq is None or seq < by.seq]
+    return by.store.record(max(earlier)) if earlier else None
+
+
+def main() -> None:
+    """Run as a module process."""
+    execute(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module deployment_stop: what is under way is stopped, rolled back, and confirmed to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.modules import deployment_stop as module
+
+from tests.unit.answers import deployment, revision
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import no_answer, refused
+
+
+class Stoppable(VerbWorld):
+    """ECS rolls back twenty seconds after it was asked to."""
+
+    def stop_service_deployment(self, **arguments: Any) -> dict[str, Any]:
+        self._called("stop_service_deployment", arguments)
+        return self.stopped(arguments)
+
+    def stopped(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        rollout = self.rollouts[arguments["serviceDeploymentArn"]]
+        if rollout["status"] not in ("PENDING", "IN_PROGRESS"):
+            raise refused("ConflictException", f"Service deployment in status {rollout['status']} cannot be stopped.")()
+        rollout.update(status="ROLLBACK_REQUESTED", statusReason="Service deployment was stopped by the user.")
+        self.at(20, self.roll_back)
+        return {"serviceDeploymentArn": arguments["serviceDeploymentArn"]}
+
+    def lose_the_stop(self) -> Exception:
+        self.stopped(self.calls[-1][1])
+        return no_answer()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stoppable:
+    found = Stoppable(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def test_c80_stopping_is_asked_for_and_confirmed_to_its_end(world: Stoppable) -> None:
+    world.begin_deployment()
+    arn = next(iter(world.rollouts))
+    found = world.verb(module, why="it loses orders")
+    assert world.called("stop_service_deployment") == [{"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}]
+    assert world.rollouts[arn]["status"] == "ROLLBACK_SUCCESSFUL", "it was waited for"
+    assert (found["outcome"], found["verdict"], found["task_definition_arn"]) == ("proven", "rolled_back", revision(1))
+    assert "deployment ecs-svc/2 of web:2 was stopped; web runs web:1" in found["detail"]
+    record = world.newest()
+    assert (record["kind"], record["state"]) == ("stop", "succeeded")
+    assert record["operation"]["arguments"] == {"deployment": "ecs-svc/2"}
+    assert world.kept.store.head()["lease"] is None
+
+
+def test_a_lost_answer_is_looked_up(world: Stoppable) -> None:
+    world.begin_deployment()
+    world.fail("stop_service_deployment", world.lose_the_stop)
+    assert world.verb(module)["outcome"] == "proven"
+    assert len(world.called("stop_service_deployment")) == 1
+
+
+def test_what_ecs_stops_already_is_followed(world: Stoppable) -> None:
+    world.begin_deployment()
+    next(iter(world.rollouts.values())).update(status="ROLLBACK_IN_PROGRESS")
+    world.at(10, world.roll_back)
+    assert world.verb(module)["outcome"] == "proven"
+    assert world.called("stop_service_deployment") == []
+
+
+def test_nothing_under_way_is_nothing_to_stop(world: Stoppable) -> None:
+    found = world.verb(module)
+    assert (found["changed"], found["outcome"]) == (False, "unchanged")
+    assert "no deployment is under way; web runs web:1" in found["detail"]
+    assert not world.kept.store.records()
+
+
+def test_a_deployment_that_was_faster_is_no_success(world: Stoppable) -> None:
+    world.begin_deployment()
+    world.start_tasks()
+    world.fail("stop_service_deployment", refused("ConflictException", "in status SUCCESSFUL cannot be stopped"))
+    found = world.verb(module)
+    assert found["failed"]
+    assert found["outcome"] == "failed"
+    assert "SUCCESSFUL cannot be stopped" in found["msg"]
+    assert world.newest()["state"] == "failed"
+
+
+def test_what_the_open_release_set_beside_the_deployment_is_named(world: Stoppable) -> None:
+    seq = world.kept.opened(changes={"cpu": "2"})
+    world.begin_deployment()
+    found = world.verb(module)
+    assert f"release {seq} is open: rollback.yml puts back" in found["detail"]
+    assert world.kept.store.head()["open"] == seq, "it stays open for its own recovery"
+    assert world.kept.store.record(seq)["state"] == "applying"
+
+
+def test_where_ecs_stops_no_deployment_the_revision_before_is_deployed(
+    world: Stoppable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.begin_deployment()
+    monkeypatch.setattr(reads, "service_deployments", lambda *_asked: None)
+    world.after_update = lambda: _back(world)
+    found = world.verb(module)
+    assert world.writes() == [{"cluster": "c1", "service": "web", "taskDefinition": revision(1)}]
+    assert (found["outcome"], found["verdict"], found["task_definition_arn"]) == ("proven", "succeeded", revision(1))
+
+
+def _back(world: Stoppable) -> None:
+    world.service["deployments"] = [deployment(1, id="ecs-svc/3", createdAt=None)]
+    world.service["taskDefinition"] = revision(1)
+    for each in world.tasks:
+        each["startedBy"] = "ecs-svc/3"
+
+
+def test_check_mode_says_what_would_be_stopped(world: Stoppable) -> None:
+    world.begin_deployment()
+    planned = world.verb(module, check_mode=True)
+    assert (planned["changed"], planned["outcome"], planned["deployment_id"]) == (True, "unchanged", "ecs-svc/2")
+    assert world.called("stop_service_deployment") == []
+    assert set(planned) == set(world.verb(module))
+
+
+def test_the_run_that_is_at_work_has_to_end_first(world: Stoppable) -> None:
+    world.begin_deployment()
+    world.kept.leased(ttl=90)
+    found = world.verb(module, lease_wait=5)
+    assert (found["outcome"], found["reason"]) == ("held", "held")
+    assert world.called("stop_service_deployment") == []

@@ -1,0 +1,140 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module service_restart: new tasks of the revision that runs, exactly once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
+from ansible_collections.steady.ecs.plugins.modules import service_restart as module
+
+from tests.unit.answers import revision
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import no_answer
+
+FORCE = {"cluster": "c1", "service": "web", "forceNewDeployment": True}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
+    found = VerbWorld(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def goes_well(world: VerbWorld) -> None:
+    world.at(10, world.start_tasks)
+    world.at(20, world.complete)
+
+
+def test_c93_a_restart_sends_no_revision_that_it_could_pin(world: VerbWorld) -> None:
+    goes_well(world)
+    found = world.verb(module, why="new certificates")
+    assert world.writes() == [FORCE]
+    assert (found["outcome"], found["verdict"], found["deployment_id"]) == ("proven", "succeeded", "ecs-svc/2")
+    record = world.newest()
+    assert (record["kind"], record["state"], record["audit"]["why"]) == ("restart", "succeeded", "new certificates")
+    assert record["steps"]["deployment"] == "ecs-svc/2"
+    assert world.before == ["applying"]
+    assert world.kept.store.head()["lease"] is None
+
+
+def test_c57_forced_exactly_once_though_the_answer_is_lost(world: VerbWorld) -> None:
+    goes_well(world)
+    world.fail("update_service", world.lose_the_answer)
+    found = world.verb(module)
+    assert found["outcome"] == "proven"
+    assert world.writes() == [FORCE]
+
+
+def test_c57_a_call_that_did_not_arrive_is_made_again(world: VerbWorld) -> None:
+    goes_well(world)
+    world.fail("update_service", no_answer)
+    assert world.verb(module)["outcome"] == "proven"
+    assert world.writes() == [FORCE, FORCE]
+    assert len(world.rollouts) == 1
+
+
+def test_c57_a_deployment_under_way_is_followed_and_not_forced_again(world: VerbWorld) -> None:
+    world.begin_deployment()
+    goes_well(world)
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"], found["deployment_id"]) == ("proven", False, "ecs-svc/2")
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_c57_an_interrupted_restart_that_ecs_has_finished_is_not_begun_again(world: VerbWorld, noted: bool) -> None:
+    seq = interrupted(world, noted)
+    world.begin_deployment()
+    world.start_tasks()
+    world.complete()
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"]) == ("proven", False)
+    assert world.writes() == []
+    assert found["release"] == seq + 1
+
+
+def interrupted(world: VerbWorld, noted: bool) -> int:
+    """The record of a restart that died after its call."""
+    store = world.kept.store
+    request = release.Request(
+        store.identity, "restart", _nothing(), {"who": "ada", "host": "h", "commit": None, "why": ""}, "dead"
+    )
+    record = release.prepared(1, 1, None, request, world.kept.live, "2025-11-27T10:00:00Z")
+    record = {**record, "operation": {"verb": "restart", "arguments": {}, "result": None}}
+    applying = records.moved(record, records.APPLYING, "2025-11-27T10:00:00Z")
+    if noted:
+        applying = {**applying, "steps": {**applying["steps"], "deployment": "ecs-svc/2"}}
+    head = records.written(store.head(), "dead", seq=1)
+    store.apply([release.Write("create", record), release.Write("head", head), release.Write("replace", applying)])
+    return 1
+
+
+def _nothing() -> dict[str, Any]:
+    from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
+
+    return NOTHING
+
+
+def test_a_restart_that_fails_says_why(world: VerbWorld) -> None:
+    world.at(20, world.roll_back)
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"], found["verdict"]) == (True, "failed", "rolled_back")
+    assert world.newest()["state"] == "failed"
+
+
+def test_no_task_no_restart(world: VerbWorld) -> None:
+    world.service["desiredCount"] = 0
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"]) == ("unchanged", False)
+    assert world.writes() == []
+
+
+def test_check_mode_sends_nothing(world: VerbWorld) -> None:
+    planned = world.verb(module, check_mode=True)
+    assert (planned["changed"], planned["outcome"]) == (True, "unchanged")
+    assert "3 tasks of web:1 would be replaced" in planned["detail"]
+    assert world.writes() == []
+    goes_well(world)
+    assert set(planned) == set(world.verb(module))
+
+
+def test_a_service_of_another_controller_is_refused(world: VerbWorld) -> None:
+    world.service["deploymentController"] = {"type": "CODE_DEPLOY"}
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"]) == (True, "error")
+    assert "CODE_DEPLOY" in found["msg"]
+
+
+def test_the_revision_stays_what_it_was(world: VerbWorld) -> None:
+    world.after_update = lambda: world.begin_deployment(2)
+    goes_well(world)
+    world.verb(module)
+    assert "taskDefinition" not in world.writes()[0]
+    assert revision(1) == world.newest()["before"]["task_definition"]

@@ -1,0 +1,160 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module service_scale: the count and nothing else, under the lease, on record, until it is reached."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.modules import service_scale as module
+
+from tests.unit.answers import crashed, revision
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import refused
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
+    found = VerbWorld(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def scale(world: VerbWorld, count: int, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    return world.verb(module, check_mode, count=count, **params)
+
+
+def test_so_many_tasks_run_and_it_is_on_record(world: VerbWorld) -> None:
+    world.at(10, lambda: world.run_tasks(5))
+    found = scale(world, 5, why="the sale begins")
+    assert world.writes() == [{"cluster": "c1", "service": "web", "desiredCount": 5}]
+    assert (found["outcome"], found["verdict"], found["running_count"], found["previous_count"]) == (
+        "proven",
+        "succeeded",
+        5,
+        3,
+    )
+    assert world.lines[-1].startswith("outcome: proven: web runs web:1, 5/5 running")
+    record = world.newest()
+    assert (record["seq"], record["kind"], record["state"]) == (found["release"], "scale", "succeeded")
+    assert record["operation"]["arguments"] == {"count": 5, "previous_count": 3}
+    assert record["audit"]["why"] == "the sale begins"
+    assert world.before == ["applying"], "it was on record before the change"
+    assert world.kept.store.head()["lease"] is None
+    assert world.kept.store.head()["current"] is None, "an operation is no release"
+
+
+def test_c71_no_stale_revision_is_sent_along_and_the_record_is_corrected(world: VerbWorld) -> None:
+    world.kept.released(70)
+    world.at(5, lambda: world.run_tasks(5))
+    found = scale(world, 5)
+    assert found["outcome"] == "proven"
+    assert [set(each) for each in world.writes()] == [{"cluster", "service", "desiredCount"}]
+    record = world.newest()
+    assert record["before"]["task_definition"] == revision(1), "what runs, not what was on record"
+    assert "names web:70, and web:1 runs" in record["operation"]["result"]["note"]
+
+
+def test_what_is_set_already_is_not_sent_again(world: VerbWorld) -> None:
+    found = scale(world, 3)
+    assert (found["changed"], found["outcome"], found["release"]) == (False, "unchanged", None)
+    assert world.writes() == []
+    assert not world.kept.store.records()
+
+
+def test_an_interrupted_scale_goes_on_waiting(world: VerbWorld) -> None:
+    world.service["desiredCount"] = 5
+    world.at(10, lambda: world.run_tasks(5))
+    found = scale(world, 5)
+    assert (found["changed"], found["outcome"], found["running_count"]) == (False, "proven", 5)
+    assert world.writes() == []
+
+
+def test_to_zero_is_meant(world: VerbWorld) -> None:
+    world.at(10, lambda: world.run_tasks(0))
+    assert scale(world, 0)["outcome"] == "proven"
+
+
+def test_tasks_that_do_not_start_are_told_with_their_cause(world: VerbWorld, tmp_path: Path) -> None:
+    world.logs = ["cannot open the database"]
+    world.at(10, lambda: world.tasks.append(crashed(1, 7)))
+    world.at(20, lambda: world.tasks.append(crashed(1, 8)))
+    world.at(30, lambda: world.tasks.append(crashed(1, 9)))
+    found = scale(world, 5, result_file=str(tmp_path / "result.json"))
+    assert found["failed"]
+    assert (found["outcome"], found["verdict"]) == ("failed", "failed")
+    assert "exited with code 3" in found["msg"]
+    assert "cannot open the database" in found["msg"]
+    assert json.loads((tmp_path / "result.json").read_text())["outcome"] == "failed"
+    record = world.newest()
+    assert record["state"] == "failed"
+    assert record["operation"]["result"]["cause"]["log_lines"] == ["cannot open the database"]
+    assert world.kept.store.head()["lease"] is None
+
+
+def test_a_count_that_somebody_else_moves_is_not_reached(world: VerbWorld) -> None:
+    def other() -> None:
+        world.service["desiredCount"] = 7
+        world.run_tasks(7)
+
+    world.at(3, other)
+    found = scale(world, 5)
+    assert (found["outcome"], found["failed"]) == ("superseded", True)
+    assert "set the count to 7" in found["msg"]
+
+
+def test_autoscaling_owns_the_count_unless_one_says_so(world: VerbWorld) -> None:
+    world.scalable = {"MinCapacity": 2, "MaxCapacity": 10}
+    found = scale(world, 5)
+    assert (found["failed"], found["outcome"]) == (True, "error")
+    assert "min 2, max 10, desired now 3" in found["msg"]
+    assert "scale_autoscaled=true" in found["msg"]
+    outside = scale(world, 11, autoscaled=True)
+    assert "11 is outside of its range" in outside["msg"]
+    assert world.writes() == []
+    world.at(5, lambda: world.run_tasks(5))
+    assert scale(world, 5, autoscaled=True)["outcome"] == "proven"
+
+
+def test_an_owner_that_may_not_be_read_may_be_there(world: VerbWorld) -> None:
+    world.fail("describe_scalable_targets", refused("AccessDeniedException", "no"), refused("AccessDeniedException"))
+    assert "scale_autoscaled=true" in scale(world, 5)["msg"]
+    world.at(5, lambda: world.run_tasks(5))
+    assert scale(world, 5, autoscaled=True)["outcome"] == "proven"
+
+
+def test_a_lost_answer_is_looked_up_and_not_sent_again(world: VerbWorld) -> None:
+    world.fail("update_service", world.lose_the_answer)
+    world.at(10, lambda: world.run_tasks(5))
+    assert scale(world, 5)["outcome"] == "proven"
+    assert len(world.writes()) == 1
+
+
+def test_check_mode_sends_nothing_and_takes_no_lease(world: VerbWorld) -> None:
+    world.at(10, lambda: world.run_tasks(5))
+    planned = scale(world, 5, check_mode=True)
+    assert (planned["changed"], planned["outcome"]) == (True, "unchanged")
+    assert "is to run 5 tasks, 3 now" in planned["detail"]
+    assert world.writes() == []
+    assert not world.kept.store.records()
+    assert set(planned) == set(scale(world, 5))
+
+
+def test_a_whole_inventory_is_not_scaled_by_accident(world: VerbWorld) -> None:
+    found = scale(world, 5, hosts=["web", "shop"])
+    assert "This would scale 2 services: web, shop" in found["msg"]
+    assert "--limit" in found["msg"]
+    assert world.calls == []
+
+
+def test_another_run_at_work_is_named(world: VerbWorld) -> None:
+    world.kept.leased(ttl=90)
+    found = scale(world, 5, lease_wait=10)
+    assert (found["failed"], found["outcome"], found["reason"]) == (True, "held", "held")
+    assert "user/ben on runner-9" in found["msg"]
+    assert world.writes() == []
