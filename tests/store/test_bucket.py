@@ -272,6 +272,14 @@ def test_times_are_the_stores_own(bucket: Bucket, clock: Clock) -> None:
     assert store.now() == "2025-11-27T10:00:00Z"
 
 
+def test_an_endpoint_of_ones_own_needs_no_host_name_for_a_bucket(bucket: Bucket) -> None:
+    """localhost, unlike 127.0.0.1, would get the bucket's name in front of it."""
+    url = aws.reading(bucket.task(endpoint_url="http://localhost:1"), "s3").generate_presigned_url(
+        "get_object", {"Bucket": "b", "Key": "k"}
+    )
+    assert url.startswith("http://localhost:1/b/k?")
+
+
 def test_reports_are_kept_on_this_machine(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     monkeypatch.setenv("CI", "true")

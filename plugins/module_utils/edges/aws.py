@@ -106,6 +106,8 @@ class Connection:
         region, endpoint, options = get_aws_connection_info(self)
         profile = options.pop("profile_name", None)
         extra = options.pop("aws_config", None)
+        if endpoint:  # only AWS's own endpoints have a host name for each bucket
+            config = config.merge(Config(s3={"addressing_style": "path"}))
         try:
             who = (profile, region, environment)
             if who not in _sessions:
