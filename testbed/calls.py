@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
+from botocore.exceptions import UnknownServiceError
+
 from .wire import service_model
 
 SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -45,7 +47,30 @@ def _operation(service: str, environ: dict[str, Any], body: bytes) -> tuple[str,
         return parse_qs(body.decode("latin-1")).get("Action", ["?"])[0], "query"
     if service == "s3":
         return s3_operation(environ), "rest-xml"
-    return f"{environ['REQUEST_METHOD']} {path}", "json"
+    return rest_operation(service, environ["REQUEST_METHOD"], path), "json"
+
+
+@cache
+def _rest_routes(service: str) -> list[tuple[str, str, re.Pattern[str]]]:
+    """(operation, method, path) of a service that tells its operations by address."""
+    try:
+        model = service_model(service)
+    except UnknownServiceError:  # not a name of botocore's
+        return []
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(http["requestUri"].partition("?")[0]))
+        found.append((name, http["method"], re.compile(path)))
+    return found
+
+
+def rest_operation(service: str, method: str, path: str) -> str:
+    """The operation of a request to such a service, from botocore's model."""
+    for name, wanted, pattern in _rest_routes(service):
+        if wanted == method and pattern.fullmatch(path):
+            return name
+    return f"{method} {path}"
 
 
 @dataclass(frozen=True)

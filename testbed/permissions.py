@@ -137,6 +137,13 @@ def asked(
     if call.service == "elasticloadbalancing" and not call.operation.startswith("Describe"):
         named = [v for v in parameters.values() if isinstance(v, str) and v.startswith("arn:")]
         return [Asked(action, arn) for arn in named or ["*"]]
+    if action == "scheduler:GetSchedule":
+        path, _, query = call.target.partition("?")
+        group = dict(parse_qsl(query)).get("groupName", "default")
+        return [Asked(action, place.arn("scheduler", f"schedule/{group}/{path.rpartition('/')[2]}"))]
+    if action == "logs:GetLogEvents":
+        group, stream = parameters.get("logGroupName", ""), parameters.get("logStreamName", "")
+        return [Asked(action, place.arn("logs", f"log-group:{group}:log-stream:{stream}"))]
     member, resources = OTHERS.get(action, ("", _given))
     return [Asked(action, arn) for name in _list(parameters.get(member, "*")) for arn in resources(place, name)]
 

@@ -180,6 +180,16 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
     ("service", "operation", "words", "action", "resource"),
     [
         ("logs", "filter_log_events", {"logGroupName": "/a"}, "logs:FilterLogEvents", "log-group:/a:log-stream:"),
+        (
+            "logs",
+            "get_log_events",
+            {"logGroupName": "/a", "logStreamName": "s"},
+            "logs:GetLogEvents",
+            "log-group:/a:log-stream:s",
+        ),
+        ("scheduler", "list_schedules", {}, "scheduler:ListSchedules", "*"),
+        ("scheduler", "get_schedule", {"Name": "n"}, "scheduler:GetSchedule", "schedule/default/n"),
+        ("events", "list_targets_by_rule", {"Rule": "r"}, "events:ListTargetsByRule", "rule/r"),
         ("ecr", "describe_images", {"repositoryName": "re"}, "ecr:DescribeImages", "repository/re"),
         ("ssm", "describe_parameters", {}, "ssm:DescribeParameters", "*"),
         ("secretsmanager", "describe_secret", {"SecretId": "arn:s"}, "secretsmanager:DescribeSecret", "arn:s"),
