@@ -45,7 +45,7 @@ def spoken(task: Task, verb: str, act: Callable[[], Answer]) -> Answer:
             raise Failure(refusal, reason="many")
         answer = act()
     except Failure as failure:
-        word = failure.fields.get("outcome") or verbs.failed_as(failure.msg, failure.fields)
+        word = verbs.failed_as(failure.msg, failure.fields)
         said = _said(task, verb, word, failure.msg, failure.fields.get("release"), began)
         raise Failure(failure.msg, **{**failure.fields, **said}) from None
     said = _said(task, verb, answer["outcome"], answer["detail"], answer["release"], began)

@@ -67,7 +67,7 @@ class Kept:
     def leased(self, who: str = "arn:aws:iam::111122223333:user/ben", key: str = "other/1/1", ttl: int = 2) -> None:
         """Another run has the lease, and does not renew it."""
         lease = {
-            "nonce": "other",
+            "nonce": key.split("/")[0],
             "key": key,
             "ttl_s": ttl,
             "who": who,
@@ -75,5 +75,5 @@ class Kept:
             "why": "a hotfix",
             "since": NOW,
         }
-        head = records.written(self.store.head(), "other", lease=lease)
+        head = records.written(self.store.head(), key.split("/")[0], lease=lease)
         self.store.apply([release.Write(release.HEAD, head)])

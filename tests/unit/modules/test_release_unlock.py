@@ -1,0 +1,108 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module release_unlock: who holds it comes first, and a run that is alive keeps its lease."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
+from ansible_collections.steady.ecs.plugins.modules import release_unlock as module
+
+from tests.unit.modules.verb_world import VerbWorld
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
+    found = VerbWorld(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    return found
+
+
+def lease(world: VerbWorld) -> object:
+    return world.kept.store.head()["lease"]
+
+
+def test_holder_host_reason_and_age_come_first_and_nothing_is_changed(world: VerbWorld) -> None:
+    seq = world.kept.opened(changes={"cpu": "2"})
+    world.kept.leased(ttl=90)
+    before = lease(world)
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"]) == (True, "held")
+    assert lease(world) == before
+    shown = "\n".join(world.lines)
+    for part in ("user/ben", "runner-9", "a hotfix", "2025-11-27T10:00:00Z", " ago", "its key is other"):
+        assert part in shown
+    assert f"release {seq} (deploy) is open: applying" in shown
+    assert "user/ada" in shown
+    assert "unlock_key=other" in found["msg"]
+    assert found["holder"]["nonce"] == "other"
+
+
+@pytest.mark.parametrize("told", [{"confirm": True}, {"key": "other"}])
+def test_a_dead_runs_lease_is_taken_away_when_told_and_the_release_stays_open(
+    world: VerbWorld, told: dict[str, object]
+) -> None:
+    seq = world.kept.opened(changes={"cpu": "2"})
+    world.kept.leased(ttl=90)
+    began = world.now()
+    found = world.verb(module, why="runner-9 was switched off", **told)
+    assert (found["outcome"], found["changed"]) == ("proven", True)
+    assert lease(world) is None
+    assert 45 <= world.now() - began <= 90, "as long as a living holder takes to renew, and no longer"
+    assert world.kept.store.head()["open"] == seq
+    assert world.kept.store.record(seq)["state"] == "applying"
+    assert f"release {seq} is open: rollback.yml puts back" in found["detail"]
+    record = world.newest()
+    assert (record["kind"], record["state"], record["audit"]["why"]) == (
+        "unlock",
+        "succeeded",
+        "runner-9 was switched off",
+    )
+    assert record["operation"]["arguments"]["holder"]["who"].endswith("user/ben")
+
+
+def test_a_run_that_renews_keeps_its_lease(world: VerbWorld) -> None:
+    world.kept.leased(ttl=90)
+    world.at(30, lambda: world.kept.leased(key="other/1/2", ttl=90))
+    found = world.verb(module, confirm=True)
+    assert (found["failed"], found["outcome"]) == (True, "held")
+    assert "alive and has renewed it" in found["msg"]
+    assert lease(world)
+    assert not world.kept.store.records()
+
+
+def test_a_lease_that_another_run_has_taken_meanwhile_is_not_taken_away(world: VerbWorld) -> None:
+    world.kept.leased(ttl=90)
+
+    def taken() -> None:
+        world.kept.leased(who="arn:aws:iam::111122223333:user/eve", key="third/2/1", ttl=90)
+
+    world.at(69, taken)
+    found = world.verb(module, key="other")
+    assert found["outcome"] == "held"
+    assert "user/eve" in found["msg"]
+    assert lease(world)
+
+
+def test_a_wrong_key_takes_nothing_away(world: VerbWorld) -> None:
+    world.kept.leased()
+    found = world.verb(module, key="nonsense")
+    assert "is not that of the lease there is" in found["msg"]
+    assert lease(world)
+
+
+def test_nobody_holds_it(world: VerbWorld) -> None:
+    found = world.verb(module, confirm=True)
+    assert (found["outcome"], found["holder"], found["changed"]) == ("unchanged", None, False)
+    assert "nobody holds" in found["detail"]
+    assert not world.kept.store.records()
+
+
+def test_check_mode_says_who(world: VerbWorld) -> None:
+    world.kept.leased()
+    planned = world.verb(module, check_mode=True, confirm=True)
+    assert (planned["changed"], planned["outcome"]) == (True, "unchanged")
+    assert lease(world)
+    assert set(planned) == set(world.verb(module, confirm=True))

@@ -1,0 +1,277 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module task_definition_prune: nothing goes that anything names, and nothing before a proven release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.modules import task_definition_prune as module
+
+from tests.unit.answers import ACCOUNT, revision, task
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import no_answer, refused
+
+Answer = dict[str, Any]
+ECS_RULE = {"Id": "1", "Arn": f"{ACCOUNT}cluster/c1"}
+
+
+class Account(VerbWorld):
+    """Two clusters and all that can name a revision of the family ``web``, whose 1 to 12 are ACTIVE."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.active = [revision(number) for number in range(1, 13)]
+        self.elsewhere: dict[str, Answer] = {}
+        """Services of the cluster ``c2``."""
+        self.one_off: list[Answer] = []
+        """Tasks of the family in the cluster ``c2``."""
+        self.rules: list[Answer] = []
+        self.schedules: list[Answer] = []
+        self.sides: dict[str, str] = {}
+
+    def get_paginator(self, operation: str) -> Any:
+        return _Pages(self, operation)
+
+    def pages(self, operation: str, asked: Answer) -> Iterator[Answer]:
+        self._called(operation, asked)
+        if operation == "list_task_definitions":
+            other = [f"{ACCOUNT}task-definition/web-other:1"]
+            yield {"taskDefinitionArns": [*self.active[:5], *other]}
+            yield {"taskDefinitionArns": self.active[5:]}
+        elif operation == "list_clusters":
+            yield {"clusterArns": [f"{ACCOUNT}cluster/c1", f"{ACCOUNT}cluster/c2"]}
+        elif operation == "list_services":
+            names = ["web"] if asked["cluster"] == "c1" else list(self.elsewhere)
+            yield {"serviceArns": [f"{ACCOUNT}service/{asked['cluster']}/{name}" for name in names]}
+        elif operation == "list_tasks":
+            tasks = self.tasks if asked["cluster"] == "c1" else self.one_off
+            wanted = [each for each in tasks if each["desiredStatus"] == asked["desiredStatus"]]
+            yield {"taskArns": [each["taskArn"] for each in wanted]}
+
+    def describe_services(self, **asked: Any) -> Answer:
+        if asked["cluster"] == "c1":
+            return super().describe_services(**asked)
+        return {"services": [self.elsewhere[name] for name in asked["services"]], "failures": []}
+
+    def describe_tasks(self, **asked: Any) -> Answer:
+        return {"tasks": [each for each in [*self.tasks, *self.one_off] if each["taskArn"] in asked["tasks"]]}
+
+    def describe_task_definition(self, **asked: Any) -> Answer:
+        status = "ACTIVE" if asked["taskDefinition"] in self.active else "INACTIVE"
+        return {"taskDefinition": {"taskDefinitionArn": asked["taskDefinition"], "status": status}}
+
+    def describe_service_revisions(self, **asked: Any) -> Answer:
+        return {"serviceRevisions": [{"taskDefinition": self.sides[arn]} for arn in asked["serviceRevisionArns"]]}
+
+    def deregister_task_definition(self, **asked: Any) -> Answer:
+        self._called("deregister_task_definition", asked)
+        return self.deregistered(asked)
+
+    def deregistered(self, asked: Answer) -> Answer:
+        if asked["taskDefinition"] not in self.active:
+            raise refused("ClientException", "The specified task definition is inactive.")()
+        self.active.remove(asked["taskDefinition"])
+        return {}
+
+    def lose_the_deregistration(self) -> Exception:
+        self.deregistered(self.calls[-1][1])
+        return no_answer()
+
+    def list_event_buses(self, **_asked: Any) -> Answer:
+        self._called("list_event_buses", {})
+        return {"EventBuses": [{"Name": "default"}]}
+
+    def list_rules(self, **_asked: Any) -> Answer:
+        return {"Rules": [{"Name": "nightly"}] if self.rules else []}
+
+    def list_targets_by_rule(self, **asked: Any) -> Answer:
+        first, rest = self.rules[:1], self.rules[1:]
+        return {"Targets": rest} if asked.get("NextToken") else {"Targets": first, "NextToken": "more"}
+
+    def list_schedules(self, **_asked: Any) -> Answer:
+        self._called("list_schedules", {})
+        return {"Schedules": [{"Name": each["Name"], "GroupName": "default"} for each in self.schedules]}
+
+    def get_schedule(self, **asked: Any) -> Answer:
+        return next(each for each in self.schedules if each["Name"] == asked["Name"])
+
+    def gone(self) -> list[int]:
+        """Numbers of the revisions that were deregistered."""
+        return [int(each["taskDefinition"].rsplit(":", 1)[1]) for each in self.called("deregister_task_definition")]
+
+
+class _Pages:
+    def __init__(self, account: Account, operation: str) -> None:
+        self.account, self.operation = account, operation
+
+    def paginate(self, **asked: Any) -> Iterator[Answer]:
+        return self.account.pages(self.operation, asked)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Releases of 2 to 10, one revision each; 10 runs, 11 and 12 were registered since."""
+    found = Account(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    for number in range(2, 11):
+        found.kept.released(number)
+    serves(found, 10)
+    return found
+
+
+def serves(world: Account, number: int) -> None:
+    """The service and its tasks are on this revision."""
+    world.service["taskDefinition"] = revision(number)
+    world.service["deployments"][0]["taskDefinition"] = revision(number)
+    world.tasks = [task(number, index) for index in range(3)]
+
+
+def test_the_last_proven_releases_stay_with_what_they_started_from(world: Account) -> None:
+    found = world.verb(module, keep=3, why="tidy up")
+    assert world.gone() == [1, 2, 3, 4, 5, 6], "10, 9, 8 are kept, and 7, from which 8 started"
+    assert found["removed"] == [f"web:{number}" for number in range(1, 7)]
+    assert found["kept"]["web:11"] == ["newer than release 10, the last proven one"]
+    assert (found["outcome"], found["changed"]) == ("proven", True)
+    record = world.newest()
+    assert (record["kind"], record["state"]) == ("prune", "succeeded")
+    assert record["operation"]["result"]["removed"] == found["removed"]
+    again = world.verb(module, keep=3)
+    assert (again["outcome"], again["changed"], again["removed"]) == ("unchanged", False, [])
+
+
+def test_c64_what_serves_is_never_deregistered_though_the_record_names_another(world: Account) -> None:
+    """The deployment of :10 was stopped, and :3 serves."""
+    serves(world, 3)
+    world.verb(module, keep=1)
+    assert 3 not in world.gone()
+    assert revision(3) in world.active
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "service",
+        "deployment",
+        "task set",
+        "task",
+        "stopping task",
+        "rule",
+        "schedule",
+        "schedule of a bare family",
+        "alarm watch",
+    ],
+)
+def test_c64_whatever_names_a_revision_keeps_it(world: Account, name: str) -> None:
+    wanted = 12 if name == "schedule of a bare family" else 2
+    named_by(world, name)
+    found = world.verb(module, keep=1)
+    assert wanted not in world.gone(), found["kept"]
+    assert 1 in world.gone(), "what nothing names goes"
+    reasons = "; ".join(found["kept"][f"web:{wanted}"])
+    assert {"alarm watch": "service deployment"}.get(name, name.split()[0].replace("stopping", "task")) in reasons or (
+        name in ("deployment", "task set") and "service shop" in reasons
+    )
+
+
+def named_by(world: Account, name: str) -> None:
+    """Something somewhere in the account names revision 2."""
+    shop = {"serviceName": "shop", "status": "ACTIVE", "taskDefinition": f"{ACCOUNT}task-definition/shop:1"}
+    target = {"EcsParameters": {"TaskDefinitionArn": revision(2)}}
+    if name == "service":
+        world.elsewhere["shop"] = {**shop, "taskDefinition": revision(2)}
+    elif name == "deployment":
+        world.elsewhere["shop"] = {**shop, "deployments": [{"taskDefinition": revision(2)}]}
+    elif name == "task set":
+        world.elsewhere["shop"] = {**shop, "taskDefinition": None, "taskSets": [{"taskDefinition": revision(2)}]}
+    elif name == "task":
+        world.one_off = [task(2, 1)]
+    elif name == "stopping task":
+        world.one_off = [task(2, 1, desiredStatus="STOPPED", lastStatus="DEACTIVATING")]
+    elif name == "rule":
+        world.rules = [{**ECS_RULE}, {**ECS_RULE, **target}]
+    elif name == "schedule":
+        world.schedules = [{"Name": "nightly", "Target": target}]
+    elif name == "schedule of a bare family":
+        bare = {"EcsParameters": {"TaskDefinitionArn": f"{ACCOUNT}task-definition/web"}}
+        world.schedules = [{"Name": "nightly", "Target": bare}]
+    else:
+        world.service["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+        rollout = {
+            "serviceDeploymentArn": "arn:sd",
+            "status": "IN_PROGRESS",
+            "sourceServiceRevisions": [{"arn": "arn:sr"}],
+        }
+        world.rollouts, world.sides = {"arn:sd": rollout}, {"arn:sr": revision(2)}
+
+
+def test_c65_nothing_is_deregistered_before_a_release_is_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Account(tmp_path)
+    monkeypatch.setattr(waits, "clock", world)
+    monkeypatch.setattr(reads, "_definitions", {})
+    serves(world, 12)
+    refusal = world.verb(module)
+    assert (refusal["failed"], refusal["outcome"]) == (True, "error")
+    assert "No release is proven yet" in refusal["msg"]
+    world.kept.released(11, "failed")
+    assert "No release is proven yet" in world.verb(module)["msg"]
+    assert world.gone() == []
+
+
+def test_c65_a_release_that_is_open_keeps_its_way_back(world: Account) -> None:
+    seq = world.kept.opened(changes={"cpu": "11"})
+    found = world.verb(module, keep=1)
+    assert f"Release {seq} is open" in found["msg"]
+    assert world.gone() == []
+
+
+def test_c65_a_failed_release_is_no_way_back_and_takes_none_away(world: Account) -> None:
+    world.kept.released(11, "failed")
+    world.verb(module, keep=1)
+    assert not {9, 10, 11, 12} & set(world.gone()), "10 is proven, 9 is what it started from, 11 and 12 are newer"
+
+
+@pytest.mark.parametrize("operation", ["list_event_buses", "list_schedules"])
+def test_schedules_that_may_not_be_read_may_name_anything(world: Account, operation: str) -> None:
+    world.fail(operation, refused("AccessDeniedException", "not authorized"))
+    found = world.verb(module, keep=1)
+    assert found["failed"]
+    assert "prune_skip_schedules=true" in found["msg"]
+    assert world.gone() == []
+    world.fail(operation, *[refused("AccessDeniedException", "not authorized")] * 2)
+    assert world.verb(module, keep=1, skip_schedules=True)["outcome"] == "proven"
+
+
+def test_check_mode_lists_and_changes_nothing(world: Account) -> None:
+    planned = world.verb(module, check_mode=True, keep=3)
+    assert (planned["changed"], planned["outcome"]) == (True, "unchanged")
+    assert planned["removed"] == [f"web:{number}" for number in range(1, 7)]
+    assert "keeps web:10: service web of cluster c1" in "\n".join(world.lines)
+    assert "deregisters web:1" in "\n".join(world.lines)
+    assert world.gone() == []
+    assert set(planned) == set(world.verb(module, keep=3))
+
+
+def test_a_lost_answer_is_looked_up(world: Account) -> None:
+    world.fail("deregister_task_definition", world.lose_the_deregistration)
+    assert world.verb(module, keep=3)["outcome"] == "proven"
+    assert world.gone() == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_was_done_before_a_failure_is_on_record(world: Account) -> None:
+    world.fail("deregister_task_definition", None, refused("AccessDeniedException", "not authorized"))
+    found = world.verb(module, keep=3)
+    assert (found["failed"], found["outcome"]) == (True, "failed")
+    assert world.newest()["operation"]["result"]["removed"] == ["web:1"]
+    assert world.newest()["state"] == "failed"
+
+
+def test_at_least_one_release_stays(world: Account) -> None:
+    assert "prune_keep is 0" in world.verb(module, keep=0)["msg"]
