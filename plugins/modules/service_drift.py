@@ -97,6 +97,15 @@ options:
   host:
     description: Name of the host in O(file). The default is the name of the service.
     type: str
+  digest:
+    description: Whether to answer the digest of the plan, by which an approval can be bound to it.
+    type: bool
+    default: false
+  approved_plan:
+    description:
+      - RV(digest) of the plan that was approved. Any other plan fails the task, with what differs; what is left of the
+        approved one, while a release is open, does not.
+    type: str
   variables:
     description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
     type: list
@@ -179,6 +188,13 @@ findings:
   type: list
   elements: str
   sample: ["service: healthCheckGracePeriodSeconds: no longer declared; still live: set null, or declare it"]
+digest:
+  description:
+    - With O(digest), what stands for exactly these differences and their values; empty without differences. Hidden
+      values are in it by way of PBKDF2, so that they cannot be guessed from it cheaply.
+  returned: always
+  type: str
+  sample: ''
 checked:
   description: How many declared properties were compared.
   returned: always
@@ -212,11 +228,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    approval,
     checks,
     drift,
     plan,
     preflight,
     redact,
+    release,
     restore,
     states,
     undeclared,
@@ -243,6 +261,8 @@ SPEC = Spec(
             "default": [],
             "options": {"path": _NEEDED, "resource": _TEXT, "reason": _NEEDED, "until": _NEEDED},
         },
+        "digest": {"type": "bool", "default": False},
+        "approved_plan": {"type": "str"},
         "file": {"type": "path"},
         "host": {"type": "str"},
     },
@@ -262,6 +282,7 @@ class Found:
     undeclared: list[Difference] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     ignored: list[Answer] = field(default_factory=list)
+    digest: str = ""
     checked: int = 0
     not_looked_at: list[str] = field(default_factory=lambda: list(drift.NOT_LOOKED_AT))
 
@@ -269,6 +290,7 @@ class Found:
         """The keys that every run returns and drift.json holds."""
         listed = ("differences", "released", "undeclared")
         found = {**vars(self), **{key: [each.as_dict() for each in getattr(self, key)] for key in listed}}
+        del found["digest"]  # it is for whoever approves this plan, not for a report that is kept
         counted = found["differences"] + found["released"]
         return {**found, "summary": drift.summary(name, {**found, "differences": counted})}
 
@@ -283,7 +305,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     def shown(differences: list[Difference]) -> list[Difference]:
         return [redact.difference(each, safe, key) for each in differences]
 
-    found.differences = shown(ignore.kept(plan.differences(declared, now, models.task_definition())))
+    differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
+    found.differences, found.digest = shown(differences), bound(task, now, differences)
     found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
     found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
@@ -296,6 +319,18 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.differences + found.released, found.undeclared, task.params["undeclared"])
     return found
+
+
+def bound(task: Task, now: plan.Live, differences: list[Difference]) -> str:
+    """The digest of the plan. Raises Failure when it is not the one that was approved."""
+    whole = approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences)
+    if task.params["approved_plan"]:
+        store = live.store(task)
+        resumes = release.opened(store.head(), store.records()) is not None
+        refusal = approval.refusal(task.params["approved_plan"], whole, resumes)
+        if refusal:
+            raise Failure(refusal, reason="not_approved")
+    return approval.digest(whole) if task.params["digest"] and differences else ""
 
 
 def last_releases(task: Task, found: Found) -> tuple[Answer | None, Answer | None]:
@@ -362,10 +397,13 @@ def run(task: Task) -> Answer:
         raise Failure(wrong.msg, reason="declaration")
     for line in [*(each.as_text() for each in found.differences + found.released), *found.findings]:
         task.report(line)
+    if found.digest:
+        task.report(f"this plan and no other: -e release_plan={found.digest}")
     return {
         "changed": False,
         "outcome": drift.OUTCOMES[found.status],
         **entry,
+        "digest": found.digest,
         "diff": redact.diff(found.differences),
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.module_utils.rules import approval
 from ansible_collections.steady.ecs.plugins.modules import release, service_drift
 
 from testbed.production import task_definition as production
@@ -38,6 +39,7 @@ ANSWERED = {
     "ignored",
     "checked",
     "not_looked_at",
+    "digest",
     "diff",
     *("service", "account", "region", "cluster"),
 }
@@ -46,6 +48,7 @@ ANSWERED = {
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(reads, "_definitions", {})
+    monkeypatch.setattr(approval, "MOST_ROUNDS", approval.FEWEST_ROUNDS)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("CI", raising=False)
     yield
@@ -73,10 +76,9 @@ def released(system: System, store: Path, **declared: Any) -> None:
     """A release of this declaration, as the live system now has it, on record."""
     named = {"store": str(store), "region": REGION}
     opened = system.run(release, state="opened", differences=[{}], **named, **declared)
-    seq = opened["release"]["seq"]
     done = {"task_definition": system.service["taskDefinition"], "deployment": "ecs-svc/1"}
-    system.run(release, state="applied", seq=seq, steps=done, **named)
-    closed = system.run(release, state="closed", seq=seq, outcome="proven", **named)
+    system.run(release, state="applied", release=opened["release"], steps=done, **named)
+    closed = system.run(release, state="closed", release=opened["release"], outcome="proven", **named)
     assert not closed.get("failed"), closed
 
 
@@ -259,3 +261,21 @@ def test_records_that_cannot_be_used_are_named_as_not_looked_at(system: System, 
 def test_no_store_is_made_by_looking(system: System, tmp_path: Path) -> None:
     system.run(service_drift, **DECLARED)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_approval_holds_for_this_plan_and_no_other(system: System, tmp_path: Path) -> None:
+    declared = {**DECLARED, "store": str(tmp_path / "store")}
+    printed = system.run(service_drift, digest=True, **declared)["digest"]
+    assert f"this plan and no other: -e release_plan={printed}" in system.lines
+    assert system.run(service_drift, approved_plan=printed, **declared)["status"] == "DRIFTED"
+    changed = {**declared, "attributes": {**DECLARED["attributes"], DURATION: 7200}}
+    refused = system.run(service_drift, approved_plan=printed, **changed)
+    assert refused["failed"] and refused["reason"] == "not_approved"
+    assert f"{DURATION} of target group" in refused["msg"]
+
+
+def test_the_digest_of_a_plan_is_not_in_the_report_that_is_kept(system: System, tmp_path: Path) -> None:
+    report = tmp_path / "drift.json"
+    found = system.run(service_drift, digest=True, file=str(report), **DECLARED)
+    assert found["digest"] and found["digest"] not in report.read_text()
+    assert system.run(service_drift, **DECLARED)["digest"] == "", "nobody asked for it, and it takes time"
