@@ -4,6 +4,7 @@ A declaration is made for a revision ("family:revision") or for all others ("*")
   healthy       the task runs and its targets pass their health checks (the default)
   unhealthy     it runs and its targets fail them
   crash         its containers exit with code 1 as soon as they run
+A container whose command RunTask replaces exits with code 0, unless it crashes.
   never-starts  its containers cannot be started (CannotPullContainerError)
 """
 
@@ -62,7 +63,7 @@ class DeclaredEngine:
         if word == "never-starts":
             raise CannotPull(f"CannotPullContainerError: {container['image']} never starts: declared by a test")
         self._tasks[address] = name
-        return DeclaredProcess(1 if word == "crash" else None)
+        return DeclaredProcess(1 if word == "crash" else 0 if container.get("command") else None)
 
     def health(self, address: str) -> str | None:
         """How the load balancers see the target: "healthy", "unhealthy", or None when it is no task of the bed."""

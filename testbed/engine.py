@@ -83,6 +83,8 @@ class Engine:
         CannotPull, OSError.
         """
         image = self.images.find(container["image"])
+        if container.get("command"):
+            image = Image.declared({"command": container["command"], "environment": dict(image.environment)})
         given = {e["name"]: e.get("value", "") for e in container["environment"]} | dict(secrets)
         given = {k: v.replace("://localhost:", f"://{address}:") for k, v in given.items()}
         version = {"APP_VERSION": split(container["image"])[1]}  # a declared one wins, as over an image's own on AWS

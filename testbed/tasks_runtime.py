@@ -38,6 +38,13 @@ def targets(ecs: Ecs, task: Task) -> Iterator[tuple[Any, str, int]]:
             yield group, task.address, balancer["containerPort"]
 
 
+def overridden(container: Params, override: Params) -> Params:
+    """A container as RunTask wants it: its variables win, and its command replaces the image's. What a revision itself
+    declares as command is not run: images are commands here."""
+    variables = {e["name"]: e for e in [*container["environment"], *override.get("environment", [])]}
+    return {**container, "environment": list(variables.values()), "command": override.get("command")}
+
+
 class TaskRuntime:
     def __init__(
         self, engine: ContainerEngine, addresses: Addresses, moto: MotoCalls, logs: LogPump, scale: float
@@ -77,6 +84,7 @@ class TaskRuntime:
         assert task.address is not None
         given = resolve(self.moto, ecs.region, container)
         stream = open_stream(self.moto, container, task.id)
+        container = overridden(container, task.overrides.get(container["name"], {}))
         process = self.engine.start_container(
             task.definition.name, container, task.address, task.id, given, piped=stream is not None
         )

@@ -150,6 +150,7 @@ class Task:
     started_by: str | None = None
     group: str = ""
     settings: Params = field(default_factory=dict)
+    overrides: dict[str, Params] = field(default_factory=dict)  # by container name: what RunTask said otherwise
     status: str = "PROVISIONING"
     wanted: str = "RUNNING"
     address: str | None = None

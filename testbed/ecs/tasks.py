@@ -8,6 +8,16 @@ from .definitions import unrunnable
 from .state import Cluster, Definition, Deployment, Service, State, Task, digests
 
 
+def _overrides(definition: Definition, given: list[Params]) -> dict[str, Params]:
+    """By container what RunTask says otherwise: a command in the place of the image's, variables over the declared."""
+    known = {c["name"] for c in definition.containers}
+    for each in given:
+        if each.get("name") not in known:
+            message = f"Override for container named {each.get('name')} is not a container in the TaskDefinition."
+            raise AwsError("InvalidParameterException", message)
+    return {each["name"]: each for each in given}
+
+
 class Tasks(State):
     def new_task(self, cluster: Cluster, definition: Definition, started_by: str | None, group: str) -> Task:
         arn = f"{self.prefix}task/{cluster.name}/{secrets.token_hex(16)}"
@@ -34,6 +44,7 @@ class Tasks(State):
     @reads(
         *("cluster", "taskDefinition", "count", "startedBy", "group", "launchType", "networkConfiguration"),
         *("platformVersion", "propagateTags", "tags", "enableExecuteCommand", "enableECSManagedTags", "clientToken"),
+        *(f"overrides.containerOverrides.{name}" for name in ("name", "command", "environment")),
     )
     def run_task(self, p: Params) -> Params:
         """The same clientToken gives the same tasks ("Ensuring idempotency in Amazon ECS API requests")."""
@@ -59,10 +70,12 @@ class Tasks(State):
             raise AwsError("InvalidParameterException", "Count must be between 1 and 10.")
         if p.get("propagateTags") == "SERVICE":
             raise AwsError("InvalidParameterException", "Tags can not be propagated from a service by RunTask.")
+        overrides = _overrides(definition, p.get("overrides", {}).get("containerOverrides", []))
         tasks = []
         for _ in range(p.get("count", 1)):
             group = p.get("group", f"family:{definition.family}")
             task = self.new_task(cluster, definition, p.get("startedBy"), group)
+            task.overrides = overrides
             self._propagate(task, definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None)
             self.tags[task.arn] += p.get("tags", [])
             tasks.append(task)
@@ -135,7 +148,11 @@ class Tasks(State):
             "availabilityZone": f"{self.region}a",
             "connectivity": "CONNECTED" if task.started else None,
             "version": 1,
-            "overrides": {"containerOverrides": [{"name": c["name"]} for c in task.definition.containers]},
+            "overrides": {
+                "containerOverrides": [
+                    {"name": c["name"], **task.overrides.get(c["name"], {})} for c in task.definition.containers
+                ]
+            },
             "containers": [self._container_view(task, c) for c in task.definition.containers],
             "createdAt": task.created,
             "startedAt": task.started,

@@ -61,7 +61,7 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
         ("CreateService", {"loadBalancers": [{"advancedConfiguration": {}}]}, "loadBalancers.advancedConfiguration"),
         ("UpdateService", {"capacityProviderStrategy": []}, "capacityProviderStrategy"),
         ("UpdateService", {"availabilityZoneRebalancing": "ENABLED"}, "availabilityZoneRebalancing"),
-        ("RunTask", {"overrides": {"cpu": "1"}}, "overrides"),
+        ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
         ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
         ("DescribeTasks", {"tasks": ["x"], "nonsense": 1}, "nonsense"),
         ("RegisterTaskDefinition", {"containerDefinitions": [{"imagee": "x"}]}, "containerDefinitions.imagee"),
