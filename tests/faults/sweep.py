@@ -9,51 +9,101 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults.ledger import PLACE, Ledger, Shard
+from tests.faults.ledger import PLACE, ROOT, Ledger, Shard
 
 Run = Callable[[str], tuple[list[str], bool, str]]
 """Performs the plan of that name: its problems, whether its disturbance happened, and what was printed."""
+Sweep = tuple[list[str], Run]
 SCALE = "0.02"
+STORES = ("files", "s3")
+SAMPLE, RACES = 50, 100
+MODEL = [sys.executable, "-m", "tests.faults.model"]
 
 
 @contextlib.contextmanager
-def plays() -> Iterator[tuple[list[str], Run]]:
+def plays() -> Iterator[Sweep]:
     """Faults, signals and cuts in real plays on a bed without task processes."""
     from tests.faults.plays.plans import Plan, Stage
     from tests.faults.plays.player import Player
     from tests.faults.plays.scenarios import SCENARIOS
     from tests.testbed.beds import running
 
-    with tempfile.TemporaryDirectory(prefix="steady-sweep-") as name:
-        folder = Path(name)
-        with (
-            running(folder / "state", "--engine", "none", "--scale", SCALE) as bed,
-            Player(folder / "player") as player,
-        ):
-            stage = Stage(bed, player, folder / "places")
-            known = [
-                plan.name
-                for store in stores()
-                for scenario in SCENARIOS
-                for plan in stage.undisturbed(scenario, store).plans(scenario, store)
-            ]
+    with (
+        tempfile.TemporaryDirectory(prefix="steady-sweep-") as name,
+        running(Path(name) / "state", "--engine", "none", "--scale", SCALE) as bed,
+        Player(Path(name) / "player") as player,
+    ):
+        stage = Stage(bed, player, Path(name) / "places")
+        known = [
+            plan.name
+            for store in STORES
+            for scenario in SCENARIOS
+            for plan in stage.undisturbed(scenario, store).plans(scenario, store)
+        ]
 
-            def run(plan: str) -> tuple[list[str], bool, str]:
-                result = stage.perform(Plan.parse(plan))
-                return result.problems, result.reached, result.text()
+        def run(plan: str) -> tuple[list[str], bool, str]:
+            result = stage.perform(Plan.parse(plan))
+            return result.problems, result.reached, result.text()
 
-            yield known, run
+        yield known, run
 
 
-def stores() -> list[str]:
-    """The sorts of store that there are."""
-    return ["files"]
+@contextlib.contextmanager
+def users() -> Iterator[Sweep]:
+    """A sample of the plans on real processes, with users at work: nobody may notice."""
+    from tests.faults.plays.plans import Plan
+    from tests.faults.plays.player import Player
+    from tests.faults.plays.scenarios import SCENARIOS
+    from tests.faults.plays.served import HASTE, ServedStage
+    from tests.testbed.beds import running
+
+    with (
+        tempfile.TemporaryDirectory(prefix="steady-sweep-") as name,
+        running(Path(name) / "state", "--scale", str(1 / HASTE)) as bed,
+        Player(Path(name) / "player", HASTE) as player,
+    ):
+        stage = ServedStage(bed, player, Path(name) / "places")
+        known = [
+            plan.name
+            for scenario in SCENARIOS
+            for plan in stage.undisturbed(scenario, "served").plans(scenario, "served")
+        ]
+
+        def run(plan: str) -> tuple[list[str], bool, str]:
+            result = stage.perform(Plan.parse(plan))
+            return result.problems, result.reached, f"{result.requests} requests of users\n{result.text()}"
+
+        yield Shard(1, 1, seed=1).of(known)[:SAMPLE], run
+
+
+@contextlib.contextmanager
+def deployers() -> Iterator[Sweep]:
+    """Two or three deployers at one service."""
+    from tests.faults.plays.races import Course
+    from tests.testbed.beds import running
+
+    with (
+        tempfile.TemporaryDirectory(prefix="steady-sweep-") as name,
+        running(Path(name) / "state", "--engine", "none", "--scale", SCALE) as bed,
+        Course.made(bed, Path(name)) as course,
+    ):
+
+        def run(plan: str) -> tuple[list[str], bool, str]:
+            race = course.perform(int(plan.removeprefix("race-")))
+            said = f"{race.deployers}\nmixed end: {race.mixed}\n{race.result.text()}"
+            return race.result.problems, True, said
+
+        yield [f"race-{number}" for number in range(1, RACES + 1)], run
+
+
+KINDS = {"plays": plays, "users": users, "deployers": deployers}
 
 
 def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: str | None) -> None:
@@ -74,7 +124,9 @@ def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: 
             say(f"{'ok  ' if line['ok'] else 'FAIL'} {name} {line['seconds']} s {'; '.join(problems)[:400]}")
 
 
-KINDS = {"plays": plays}
+def model(ledger: Ledger, *options: str) -> int:
+    """The sweeps in one process have a command of their own; it writes to the same file."""
+    return subprocess.run([*MODEL, "--result", str(ledger.place), *options], cwd=ROOT, check=False).returncode
 
 
 def say(line: str) -> None:
@@ -88,18 +140,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./steady sweep", description="Every disturbance that we know.")
     parser.add_argument("--shard", default="1/1", help="part i of n (1/1)")
     parser.add_argument("--seed", type=int, default=1, help="order of the plans (1)")
-    parser.add_argument("--kind", choices=sorted(KINDS), action="append", help="one kind; all without it")
+    parser.add_argument("--kind", choices=["model", *KINDS], action="append", help="one kind; all without it")
     parser.add_argument("--plan", help="this one plan of the kind, whatever the ledger says")
     parser.add_argument("--minutes", type=float, help="begin no plan after so many minutes")
     parser.add_argument("--summary", action="store_true", help="only print what the ledger has")
     parser.add_argument("--results", type=Path, default=PLACE, help="the ledger (.state/sweep/results.jsonl)")
     given = parser.parse_args(arguments)
-    ledger = Ledger(given.results)
-    if not given.summary:
-        for kind in given.kind or sorted(KINDS):
-            sweep(kind, Shard.parse(given.shard, given.seed), ledger, given.minutes, given.plan)
+    ledger, shard = Ledger(given.results), Shard.parse(given.shard, given.seed)
+    kinds, ill = given.kind or ["model", *KINDS], 0
+    if "model" in kinds:
+        timed = ["--minutes", str(given.minutes)] if given.minutes else []
+        ill = model(ledger, "--shard", given.shard, "--seed", str(given.seed), *timed, *["--summary"] * given.summary)
+    for kind in [] if given.summary else [each for each in kinds if each != "model"]:
+        sweep(kind, shard, ledger, given.minutes, given.plan)
     say(ledger.summary())
-    return 0 if all(line["ok"] for line in ledger.lines().values()) else 1
+    return 1 if ill or not all(line["ok"] for line in ledger.lines().values()) else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,14 @@ CANARY = "canary-5f1d"
 SETTLED = 60.0  # seconds until ECS has come to rest, on a busy machine
 BROKEN = range(2, 8)
 """Revisions that crash when a failing release is wanted: whichever number a disturbed run registers."""
+RELEASE: dict[str, Any] = {
+    "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 7200},
+    "rollout_settings": {"healthCheckGracePeriodSeconds": 30},
+    "rollout_changes": {
+        "containers": {"app": {"environment": {"VERSION": "2", "TOKEN": None, "PASSWORD": f"{CANARY}-declared"}}}
+    },
+}
+"""A new revision, an attribute and a setting: everything that a release can change."""
 
 
 class Place:
@@ -23,11 +31,13 @@ class Place:
 
     def __init__(self, bed: Bed, folder: Path, store: str | None = None, count: int = 1) -> None:
         """`store` as `release_store` takes it; the default is a folder inside `folder`."""
-        self.bed, self.folder = bed, folder
+        self.bed, self.folder, self.declared = bed, folder, RELEASE
+        self.cluster = CLUSTER
         self.name = f"plan-{uuid.uuid4().hex[:10]}"
-        self.store = store or str(folder / self.name / "store")
+        self.place = folder / self.name
+        self.place.mkdir(parents=True)
+        self.store = store or str(self.place / "store")
         self.ecs, self.elb = bed.client("ecs"), bed.client("elbv2")
-        (folder / self.name).mkdir(parents=True)
         self.ecs.create_cluster(clusterName=CLUSTER)
         self.group = self._group()
         self.definition = self._register()
@@ -38,7 +48,7 @@ class Place:
 
     def service(self) -> dict[str, Any]:
         """The service as ECS answers it."""
-        found: dict[str, Any] = self.ecs.describe_services(cluster=CLUSTER, services=[self.name])["services"][0]
+        found: dict[str, Any] = self.ecs.describe_services(cluster=self.cluster, services=[self.name])["services"][0]
         return found
 
     def rest(self) -> None:
@@ -61,7 +71,7 @@ class Place:
 
     def deployments(self) -> int:
         """How many service deployments there ever were."""
-        return len(self.ecs.list_service_deployments(cluster=CLUSTER, service=self.name)["serviceDeployments"])
+        return len(self.ecs.list_service_deployments(cluster=self.cluster, service=self.name)["serviceDeployments"])
 
     def state(self) -> dict[str, Any]:
         """What a release decides, without the names that differ from plan to plan."""
@@ -90,7 +100,7 @@ class Place:
                 key.partition(f"/{self.name}/")[2]: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys
             }
         found = [path for path in Path(self.store).rglob("*") if path.is_file()]
-        return {str(path).partition(f"/{CLUSTER}/{self.name}/")[2]: path.read_bytes() for path in found}
+        return {str(path).partition(f"/{self.cluster}/{self.name}/")[2]: path.read_bytes() for path in found}
 
     def head(self) -> dict[str, Any]:
         """head.json; empty when there is none."""
@@ -100,6 +110,11 @@ class Place:
     def records(self) -> list[dict[str, Any]]:
         """The records, oldest first."""
         return [json.loads(data) for name, data in sorted(self.documents().items()) if name.startswith("releases/")]
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of its runs."""
+        return self.place / "report"
 
     # -- what is declared ----------------------------------------------------------------------------------------------
 
@@ -111,15 +126,15 @@ class Place:
             "service_endpoint_url": self.bed.endpoint,
             "service_access_key": "emulator",
             "service_secret_key": "emulator-secret",
-            "service_cluster": CLUSTER,
+            "service_cluster": self.cluster,
             "service_name": self.name,
             "release_store": self.store,
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-            "report_folder": str(self.folder / self.name / "report"),
+            "report_folder": str(self.reports),
             "rollout_wait_delay": 5,
             "rollout_stable_seconds": 0,
         }
-        path = self.folder / self.name / f"inventory-{time.monotonic_ns()}.json"
+        path = self.place / f"inventory-{time.monotonic_ns()}.json"
         path.write_text(json.dumps({"all": {"hosts": {self.name: {**known, **declared}}}}), encoding="utf-8")
         return str(path)
 
@@ -167,5 +182,5 @@ class Place:
 
     def remove(self) -> None:
         """Take the service away, so that the bed has no more to do for it."""
-        self.ecs.delete_service(cluster=CLUSTER, service=self.name, force=True)
+        self.ecs.delete_service(cluster=self.cluster, service=self.name, force=True)
         self.elb.delete_load_balancer(LoadBalancerArn=self.balancer)

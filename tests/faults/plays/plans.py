@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +90,8 @@ class Result:
     problems: list[str] = field(default_factory=list)
     reached: bool = True
     runs: list[Ended] = field(default_factory=list)
+    requests: int = 0
+    """Of users at work meanwhile, where there were some."""
 
     def text(self) -> str:
         """Everything that the runs printed."""
@@ -262,7 +263,7 @@ def outcomes(result: Result) -> list[str]:
 
 def leaks(place: Place, result: Result) -> list[str]:
     """Where a secret value shows up."""
-    report = place.folder / place.name / "report"
+    report = place.reports
     files = [path for path in report.rglob("*") if path.is_file()]
     found = [f"run {number}" for number, run in enumerate(result.runs, 1) if CANARY in run.text]
     found += [name for name, data in place.documents().items() if CANARY.encode() in data]
@@ -273,9 +274,3 @@ def dishonest(scenario: Scenario, result: Result) -> list[str]:
     """Runs that call an application failed that is well, or well that is not: a disturbance says nothing about it."""
     wrong = {"failed", "failed_rolled_back", "proven", "unchanged", "superseded"} - set(scenario.final)
     return [f"run {number}: {run.outcome}" for number, run in enumerate(result.runs, 1) if run.outcome in wrong]
-
-
-def timed(action: Callable[[], Result]) -> tuple[Result, float]:
-    """A result and the seconds that it took."""
-    begun = time.monotonic()
-    return action(), round(time.monotonic() - begun, 1)

@@ -39,7 +39,7 @@ class Ended:
 class Player:
     """One ansible-playbook at a time; several players make several deployers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, haste: float = HASTE) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "CI"))}
@@ -51,7 +51,7 @@ class Player:
             "ANSIBLE_CALLBACKS_ENABLED": "steady.ecs.warm,steady.ecs.last_word,borders",
             "ANSIBLE_HOME": str(folder / "home"),
             "XDG_STATE_HOME": str(folder / "xdg"),
-            "STEADY_HASTE": str(HASTE),
+            "STEADY_HASTE": str(haste),
         }
         self._server = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent / "fork_server.py")],

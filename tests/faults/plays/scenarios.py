@@ -6,17 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults.plays.place import CANARY, Place
+from tests.faults.plays.place import Place
 from tests.faults.plays.player import Player
 
-RELEASE: dict[str, Any] = {
-    "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 7200},
-    "rollout_settings": {"healthCheckGracePeriodSeconds": 30},
-    "rollout_changes": {
-        "containers": {"app": {"environment": {"VERSION": "2", "TOKEN": None, "PASSWORD": f"{CANARY}-declared"}}}
-    },
-}
-"""A new revision, an attribute and a setting: everything that a release can change."""
 TIME: dict[str, Any] = {"health_wait_timeout": 60, "rollout_wait_timeout": 600}
 
 
@@ -34,7 +26,7 @@ class Scenario:
 
     def arguments(self, place: Place, **declared: Any) -> tuple[str, ...]:
         """The command, the same at each try."""
-        return ("-i", place.inventory(**RELEASE, **TIME, **declared), self.playbook)
+        return ("-i", place.inventory(**place.declared, **TIME, **declared), self.playbook)
 
 
 def _fresh(place: Place, player: Player) -> None:
