@@ -127,25 +127,6 @@ class Balancers(State):
         self.changed()
         return self.describe_load_balancer_attributes(params)
 
-    @reads("LoadBalancerArn", "SecurityGroups")
-    def set_security_groups(self, params: Params) -> Params:
-        """Kept and shown; the bed has no firewall between its loopback addresses."""
-        balancer = self.balancer(params["LoadBalancerArn"])
-        balancer.settings = {**balancer.settings, "SecurityGroups": params["SecurityGroups"]}
-        return {"SecurityGroupIds": params["SecurityGroups"]}
-
-    @reads("LoadBalancerArn", "Subnets", "SubnetMappings.SubnetId", "IpAddressType")
-    def set_subnets(self, params: Params) -> Params:
-        balancer = self.balancer(params["LoadBalancerArn"])
-        kind = ipv4_only(params.get("IpAddressType", "ipv4"))
-        balancer.settings = {**balancer.settings, "AvailabilityZones": self._zones(params)}
-        return {"AvailabilityZones": balancer.settings["AvailabilityZones"], "IpAddressType": kind}
-
-    @reads("LoadBalancerArn", "IpAddressType")
-    def set_ip_address_type(self, params: Params) -> Params:
-        self.balancer(params["LoadBalancerArn"])
-        return {"IpAddressType": ipv4_only(params["IpAddressType"])}
-
 
 def ipv4_only(kind: str) -> str:
     if kind != "ipv4":

@@ -86,19 +86,6 @@ def test_deletion_takes_the_listeners_along_unless_protected(api: Api) -> None:
     api("DeleteTargetGroup", TargetGroupArn=group["TargetGroupArn"])
 
 
-def test_settings_of_a_load_balancer_that_can_change(api: Api) -> None:
-    arn = api.balancer()["LoadBalancerArn"]
-    api("SetSecurityGroups", LoadBalancerArn=arn, SecurityGroups=["sg-2"])
-    api("SetSubnets", LoadBalancerArn=arn, Subnets=["subnet-3", "subnet-4"])
-    api("SetIpAddressType", LoadBalancerArn=arn, IpAddressType="ipv4")
-    (found,) = api("DescribeLoadBalancers")["LoadBalancers"]
-    assert found["SecurityGroups"] == ["sg-2"]
-    assert [zone["SubnetId"] for zone in found["AvailabilityZones"]] == ["subnet-3", "subnet-4"]
-    refused(
-        "InvalidAction", "dualstack", lambda: api("SetIpAddressType", LoadBalancerArn=arn, IpAddressType="dualstack")
-    )
-
-
 def test_pages(api: Api) -> None:
     names = [f"b{n}" for n in range(5)]
     for name in names:
