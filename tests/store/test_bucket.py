@@ -252,7 +252,8 @@ def test_the_release_of_another_service_has_a_place(bucket: Bucket) -> None:
     opened(bucket)
     place = f"{bucket.store().place}/releases/2"
     store, seq = stores.located(bucket.task(service="other"), place)
-    assert store.record(seq)["target"]["service"] == "web"
+    assert seq == 2 and store.record(seq)["target"]["service"] == "web"
+    assert stores.located(bucket.task(service="other"), bucket.store().place)[1] is None
     for wrong in ("41", "releases/41", "s3://b/releases/x", f"{bucket.store().place}/head.json"):
         with pytest.raises(Failure, match="names no release. Write STORE/"):
             stores.located(bucket.task(), wrong)

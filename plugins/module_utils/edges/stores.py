@@ -99,8 +99,9 @@ def of(task: Task) -> Store:
     return _at(task, params.get("store"), identity)
 
 
-def located(task: Task, place: str) -> tuple[Store, int]:
-    """The store and number of ``STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/41``: another service's release."""
+def located(task: Task, place: str) -> tuple[Store, int | None]:
+    """The store and number of ``STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/41``: another service's release. Without
+    ``/releases/41`` there is no number: its last one is meant."""
     store, identity, seq = release(place)
     return _at(task, store, identity), seq
 

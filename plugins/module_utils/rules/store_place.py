@@ -48,17 +48,18 @@ def bucket(named: str | None) -> Bucket | None:
     return Bucket(name, prefix)
 
 
-def release(place: str) -> tuple[str, Identity, int]:
-    """Store, service and number in ``STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/41``. Raises Failure."""
-    head, _separator, number = place.removesuffix(".json").rpartition("/releases/")
-    store, *names = head.rsplit("/", 4)
-    if len(names) != 4 or not store or not re.fullmatch(r"[0-9]{1,12}", number):
+def release(place: str) -> tuple[str, Identity, int | None]:
+    """Store, service and number in ``STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/41``; no number in a place that ends
+    with the service. Raises Failure."""
+    found = re.fullmatch(r"(.+?)(?:/releases/([0-9]{1,12})(?:\.json)?)?/?", place.strip())
+    store, *names = (found[1] if found else "").rsplit("/", 4)
+    if not found or len(names) != 4 or not store or Identity(*names).problem():
         raise Failure(
             f"{place} names no release. Write STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/NUMBER, as history.yml "
             "shows it.",
             reason="no_release_place",
         )
-    return store, Identity(*names), int(number)
+    return store, Identity(*names), int(found[2]) if found[2] else None
 
 
 def _wrong(named: str | None, problem: str) -> Failure:
