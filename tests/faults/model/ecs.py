@@ -32,6 +32,7 @@ CONTENT_MEMBERS = {
     *("family", "containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn"),
     *("taskRoleArn", "volumes", "placementConstraints", "runtimePlatform"),
 }
+BRIEF = {"serviceDeploymentArn", "serviceArn", "status", "createdAt"}
 CONTAINER_DEFAULTS: Answer = {
     "cpu": 0,
     "essential": True,
@@ -343,7 +344,9 @@ class Ecs:
 
     def list_service_deployments(self, service: str, cluster: str, **_more: Any) -> Answer:
         self._cluster(cluster)
-        return {"serviceDeployments": [self._rollout(arn) for arn in reversed(self.rollouts)]}
+        found = [self._rollout(arn) for arn in reversed(self.rollouts)]
+        brief = [{name: value for name, value in each.items() if name in BRIEF} for each in found]
+        return {"serviceDeployments": brief}
 
     # pylint: disable-next=invalid-name
     def describe_service_deployments(self, serviceDeploymentArns: list[str]) -> Answer:

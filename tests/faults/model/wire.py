@@ -20,7 +20,8 @@ from typing import Any
 
 import botocore.loaders
 from ansible_collections.steady.ecs.plugins.module_utils import work
-from ansible_collections.steady.ecs.plugins.module_utils.edges import documents, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import documents, store_s3, stores, transport, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import WRITE_ATTEMPTS
 from ansible_collections.steady.ecs.plugins.module_utils.rules import report_markdown
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 from botocore import xform_name
@@ -198,6 +199,16 @@ class _Os:
         current().signal(signal.Signals(number).name)
 
 
+class _AtOnce:
+    """In the place of the thread of a signal handler: nothing else runs in a process that dies."""
+
+    def __init__(self, target: Callable[[], None], daemon: bool) -> None:
+        self.start = target
+
+    def join(self, _seconds: float) -> None:
+        """It is over already."""
+
+
 _read: dict[str, bytes] = {}
 
 
@@ -234,6 +245,7 @@ def installed(counted: Callable[[Any], Any]) -> Iterator[None]:
         (work, "interruptible", lambda _task: contextlib.nullcontext()),
         (work, "_shield", _Shield()),
         (work, "os", _Os()),
+        (store_s3, "threading", types.SimpleNamespace(Thread=_AtOnce)),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _new in changes]
     for place, name, new in changes:
@@ -286,6 +298,7 @@ class Client:
 
     def __init__(self, run: Run, service: str, attempts: int) -> None:
         self._run, self._service, self._attempts = run, service, attempts
+        self._request_signer = types.SimpleNamespace(_credentials=None)
         self.meta = types.SimpleNamespace(
             region_name=REGION, events=Events(), service_model=model(service), endpoint_url=f"https://{service}.model"
         )
@@ -390,10 +403,15 @@ class Connection:
 
     def __init__(self, run: Run, params: Answer) -> None:
         self.run, self.params = run, params
-        self._clients: dict[tuple[str, int], Client] = {}
+        self.lease: Any = None
+        """What writing clients are held to (edges/aws.py)."""
+        self._clients: dict[tuple[str, int, int], Client] = {}
 
-    def client(self, service: str, attempts: int, **_more: Any) -> Client:
-        key = (service, attempts)
+    def client(self, service: str, attempts: int) -> Client:
+        """A client with the product's own hooks around each request, but for the turns: nobody else calls here."""
+        lease = self.lease if attempts == WRITE_ATTEMPTS else None
+        key = (service, attempts, id(lease))
         if key not in self._clients:
             self._clients[key] = Client(self.run, service, attempts)
+            transport.Transport(None, self.run.shown.append, lease).attach(self._clients[key])
         return self._clients[key]
