@@ -79,6 +79,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": {**RECORD, "seq": 2},
         "failure": {**RECORD, "seq": 99},
     },
+    "release_images": {
+        "ok": {"account": ACCOUNT, **WHICH, "images": {"coral": "pardon/coral-server:1.2"}},
+        "changed": None,  # it only reads
+        "failure": {"account": ACCOUNT, **WHICH, "promotes": "nowhere"},
+    },
     "release_outcome": {
         "ok": {"health": {"ok": True, "summary": "web runs web:75"}},
         "changed": None,  # it decides
