@@ -79,6 +79,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": {**RECORD, "seq": 2},
         "failure": {**RECORD, "seq": 99},
     },
+    "release_store": {
+        "ok": {"store": STORE, "account": ACCOUNT},  # the release before made it
+        "changed": {"store": "s3://lane-releases/steady", "account": ACCOUNT, "create": True},
+        "failure": {"store": "s3://no-such-bucket/steady", "account": ACCOUNT},
+    },
     "release_images": {
         "ok": {"account": ACCOUNT, **WHICH, "images": {"coral": "pardon/coral-server:1.2"}},
         "changed": None,  # it only reads
@@ -140,7 +145,7 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "failure": VERB,
     },
 }
-ASK_ONLY_TO_WRITE = {"release", "release_report"}
+ASK_ONLY_TO_WRITE = {"release_store", "release", "release_report"}
 """Modules whose `ok` has nothing to do and so asks AWS nothing."""
 CALLS_NOTHING = {"outcome", "release_outcome", "release_history", "release_unlock"}
 """Modules that never ask AWS: credentials cannot expire under them, and no answer of AWS's is late."""
