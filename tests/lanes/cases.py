@@ -84,6 +84,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": {"store": "s3://lane-releases/steady", "account": ACCOUNT, "create": True},
         "failure": {"store": "s3://no-such-bucket/steady", "account": ACCOUNT},
     },
+    "release_grounds": {
+        "ok": {"approved_by": "ada", "window_override": "the shop is down"},
+        "changed": None,  # it only reads
+        "failure": None,  # what it cannot tell is null
+    },
     "release_images": {
         "ok": {"account": ACCOUNT, **WHICH, "images": {"coral": "pardon/coral-server:1.2"}},
         "changed": None,  # it only reads

@@ -30,7 +30,7 @@ _DECLARED = """
     unlock_confirm unlock_key
 """
 _REGISTERED = """
-    preflight_result preflight_images release_planned release_opened target_group_result rollout_revision rollout_deployment health_result
+    preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result rollout_revision rollout_deployment health_result
     rollback_opened rollback_revision rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
     drift_result drift_said report_outcome report_closed report_written
 """
