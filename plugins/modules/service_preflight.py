@@ -168,6 +168,11 @@ target_group_arns:
   elements: str
   sample:
     - arn:aws:elasticloadbalancing:us-east-1:640080112933:targetgroup/pardon-production-coral-tg/6cd8923ffc120347
+image:
+  description: Image of the container that the load balancer asks, as it would be deployed; empty before a rollback.
+  returned: success
+  type: str
+  sample: 640080112933.dkr.ecr.us-east-1.amazonaws.com/coral:1.2
 task_definition_arn:
   description: The live revision.
   returned: success
@@ -238,6 +243,7 @@ class Preflight:
         self.caller = reads.caller_identity(task)
         self.checks: list[checks.Check] = []
         self.findings: list[str] = []
+        self.image = ""
 
     def add(self, *found: checks.Check) -> None:
         """Note checks."""
@@ -324,6 +330,7 @@ class Preflight:
         content = task_definition.plan(
             now.definition, model, declared.changes or None, declared.definition or None, declared.images
         ).declared
+        self.image = images.serving(content, now.service)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)
         self.add(*registry.checks_of(self.task, wanted))
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
@@ -393,6 +400,7 @@ def run(task: Task) -> Answer:
         "checks": flight.checks,
         "findings": findings,
         "caller_arn": flight.caller["Arn"],
+        "image": flight.image,
         "service_arn": now.service["serviceArn"],
         "target_group_arns": live.group_arns(now.service),
         "task_definition_arn": now.service["taskDefinition"],

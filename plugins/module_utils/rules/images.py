@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import is_running, name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import is_running, name_of, serving_container
 
 Answer = dict[str, Any]
 
@@ -89,6 +89,12 @@ def compared(tasks: Iterable[Answer], expected: dict[str, str]) -> list[Check]:
     """Whether each running task has the content that is on record, container by container (case C68)."""
     live = [each for each in tasks if is_running(each)]
     return [_compared(name, image, live) for name, image in sorted(expected.items())]
+
+
+def serving(content: Answer, service: Answer) -> str:
+    """The image of the container that the load balancer asks, else of the first one; empty for a revision without."""
+    found = {each.get("name"): str(each.get("image") or "") for each in content.get("containerDefinitions", [])}
+    return found.get(serving_container(service)) or next(iter(found.values()), "")
 
 
 def movable(content: Answer) -> list[str]:

@@ -1,0 +1,98 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a release comes from: the commit of the inventory, by git, and that of the application, by its image's label.
+
+Neither is needed to release. What cannot be told is null on the record, and keeps nobody waiting for long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import visits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+LABEL = "org.opencontainers.image.revision"
+"""OCI image specification, pre-defined annotation keys: the source control revision."""
+REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,99}")
+MANIFESTS = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+]
+GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+"""Reads only: no hook, no monitor and no lock of the repository's own."""
+SECONDS = 10
+DEPTH = 2
+"""An index names manifests, and a manifest its configuration."""
+
+
+def inventory(folder: str | None) -> tuple[str | None, bool | None]:
+    """Commit of the folder's repository, and whether something in the folder is not committed; None where git or a
+    repository is missing."""
+    if not folder or not Path(folder).is_dir():
+        return None, None
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    if commit is None or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return None, None
+    changes = _git(folder, "status", "--porcelain", "--ignore-submodules=all", "--", ".")
+    return commit, None if changes is None else bool(changes)
+
+
+def image_commit(task: Task, image: str) -> str | None:
+    """The revision that an image in Amazon ECR is labelled with; None where it has none, or it may not be read."""
+    found = images.reference(image)
+    if not found.ecr:
+        return None
+    wanted = {"imageDigest": found.digest} if found.digest else {"imageTag": found.tag or "latest"}
+    try:
+        text = str(_labels(task, found, wanted, DEPTH).get(LABEL) or "")
+    except (Failure, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # what a registry answers is whatever somebody pushed
+    return text if REVISION.fullmatch(text) else None
+
+
+def _labels(task: Task, image: images.Reference, wanted: dict[str, str], depth: int) -> Answer:
+    """Annotations of the manifest, or labels of the image's configuration."""
+    ecr = reading(task, "ecr")
+    place = {"registryId": (image.ecr or ("",))[0], "repositoryName": image.name}
+    with translated(f"Reading the manifest of {image.repository} (ecr:BatchGetImage)"):
+        answer = ecr.batch_get_image(**place, imageIds=[wanted], acceptedMediaTypes=MANIFESTS)
+    manifest = json.loads(answer["images"][0]["imageManifest"])
+    if LABEL in (manifest.get("annotations") or {}):
+        return dict(manifest["annotations"])
+    if "manifests" in manifest:
+        first = {"imageDigest": str(manifest["manifests"][0]["digest"])}
+        return _labels(task, image, first, depth - 1) if depth else {}
+    with translated(f"Reading the labels of {image.repository} (ecr:GetDownloadUrlForLayer)"):
+        layer = ecr.get_download_url_for_layer(**place, layerDigest=manifest["config"]["digest"])
+    _status, body = visits.asked(str(layer["downloadUrl"]))
+    return dict(json.loads(body)["config"].get("Labels") or {})
+
+
+def _git(folder: str, *words: str) -> str | None:
+    # The variables by which git is told of another repository, as inside one of its hooks, are not for this folder.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            [*GIT, "-C", folder, *words],
+            env={**environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
