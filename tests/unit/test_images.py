@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, images
+from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, images, plan, preflight
 
 OLD, NEW = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 ECR = "640080112933.dkr.ecr.us-east-1.amazonaws.com"
@@ -55,7 +55,8 @@ def test_every_private_host_of_amazon_ecr_is_known(host: str) -> None:
 def test_c69_the_digest_wins_over_the_tag() -> None:
     image = f"repo:1.2@{OLD}"
     assert images.digest_of(image) == OLD
-    assert images.movable({"containerDefinitions": [{"name": "a", "image": image}]}) == []
+    assert preflight.movable(plan.Declared(images={"app": image})) == []
+    assert preflight.movable(plan.Declared(images={"app": "repo:1.2"}))[0].startswith("repo:1.2: a tag can be moved")
     (found,) = images.compared([task(1, app=OLD)], {"app": image})
     assert found["ok"]
 

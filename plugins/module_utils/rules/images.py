@@ -97,12 +97,6 @@ def serving(content: Answer, service: Answer) -> str:
     return found.get(serving_container(service)) or next(iter(found.values()), "")
 
 
-def movable(content: Answer) -> list[str]:
-    """Images of a revision's containers that are named by tag only: tomorrow they may be others."""
-    found = [str(each.get("image", "")) for each in content.get("containerDefinitions", [])]
-    return sorted({each for each in found if each and not digest_of(each)})
-
-
 def _compared(container: str, image: str, tasks: list[Answer]) -> Check:
     name, expected = f"image of {container}", digest_of(image)
     found = {
