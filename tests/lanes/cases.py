@@ -152,7 +152,7 @@ CASES: dict[str, dict[str, Arguments | None]] = {
 }
 ASK_ONLY_TO_WRITE = {"release_store", "release", "release_report"}
 """Modules whose `ok` has nothing to do and so asks AWS nothing."""
-CALLS_NOTHING = {"outcome", "release_outcome", "release_history", "release_unlock"}
+CALLS_NOTHING = {"release_grounds", "outcome", "release_outcome", "release_history", "release_unlock"}
 """Modules that never ask AWS: credentials cannot expire under them, and no answer of AWS's is late."""
 
 
