@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
@@ -38,6 +39,11 @@ def state(task: Task) -> Document:
         "desired": service["desiredCount"],
         "attributes": {arn: reads.target_group_attributes(task, arn) for arn in group_arns(service)},
     }
+
+
+def running_images(task: Task) -> dict[str, str]:
+    """By container, the image that runs, with its digest, where the API tells one and all tasks agree."""
+    return images.running(reads.tasks(task, task.params["cluster"], task.params["service"]))
 
 
 def revision_arn(service: Document) -> str:
