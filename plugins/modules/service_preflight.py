@@ -336,7 +336,7 @@ class Preflight:
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
         self.findings += [f"There would be no way back from this release: {checks.sentence(each)}" for each in lost]
         if wanted.images:
-            running = images.running(reads.tasks(self.task, self.params["cluster"], self.params["service"]))
+            running = live.running_images(self.task)
             self.findings += preflight.moved(registry.moved_tags(self.task, content, running))
 
     def way_back(self, now: plan.Live) -> None:
