@@ -144,6 +144,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": None,  # the bed pauses no deployment
         "failure": {**VERB, **ELSEWHERE},
     },
+    "task_run": {
+        "ok": None,  # each call runs a task
+        "changed": {**VERB, "container": "coral", "command": ["true"], "wait_delay": 1},
+        "failure": {**VERB, "container": "corall"},
+    },
     "task_definition_prune": {
         "ok": None,  # it needs a proven release
         "changed": None,

@@ -27,7 +27,8 @@ _DECLARED = """
     report_verb report_folder report_rollback_command report_traffic
     history_release history_limit history_format history_file status_format status_file
     operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep prune_skip_schedules
-    unlock_confirm unlock_key
+    unlock_confirm unlock_key run_task_container run_task_command run_task_environment run_task_revision
+    run_task_timeout
 """
 _REGISTERED = """
     preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result rollout_revision rollout_deployment health_result

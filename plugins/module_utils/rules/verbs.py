@@ -23,12 +23,13 @@ def too_many(verb: str, hosts: list[str], meant: bool) -> str:
 def failed_as(msg: str, fields: dict[str, Any]) -> str:
     """The outcome of a verb that failed with this message and these fields.
 
-    ``deployment_id`` and ``verdict`` as of the module deployment; ``release``: the number of its record, null when it
-    failed before it had one, and so changed nothing.
+    ``deployment_id`` (or ``task``) and ``verdict`` as of the module deployment; ``release``: the number of its record,
+    null when it failed before it had one, and so changed nothing.
     """
     opened = {"release": {"seq": fields["release"]}} if fields.get("release") is not None else {}
     failure = {"msg": msg, **fields}
-    return conclusion.outcome(conclusion.Run(opened=opened, deployment=fields, failure=failure, stay=True))
+    watched = {**fields, "deployment_id": fields.get("deployment_id") or fields.get("task")}
+    return conclusion.outcome(conclusion.Run(opened=opened, deployment=watched, failure=failure, stay=True))
 
 
 def left_by_a_dead_run(record: Document | None, kind: str, primary_id: str) -> bool:

@@ -1,0 +1,74 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Find a one-off task, wait for its end, read the end of its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+LOG_DELAY = 5
+"""Seconds that the last lines of a log may need to arrive after the task has stopped."""
+
+
+def started_by(task: Task, cluster: str, mark: str) -> list[Answer]:
+    """The tasks, running or stopped within the last hour, that were started with this mark."""
+    with translated(f"Looking for the tasks of {mark} (ecs:ListTasks, ecs:DescribeTasks)"):
+        ecs, arns = reading(task, "ecs"), list[str]()
+        for status in ("RUNNING", "STOPPED"):
+            pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, startedBy=mark, desiredStatus=status)
+            arns += [arn for page in pages for arn in page["taskArns"]]
+        return list(ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]) if arns else []
+
+
+def until_stopped(task: Task, cluster: str, arn: str, seconds: float, delay: float) -> Answer | None:
+    """The task once it has STOPPED; None when the time is over first.
+
+    A look that fails for a reason that may pass is made again; so is one that does not know the task yet.
+    """
+    said: list[str] = []
+    absent: list[str] = []
+
+    def look(elapsed: float) -> Answer | None:
+        if task.lease is not None:
+            task.lease.renew_if_due()
+        try:
+            found = _described(task, cluster, arn)
+        except Failure as failure:
+            if not waits.passing(failure):
+                raise
+            return None
+        if found is None:
+            absent.append(arn)
+            if len(absent) > 2:
+                raise Failure(f"ECS does not know task {arn} (any more): its end is not known.", reason="task_lost")
+            return None
+        state = str(found.get("lastStatus"))
+        if state not in said:
+            said.append(state)
+            task.report(f"{arn.rsplit('/', 1)[-1][:8]} is {state.lower()} after {elapsed:.0f} s")
+        return found if state == "STOPPED" else None
+
+    return waits.until(look, seconds, delay)
+
+
+def log_tail(task: Task, definition: Answer, container: str, arn: str, secrets: set[str]) -> list[str]:
+    """The last lines of the container's log, without ``secrets`` and without the environment's values."""
+    stream = causes.log_stream(definition, container, arn)
+    if stream is None:
+        return []
+    lines = waits.until(lambda _elapsed: watch.last_log_lines(task, stream, causes.LOG_LINES) or None, LOG_DELAY, 1)
+    hidden = causes.secret_values(definition) | {each for each in secrets if len(each) >= causes.SHORTEST_SECRET}
+    return [causes.readable(line) for line in causes.masked(lines or [], hidden)]
+
+
+def _described(task: Task, cluster: str, arn: str) -> Answer | None:
+    with translated(f"Looking at task {arn.rsplit('/', 1)[-1]} (ecs:DescribeTasks)"):
+        found = reading(task, "ecs").describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+    return dict(found[0]) if found else None

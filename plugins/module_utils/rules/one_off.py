@@ -1,0 +1,161 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A one-off task in the place of a service's: what to ask ECS for, whose task is found again, what its end means.
+
+Commands and variables may be secrets: they reach ECS, and neither a record nor a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary, serving_container
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, OPERATIONS, Document
+
+Answer = dict[str, Any]
+
+KIND = "run_task"
+ENDED_BY_SIGNAL = {137, 143}
+NOT_STARTED = {
+    "RESOURCE:MEMORY": "no instance of the cluster has so much memory free",
+    "RESOURCE:CPU": "no instance of the cluster has so many CPU units free",
+    "RESOURCE:PORTS": "the host port is taken on every instance",
+    "RESOURCE:ENI": "no instance can take another network interface",
+    "RESOURCE:GPU": "no instance has so many GPUs free",
+    "AGENT": "the ECS agent of the instance does not answer",
+    "ATTRIBUTE": "no instance has an attribute that the task definition needs",
+    "INACTIVE": "the instance that was to run it is gone",
+    "MISSING": "the cluster has no instance",
+    "CAPACITY": "Fargate has no capacity in these subnets now: try again, or add subnets of other zones",
+    "LOCATION": "the instance is in another Availability Zone or Region than the task needs",
+}
+"""Reasons of RunTask's ``failures`` (developer guide, "Amazon ECS API failures")."""
+
+
+def chosen_container(definition: Answer, service: Answer, wanted: str | None) -> tuple[str, str]:
+    """The container that does the work, and why none can be chosen (with the remedy).
+
+    By default the one that the load balancer asks, else the first essential one. It must be essential, for ECS ends a
+    task when an essential container ends, and not before.
+    """
+    essential = [each["name"] for each in definition["containerDefinitions"] if each.get("essential", True)]
+    every = [each["name"] for each in definition["containerDefinitions"]]
+    serving = serving_container(service)
+    name = wanted or (serving if serving in essential else essential[0])
+    if name in essential:
+        return name, ""
+    names = ", ".join(essential)
+    if name in every:
+        return "", (
+            f"Container {name} is not essential, so the task would go on after it has ended. Set run_task_container to "
+            f"an essential one: {names}."
+        )
+    return "", f"{definition['family']} has no container {one_line(name)}. Set run_task_container to one of: {names}."
+
+
+def request(cluster: str, service: Answer, revision: str, overrides: Answer, nonce: str) -> Answer:
+    """RunTask's arguments: where and how the service's own tasks run (case C77), once (the client token)."""
+    strategy = service.get("capacityProviderStrategy")
+    lead = primary(service)
+    found = {
+        "cluster": cluster,
+        "taskDefinition": revision,
+        "count": 1,
+        "clientToken": nonce,
+        "startedBy": started_by(nonce),
+        "networkConfiguration": service.get("networkConfiguration") or lead.get("networkConfiguration"),
+        "capacityProviderStrategy": strategy,
+        "launchType": None if strategy else service.get("launchType"),
+        "platformVersion": service.get("platformVersion"),
+        "volumeConfigurations": lead.get("volumeConfigurations"),
+        "tags": [each for each in service.get("tags", []) if not each["key"].startswith("aws:")],
+        "enableECSManagedTags": service.get("enableECSManagedTags"),
+        "propagateTags": "TASK_DEFINITION" if service.get("propagateTags") == "TASK_DEFINITION" else None,
+        "overrides": overrides,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def overrides(container: str, command: list[str], environment: dict[str, Any]) -> Answer:
+    """RunTask's ``overrides``; an empty one when the container is to run as its revision says."""
+    variables = [{"name": name, "value": str(value)} for name, value in sorted(environment.items())]
+    changed = {"command": command, "environment": variables}
+    given = {name: value for name, value in changed.items() if value}
+    return {"containerOverrides": [{"name": container, **given}]} if given else {}
+
+
+def told(container: str, revision: str, command: list[str], environment: dict[str, Any]) -> Answer:
+    """What the verb was told, for the record: no word of a command, and of variables the names."""
+    return {
+        "container": container,
+        "task_definition": name_of(revision),
+        "command": f"hidden ({len(command)} {'word' if len(command) == 1 else 'words'})" if command else None,
+        "environment": sorted(environment),
+    }
+
+
+def started_by(nonce: str) -> str:
+    """What ECS notes of a task that a run with this nonce started."""
+    return f"steady/{nonce}"
+
+
+def unfinished(earlier: Iterable[Document]) -> tuple[list[str], set[str]]:
+    """Of the records before ours, newest first: nonces of runs whose task may still be at work, and the ids of tasks
+    whose end is on record. A release ends the search, for it has called what was open before it abandoned."""
+    nonces, ended = list[str](), set[str]()
+    for record in earlier:
+        if record["kind"] not in OPERATIONS:
+            break
+        if record["kind"] != KIND:
+            continue
+        result = (record["operation"] or {}).get("result") or {}
+        if record["state"] in FINAL and result.get("verdict") != "unknown":
+            ended.add(str(result.get("task")))
+        else:
+            nonces.append(record["nonce"])
+    return nonces, ended
+
+
+def is_equal(task: Answer, revision: str, wanted: Answer) -> bool:
+    """Whether a task does what is wanted now: its revision, its command and its variables."""
+    return task["taskDefinitionArn"] == revision and _content(task.get("overrides") or {}) == _content(wanted)
+
+
+def succeeded(task: Answer, definition: Answer, container: str) -> bool:
+    """Whether a stopped task has done its work: the container ended with 0 by itself, and no essential one failed."""
+    essential = {each["name"] for each in definition["containerDefinitions"] if each.get("essential", True)}
+    codes = {each["name"]: each.get("exitCode") for each in task.get("containers", []) if each["name"] in essential}
+    others = {code for name, code in codes.items() if name != container}
+    return (
+        task.get("stopCode") == "EssentialContainerExited"
+        and codes.get(container) == 0
+        and others <= {None, 0, *ENDED_BY_SIGNAL}
+    )
+
+
+def exit_code(task: Answer, container: str) -> int | None:
+    """The exit code of one container; None when it never ran."""
+    found: Answer = next((each for each in task.get("containers", []) if each["name"] == container), {})
+    return found.get("exitCode")
+
+
+def not_started(failures: list[Answer]) -> Answer:
+    """The cause when RunTask answers no task at all (case C74)."""
+    first = failures[0] if failures else {}
+    reason = str(first.get("reason") or "ECS gives no reason")
+    known = next((words for code, words in NOT_STARTED.items() if code in reason.upper()), "")
+    detail = causes.readable(": ".join(text for text in (reason, str(first.get("detail") or "")) if text))
+    return {**causes.cause({}, [], [], []), "reason": detail, "meaning": known}
+
+
+def _content(given: Answer) -> dict[str, Any]:
+    """Overrides in a form in which equal means equal: ECS names every container, also those that it leaves alone."""
+    found: dict[str, Any] = {}
+    for each in given.get("containerOverrides", []):
+        variables = {variable["name"]: variable["value"] for variable in each.get("environment", [])}
+        if each.get("command") or variables:
+            found[each["name"]] = (list(each.get("command") or []), variables)
+    return found

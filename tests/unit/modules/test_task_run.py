@@ -1,0 +1,278 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module task_run: once, in the service's own place, to its end, with the cause when it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
+from ansible_collections.steady.ecs.plugins.modules import task_run as module
+
+from tests.unit.answers import ACCOUNT, revision
+from tests.unit.modules.test_deployment_continue import strict
+from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import no_answer, refused
+
+Answer = dict[str, Any]
+SECRET = "canary-9d2c-secret"
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED"}}
+
+
+class Runner(VerbWorld):
+    """ECS runs a one-off task for 20 seconds; ``ends`` says how it is then."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.service.update(
+            networkConfiguration=NETWORK,
+            platformVersion="1.4.0",
+            tags=[{"key": "team", "value": "a"}, {"key": "aws:cloudformation:stack-name", "value": "x"}],
+            enableECSManagedTags=True,
+            propagateTags="SERVICE",
+        )
+        self.jobs: list[Answer] = []
+        self.tokens: dict[str, Answer] = {}
+        self.failures: list[Answer] = []
+        self.ends: Answer = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
+        self.seconds_of_work: float | None = 20
+        self.essential = True
+
+    def run_task(self, **asked: Any) -> Answer:
+        self._called("run_task", asked)
+        strict("RunTask", asked)
+        return self.started(asked)
+
+    def started(self, asked: Answer) -> Answer:
+        """The same token gives the same task."""
+        if asked["clientToken"] not in self.tokens:
+            if self.failures:
+                return {"tasks": [], "failures": self.failures}
+            job = {
+                "taskArn": f"{ACCOUNT}task/c1/{len(self.jobs):032x}",
+                "taskDefinitionArn": asked["taskDefinition"],
+                "startedBy": asked["startedBy"],
+                "lastStatus": "PROVISIONING",
+                "desiredStatus": "RUNNING",
+                "overrides": asked.get("overrides", {"containerOverrides": [{"name": "app"}]}),
+                "containers": [{"name": "app", "image": "example.com/app:2"}],
+            }
+            self.jobs.append(job)
+            self.tokens[asked["clientToken"]] = job
+            if self.seconds_of_work is not None:
+                self.at(self.seconds_of_work, lambda: self.stop(job))
+        return {"tasks": [self.tokens[asked["clientToken"]]], "failures": []}
+
+    def stop(self, job: Answer) -> None:
+        job.update(lastStatus="STOPPED", desiredStatus="STOPPED", **self.ends)
+
+    def lose_the_start(self) -> Exception:
+        self.started(self.calls[-1][1])
+        return no_answer()
+
+    def get_paginator(self, operation: str) -> Any:
+        return _Pages(self) if operation == "list_tasks" else super().get_paginator(operation)
+
+    def describe_tasks(self, **asked: Any) -> Answer:
+        self._called("describe_tasks", asked)
+        return {"tasks": [each for each in [*self.tasks, *self.jobs] if each["taskArn"] in asked["tasks"]]}
+
+    def describe_task_definition(self, **asked: Any) -> Answer:
+        found = super().describe_task_definition(**asked)
+        content = found["taskDefinition"]
+        content["containerDefinitions"][0]["essential"] = self.essential
+        content["containerDefinitions"] += [{"name": "sidecar", "essential": False}]
+        return {**found, "taskDefinition": {**content, "taskDefinitionArn": asked["taskDefinition"], "family": "web"}}
+
+
+class _Pages:
+    def __init__(self, world: Runner) -> None:
+        self.world = world
+
+    def paginate(self, **asked: Any) -> Iterator[Answer]:
+        self.world._called("list_tasks", asked)
+        known = [each for each in self.world.jobs if each["desiredStatus"] == asked["desiredStatus"]]
+        yield {"taskArns": [each["taskArn"] for each in known if each["startedBy"] == asked.get("startedBy")]}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    found = Runner(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def test_a_task_is_run_to_its_end_with_its_log(world: Runner) -> None:
+    world.logs = ["applied 3 migrations"]
+    found = world.verb(module, command=["./manage", "migrate"], why="the new column")
+    assert (found["outcome"], found["verdict"], found["exit_code"]) == ("proven", "succeeded", 0)
+    assert found["log_lines"] == ["applied 3 migrations"]
+    assert "log: applied 3 migrations" in "\n".join(world.lines)
+    record = world.newest()
+    assert (record["kind"], record["state"], record["audit"]["why"]) == ("run_task", "succeeded", "the new column")
+    assert record["operation"]["result"]["exit_code"] == 0
+    assert world.kept.store.head()["lease"] is None
+
+
+def test_c77_network_capacity_platform_and_tags_are_the_services_own(world: Runner) -> None:
+    world.verb(module)
+    asked = world.called("run_task")[0]
+    assert asked["networkConfiguration"] == NETWORK
+    assert (asked["launchType"], asked["platformVersion"]) == ("FARGATE", "1.4.0")
+    assert "capacityProviderStrategy" not in asked
+    assert asked["tags"] == [{"key": "team", "value": "a"}], "tags of AWS's own cannot be given"
+    assert asked["enableECSManagedTags"] is True
+    assert asked["taskDefinition"] == revision(1)
+    assert (asked["cluster"], asked["count"]) == ("c1", 1)
+
+
+def test_c77_capacity_providers_come_in_the_place_of_a_launch_type(world: Runner) -> None:
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    world.service["capacityProviderStrategy"] = strategy
+    world.verb(module)
+    asked = world.called("run_task")[0]
+    assert asked["capacityProviderStrategy"] == strategy
+    assert "launchType" not in asked
+
+
+def test_c74_a_task_that_never_started_is_a_failure(world: Runner, tmp_path: Path) -> None:
+    reason = "CannotPullContainerError: failed to resolve ref example.com/app:2: not found"
+    world.ends = {"stopCode": "TaskFailedToStart", "stoppedReason": reason, "containers": [{"name": "app"}]}
+    found = world.verb(module, result_file=str(tmp_path / "result.json"))
+    assert (found["failed"], found["outcome"], found["exit_code"]) == (True, "failed", None)
+    assert found["cause"]["stop_code"] == "TaskFailedToStart"
+    assert "the image cannot be pulled" in found["msg"].lower()
+    assert json.loads((tmp_path / "result.json").read_text())["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("RESOURCE:MEMORY", "no instance of the cluster has so much memory free"),
+        ("Capacity is unavailable at this time. Please try again later or in a different availability zone", "Fargate"),
+        ("SOMETHING NEW", ""),
+    ],
+)
+def test_c74_no_task_at_all_is_a_failure(world: Runner, reason: str, meaning: str) -> None:
+    world.failures = [{"arn": "arn:aws:ecs:us-east-1:111122223333:container-instance/1", "reason": reason}]
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"], found["verdict"]) == (True, "failed", "failed")
+    assert reason.split(".")[0] in found["msg"]
+    assert meaning in found["msg"]
+    assert world.newest()["operation"]["result"]["cause"]["reason"].startswith(reason[:10])
+
+
+def test_c75_an_exit_without_a_reason_is_explained(world: Runner) -> None:
+    world.ends = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 137}]}
+    world.logs = ["loading", "loaded 9 of 10 million rows"]
+    found = world.verb(module)
+    assert (found["outcome"], found["exit_code"]) == ("failed", 137)
+    assert found["cause"]["container"] == "app"
+    for part in ("Container app exited with code 137", "out of memory", "loaded 9 of 10 million rows"):
+        assert part in found["msg"]
+    assert "null" not in found["msg"]
+    assert "None" not in found["msg"]
+    assert world.newest()["operation"]["result"]["cause"]["log_lines"] == ["loading", "loaded 9 of 10 million rows"]
+
+
+def test_a_task_that_a_person_stops_is_no_success(world: Runner) -> None:
+    world.ends = {"stopCode": "UserInitiated", "containers": [{"name": "app", "exitCode": 0}]}
+    assert world.verb(module)["outcome"] == "failed"
+
+
+def test_a_lost_answer_starts_no_second_task(world: Runner) -> None:
+    world.fail("run_task", world.lose_the_start)
+    assert world.verb(module)["outcome"] == "proven"
+    assert len(world.jobs) == 1
+    first, second = world.called("run_task")
+    assert first == second, "the same token with the same arguments"
+
+
+def test_after_the_deadline_the_task_goes_on_and_the_same_command_follows_it(world: Runner) -> None:
+    world.seconds_of_work = 100
+    found = world.verb(module, wait_timeout=30, command=["./long"])
+    assert (found["failed"], found["outcome"], found["verdict"]) == (True, "interrupted", "unknown")
+    assert "aws ecs stop-task --cluster c1 --task" in found["msg"]
+    again = world.verb(module, command=["./long"])
+    assert (again["outcome"], again["changed"], again["task"]) == ("proven", False, found["task"])
+    assert len(world.jobs) == 1
+    third = world.verb(module, command=["./long"])
+    assert (third["outcome"], third["changed"]) == ("proven", True), "what has ended is run anew when asked for anew"
+    assert len(world.jobs) == 2
+
+
+def killed(world: Runner, **overrides: Any) -> None:
+    """A run that started a task and died."""
+    store = world.kept.store
+    audit = {"who": "ada", "host": "h", "commit": None, "why": ""}
+    request = release.Request(store.identity, "run_task", NOTHING, audit, "dead")
+    record = release.prepared(1, 1, None, request, world.kept.live, "2025-11-27T10:00:00Z")
+    record = {**record, "operation": {"verb": "run_task", "arguments": {}, "result": None}}
+    head = records.written(store.head(), "dead", seq=1)
+    store.apply([release.Write("create", record), release.Write("head", head)])
+    wanted = {"containerOverrides": [{"name": "app", **overrides}]}
+    world.started(
+        {"taskDefinition": revision(1), "startedBy": "steady/dead", "clientToken": "dead", "overrides": wanted}
+    )
+
+
+def test_the_task_of_a_killed_run_is_followed(world: Runner) -> None:
+    killed(world, command=["./long"])
+    found = world.verb(module, command=["./long"])
+    assert (found["outcome"], found["changed"]) == ("proven", False)
+    assert len(world.jobs) == 1
+
+
+def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:
+    killed(world, command=["./other"])
+    found = world.verb(module, command=["./long"])
+    assert found["failed"]
+    assert "still runs something else" in found["msg"]
+    assert len(world.jobs) == 1
+    world.sleep(30)
+    assert world.verb(module, command=["./long"])["outcome"] == "proven"
+
+
+def test_commands_and_variables_are_nowhere_but_in_ecs(world: Runner, tmp_path: Path) -> None:
+    world.logs = [f"connecting with {SECRET}", "done"]
+    found = world.verb(
+        module, command=["./import", SECRET], environment={"TOKEN": SECRET}, result_file=str(tmp_path / "r")
+    )
+    assert SECRET in str(world.called("run_task"))
+    assert SECRET not in str(found)
+    assert SECRET not in "\n".join(world.lines)
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or SECRET not in path.read_text()
+    arguments = world.newest()["operation"]["arguments"]
+    assert (arguments["command"], arguments["environment"]) == ("hidden (2 words)", ["TOKEN"])
+
+
+def test_a_container_that_would_not_end_the_task_is_refused(world: Runner) -> None:
+    found = world.verb(module, container="sidecar")
+    assert "is not essential" in found["msg"]
+    assert "run_task_container to an essential one: app" in found["msg"]
+    assert "has no container nobody" in world.verb(module, container="nobody")["msg"]
+    assert world.jobs == []
+    assert not world.kept.store.records()
+
+
+def test_a_look_that_fails_is_made_again_and_expired_credentials_end_it(world: Runner) -> None:
+    world.fail("describe_tasks", no_answer, refused("ThrottlingException"), None, refused("ExpiredTokenException"))
+    found = world.verb(module)
+    assert (found["outcome"], found["reason"], found["verdict"]) == ("interrupted", "expired_credentials", "unknown")
+    assert "goes on; the same command looks again" in found["msg"]
+
+
+def test_check_mode_starts_nothing(world: Runner) -> None:
+    planned = world.verb(module, check_mode=True, command=["./migrate"])
+    assert (planned["changed"], planned["outcome"]) == (True, "unchanged")
+    assert "container app of web:1" in planned["detail"]
+    assert world.jobs == []
+    assert set(planned) == set(world.verb(module))
