@@ -123,9 +123,24 @@ def shielded() -> Iterator[None]:
         yield
     finally:
         _shield.depth -= 1
-        if _shield.depth == 0 and _shield.waiting is not None:
-            number, _shield.waiting = _shield.waiting, None
-            os.kill(os.getpid(), number)
+        _deliver()
+
+
+@contextmanager
+def pausing() -> Iterator[None]:
+    """Let an interruption through although the block is shielded, for nothing is being written while it pauses."""
+    depth, _shield.depth = _shield.depth, 0
+    try:
+        _deliver()
+        yield
+    finally:
+        _shield.depth = depth
+
+
+def _deliver() -> None:
+    if _shield.depth == 0 and _shield.waiting is not None:
+        number, _shield.waiting = _shield.waiting, None
+        os.kill(os.getpid(), number)
 
 
 @contextmanager

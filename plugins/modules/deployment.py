@@ -66,12 +66,14 @@ options:
       count a task that runs for three seconds as a success. Not waited for when nothing was changed.
     type: int
     default: 10
-  release_path:
-    description: Folder of the service's release records; with O(release_seq), an interruption is noted there.
-    type: path
-  release_seq:
-    description: Number of the release that this deployment belongs to.
-    type: int
+  release:
+    description:
+      - RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), when this deployment belongs to a
+        release. Its lease is renewed, the deployment is noted in its record, and nothing is changed when somebody else
+        has changed the service since.
+      - Tasks that were started anew since the release was opened are not started anew again by O(force).
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -179,11 +181,11 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import following, reads, store_files, waits, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, reads, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
     options={
@@ -196,8 +198,7 @@ SPEC = Spec(
         "wait_timeout": {"type": "int", "default": 1800},
         "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
         "stable_seconds": {"type": "int", "default": 10},
-        "release_path": {"type": "path"},
-        "release_seq": {"type": "int"},
+        **held.RELEASE_OPTION,
     }
 )
 
@@ -211,15 +212,35 @@ class Rollout:
         self.task, self.params = task, task.params
         self.cluster, self.name = self.params["cluster"], self.params["service"]
         began = waits.clock.now()
-        self.live = reads.service(task, self.cluster, self.name)
+        self.hold = held.of(task)
+        self.record = self.hold.store.record(self.params["release"]["seq"]) if self.hold else None
+        self.live = self.first_look()
         self.differences = planned(task, self.live)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
         self.resumes = in_progress and not self.differences
-        self.arguments = service.request(self.differences, self.live, self.params["force"] and not self.resumes)
+        force = self.params["force"] and not self.resumes and not self.forced_already()
+        self.arguments = service.request(self.differences, self.live, force)
         settled = progress.Progress(self.before, 0, settled=True)
         self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
+
+    def first_look(self) -> Answer:
+        """The service as it is live. In a release that goes on, what would be begun is believed from a second look
+        only: the first may be older than what the interrupted run has begun."""
+        found = reads.service(self.task, self.cluster, self.name)
+        if not (self.record and self.params["release"].get("resumed") and not self.task.check_mode):
+            return found
+        before = self.record["before"]["deployment"]
+        if looks.primary(found).get("id") != before or not (self.params["force"] or planned(self.task, found)):
+            return found
+        waits.clock.sleep(writes.PAUSE)
+        return reads.service(self.task, self.cluster, self.name)
+
+    def forced_already(self) -> bool:
+        """Whether tasks were started anew since the release was opened: of all updates this one alone would do it
+        twice (forceNewDeployment is not idempotent), after a run that died before it noted its deployment."""
+        return self.record is not None and self.before.get("id") != self.record["before"]["deployment"]
 
     def update(self) -> None:
         """Make the one call, and take the identity of what is followed from its answer."""
@@ -227,13 +248,29 @@ class Rollout:
         if self.arguments:
             listed = following.listed(self.task, self.cluster, self.name)
             known = {each["serviceDeploymentArn"] for each in listed}
-            self.following.now = writes.update_service(self.task, self.cluster, self.name, self.arguments, self.arrived)
+            fence.passed(self.task, self.hold, self.live)
+            with shielded():
+                self.following.now = writes.update_service(
+                    self.task, self.cluster, self.name, self.arguments, self.arrived
+                )
+                self.note()
         ours = looks.primary(self.following.now)
         is_new = ours["id"] != self.before["id"]
         self.following.known = known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
         self.following.progress = progress.Progress(ours, hold, settled)
+
+    def note(self) -> None:
+        """Note the deployment in the release's record, so that whoever goes on knows it for its own."""
+        if self.hold:
+            self.hold.note({"deployment": looks.primary(self.following.now)["id"]})
+
+    def known(self) -> Answer:
+        """What an interruption is to note of the deployment that is followed."""
+        ours = self.following.progress.ours
+        is_new = ours["id"] != self.before["id"] or self.resumes
+        return {"deployment": ours["id"], "service_deployment": self.following.arn} if is_new else {}
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
@@ -273,19 +310,6 @@ def planned(task: Task, live: Answer) -> list[Difference]:
         raise Failure(wrong.msg, reason="declaration") from None
 
 
-def note_interruption(rollout: Rollout) -> None:
-    """Have a signal noted in the release record, with what the next run needs to know its own deployment."""
-    path, seq = rollout.params["release_path"], rollout.params["release_seq"]
-
-    def note(_signal: str) -> None:
-        seen = rollout.following
-        known = {"deployment": seen.progress.ours["id"], "service_deployment": seen.arn}
-        store_files.interrupted(path, seq, known)
-
-    if path and seq:
-        rollout.task.at_interrupt.append(note)
-
-
 def conclude(rollout: Rollout) -> Answer:
     """The result, or the failure with its cause last."""
     seen = rollout.following
@@ -308,7 +332,8 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
-    note_interruption(rollout)
+    if rollout.hold:
+        rollout.hold.known = rollout.known
     rollout.update()
     if not task.params["wait"]:
         return rollout.answer()

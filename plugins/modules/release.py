@@ -13,6 +13,9 @@ description:
   - The live state is read by the module itself. When it is the state of no release on record (the first deployment
     ever, or a change by hand), it is written down as a I(baseline) first.
   - A run that died leaves its release open. The next one with the same intent resumes it; another intent abandons it.
+  - Opening takes the lease of the service, so that one run at a time changes it; another waits for it, and takes it
+    over from a run that is silent for longer than its lease. Each later task of the run renews it; closing gives it
+    back.
   - No value of an environment variable, and no digest of one, is written.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -37,18 +40,30 @@ options:
   state:
     description:
       - V(opened) before the first change, V(applied) after a step, V(rolling_back) before an undo, V(closed) last.
-      - The last three do nothing without O(seq), for then no release was opened.
+        V(interrupted) gives the lease back and leaves the release open, for a deployment that goes on.
+      - The others do nothing without O(release), for then no release was opened.
     type: str
     required: true
-    choices: [opened, applied, rolling_back, closed]
+    choices: [opened, applied, rolling_back, interrupted, closed]
   kind:
     description: What is opened. A V(rollback) restores a release; it needs no declaration.
     type: str
     choices: [deploy, rollback]
     default: deploy
-  seq:
-    description: The number in the answer of O(state=opened).
+  release:
+    description: RV(release) in the answer of O(state=opened).
+    type: dict
+    default: {}
+  lease_seconds:
+    description:
+      - With O(state=opened), seconds for which the lease holds after each renewal. A hook between two tasks must take
+        less.
     type: int
+    default: 90
+  lease_wait:
+    description: With O(state=opened), seconds to wait for another run's lease, before the task fails as C(held).
+    type: int
+    default: 180
   changes:
     description: The declared changes to the task definition, as M(steady.ecs.task_definition) takes them.
     type: dict
@@ -83,7 +98,7 @@ options:
     type: bool
     default: false
   restores:
-    description: With O(kind=rollback), number, revision or commit of the release to restore; see M(steady.ecs.release_info).
+    description: With O(kind=rollback), which release to restore, as M(steady.ecs.release_info) takes it.
     type: str
   why:
     description: Why this release is made.
@@ -92,46 +107,47 @@ options:
   commit:
     description: Commit of the application or of the inventory.
     type: str
+  audit:
+    description: On what grounds the release is made, for the record.
+    type: dict
+    default: {}
+    suboptions:
+      ref: {description: Branch or tag that was deployed., type: str}
+      inventory_commit: {description: Commit of the inventory., type: str}
+      inventory_dirty: {description: Whether the inventory had changes that no commit has., type: bool}
+      approved_by: {description: "Who approved it. Recorded, not enforced.", type: str}
+      window_override: {description: Why it is made outside its window., type: str}
+      promoted_from: {description: The release of another service that it takes images and changes from., type: str}
   steps:
     description: With O(state=applied), what was done. What is not given stays as it is on record.
     type: dict
     default: {}
     suboptions:
-      attributes:
-        description: V(done) when the target-group attributes are settled.
-        type: str
-      task_definition:
-        description: ARN of the revision. Give it before the service is updated, so that the record names it.
-        type: str
-      registered:
-        description: Whether the revision was registered by this release.
-        type: bool
-      deployment:
-        description: Id of the deployment.
-        type: str
-      service_deployment:
-        description: ARN of the service deployment.
-        type: str
+      attributes: {description: V(done) when the target-group attributes are settled., type: str}
+      task_definition: {description: ARN of the revision, noted before the service is updated., type: str}
+      registered: {description: Whether the revision was registered by this release., type: bool}
+      deployment: {description: Id of the deployment., type: str}
+      service_deployment: {description: ARN of the service deployment., type: str}
   outcome:
     description: With O(state=closed), the outcome of the run. Only V(proven) and V(unchanged) make it a way back.
     type: str
     choices: [proven, unchanged, failed_rolled_back, failed, held, superseded, error]
   verdict:
-    description: With O(state=closed), the verdict's word in the answer of M(steady.ecs.deployment).
+    description: With V(closed) or V(rolling_back), the verdict's word in the answer of M(steady.ecs.deployment).
     type: str
   reason:
-    description: With O(state=closed), why the run ended so, in one sentence.
+    description: With V(closed) or V(rolling_back), why the run ended so, in one sentence.
     type: str
   checks:
-    description: With O(state=closed), the checks in the answer of M(steady.ecs.service_health).
+    description: With V(closed) or V(rolling_back), the checks in the answer of M(steady.ecs.service_health).
     type: list
     elements: dict
     default: []
   cause:
-    description: With O(state=closed), the cause in the answer of M(steady.ecs.deployment), with its last log lines.
+    description: With V(closed) or V(rolling_back), the cause in the answer of M(steady.ecs.deployment).
     type: dict
   timeline:
-    description: With O(state=closed), the timeline in the answer of M(steady.ecs.deployment).
+    description: With V(closed) or V(rolling_back), the timeline in the answer of M(steady.ecs.deployment).
     type: list
     elements: dict
     default: []
@@ -168,7 +184,7 @@ EXAMPLES = r"""
     account: "640080112933"
     cluster: pardon-production-cluster
     service: pardon-production-service
-    seq: "{{ opened.release.seq }}"
+    release: "{{ opened.release }}"
     outcome: proven
     verdict: succeeded
     checks: "{{ health.checks }}"
@@ -192,10 +208,26 @@ release:
       description: State of its record.
       type: str
       sample: applying
-    path:
-      description: Folder of the service in the store; M(steady.ecs.deployment) notes an interruption there.
+    place:
+      description: Where its record is.
       type: str
-      sample: /home/me/.local/state/steady/640080112933/us-east-1/pardon-production-cluster/pardon-production-service
+      sample: s3://releases/steady/640080112933/us-east-1/pardon-production-cluster/pardon-production-service
+    store:
+      description: O(store) as it was given, for the later tasks of the run.
+      type: str
+      sample: s3://releases/steady
+    account:
+      description: O(account), for the later tasks of the run.
+      type: str
+      sample: "640080112933"
+    nonce:
+      description: The name of the run in the lease.
+      type: str
+      sample: 9f1c2b7e0d3a4c55
+    lease_seconds:
+      description: O(lease_seconds), for the later tasks of the run.
+      type: int
+      sample: 90
     base:
       description: Number of the release that was current when this one was opened.
       type: int
@@ -229,49 +261,56 @@ target:
   sample: null
 """
 
-import platform
-import secrets
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
-from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import Store, utc_now
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release, restore, target_group
-from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document, Identity
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, opening
+from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
+
+STATES = ("opened", "applied", "rolling_back", "interrupted", "closed")
+_TEXT = {"type": "str"}
 
 SPEC = Spec(
     options={
         **live.STORE_OPTIONS,
-        "state": {"type": "str", "required": True, "choices": ["opened", "applied", "rolling_back", "closed"]},
+        **live.DECLARATION_OPTIONS,
+        **held.OPTIONS,
+        **held.RELEASE_OPTION,
+        "state": {"type": "str", "required": True, "choices": list(STATES)},
         "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
-        "seq": {"type": "int"},
-        "changes": {"type": "dict", "default": {}},
-        "definition": {"type": "dict", "default": {}},
-        "images": {"type": "dict", "default": {}},
-        "settings": {"type": "dict", "default": {}},
-        "attributes": {"type": "dict", "default": {}},
-        "target_group": {"type": "str"},
         "differences": {"type": "list", "elements": "dict", "default": []},
         "force": {"type": "bool", "default": False},
         "restores": {"type": "str"},
         "why": {"type": "str", "default": ""},
         "commit": {"type": "str"},
+        "audit": {
+            "type": "dict",
+            "default": {},
+            "options": {
+                "ref": _TEXT,
+                "inventory_commit": _TEXT,
+                "inventory_dirty": {"type": "bool"},
+                "approved_by": _TEXT,
+                "window_override": _TEXT,
+                "promoted_from": _TEXT,
+            },
+        },
         "steps": {
             "type": "dict",
             "default": {},
             "options": {
-                "attributes": {"type": "str"},
-                "task_definition": {"type": "str"},
+                "attributes": _TEXT,
+                "task_definition": _TEXT,
                 "registered": {"type": "bool"},
-                "deployment": {"type": "str"},
-                "service_deployment": {"type": "str"},
+                "deployment": _TEXT,
+                "service_deployment": _TEXT,
             },
         },
         "outcome": {"type": "str", "choices": list(release.STATE_OF_OUTCOME)},
-        "verdict": {"type": "str"},
-        "reason": {"type": "str"},
+        "verdict": _TEXT,
+        "reason": _TEXT,
         "checks": {"type": "list", "elements": "dict", "default": []},
         "cause": {"type": "dict"},
         "timeline": {"type": "list", "elements": "dict", "default": []},
@@ -286,129 +325,84 @@ def run(task: Task) -> dict[str, Any]:
     """Open a release, or note something in the open one."""
     if task.params["state"] == "opened":
         return _open(task)
-    idle = task.check_mode or task.params["seq"] is None
-    return {"changed": False, "release": None} if idle else _note(task)
+    hold = held.of(task)
+    if hold is None:
+        return {"changed": False, "release": None}
+    record = _noted(task, hold)
+    return {"changed": True, "release": {**task.params["release"], **_answer(record)}}
 
 
 def _open(task: Task) -> dict[str, Any]:
-    params, store = task.params, live.store(task)
-    found = live.state(task)
-    with store.locked(write=not task.check_mode):
-        head, records = store.head(), store.records()
-        target = _target(task, head, records, found)
-        request = _request(task, store.identity, found, target)
-        differs = any(each.get("resource") == "task definition" for each in params["differences"])
-        opening = release.opening(head, records, request, found, utc_now(), content_differs=differs)
-        wanted = target or params["differences"] or params["force"] or opening.resumed
-        if not wanted:
-            return {"changed": False, "release": None, "target": None, "differences": []}
-        if not task.check_mode:
-            store.apply(opening.writes)
-    differences = [each.as_dict() for each in announced(task, target, found)] if target else params["differences"]
-    answer = _answer(store, opening.record)
-    answer["resumed"], answer["baseline"] = opening.resumed, opening.baseline and opening.baseline["seq"]
-    if task.check_mode and not opening.resumed:
-        answer.update(seq=None, base=None, baseline=None)
-    return {"changed": bool(opening.writes), "release": answer, "target": target, "differences": differences}
-
-
-def announced(task: Task, target: Document, found: Document) -> list[Difference]:
-    """What a rollback will change, after it was said: at three in the morning people want to read it first."""
-    differences = restore.changes(target, found)
-    proof = "" if target["proven"] else ", which nobody verified"
-    task.report(f"restores release {target['seq']} ({target['kind']}{proof}): service first, then attributes")
-    for each in differences:
-        task.report(each.as_text())
-    if target["force"]:
-        task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
-    for name in target["not_restorable"]:
-        task.warn(f"{name} was declared later and is not known to release {target['seq']}: it stays as it is.")
-    return differences
-
-
-def _target(task: Task, head: Document, records: release.Records, found: Document) -> Document | None:
-    """What a rollback restores; None for a deployment. Raises Failure when there is nothing to go back to."""
-    if task.params["kind"] != ROLLBACK:
-        return None
-    choice = restore.choose(head, records, found, task.params["restores"])
-    if choice.record is None:
-        raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
-    return restore.restoration(choice.record, records, found)
-
-
-def _request(task: Task, identity: Identity, found: Document, target: Document | None) -> release.Request:
-    params = task.params
-    who = reads.caller_identity(task)
-    if who["Account"] != identity.account:
-        raise Failure(
-            f"The credentials belong to account {who['Account']}, and the service is declared in {identity.account}. "
-            "Switch the profile, or correct service_account.",
-            reason="wrong_account",
-        )
+    found = opening.look(task)
+    if task.check_mode or not (found.opening or found.settles):
+        return _planned(task, found)
+    hold = held.take(task, task.params["why"] or task.params["kind"])
+    claimed: opening.Look | None = None
     try:
-        declared = (
-            intent.restoring(target)
-            if target
-            else intent.intent(
-                found["task_definition"],
-                params["changes"],
-                params["definition"],
-                params["images"],
-                params["settings"],
-                _attributes(task, found),
-            )
-        )
-    except DeclarationError as wrong:
-        raise Failure(wrong.msg, reason="declaration") from None
-    return release.Request(
-        identity=identity,
-        kind=params["kind"],
-        intent=declared,
-        audit={"who": who["Arn"], "host": platform.node(), "commit": params["commit"], "why": params["why"]},
-        nonce=secrets.token_hex(8),
-        restores=target["seq"] if target else None,
-    )
+        claimed = opening.claim(task, hold, found)
+    finally:
+        if claimed is None:
+            hold.release()
+    return _opened(task, hold, claimed)
 
 
-def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:
-    """The declared attributes as AWS keeps them, by the ARN of their group."""
-    if not task.params["attributes"]:
-        return {}
-    arn = intent.group_of(task.params["target_group"], list(found["attributes"]))
-    group = reads.target_groups(task, [arn])[0]
-    return {
-        arn: target_group.normalised(
-            task.params["attributes"],
-            group.get("Protocol", ""),
-            group.get("TargetType", "instance"),
-            found["attributes"][arn],
-        )
+def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
+    """The answer of a release that was opened; of one that goes on being rolled back, the failure that it is."""
+    if found.opening is None:
+        return _nothing()
+    record = found.opening.record
+    answer = {
+        **_answer(record),
+        "place": hold.store.place,
+        "store": task.params["store"],
+        "account": task.params["account"],
+        "nonce": hold.nonce,
+        "lease_seconds": hold.ttl,
+        "resumed": found.opening.resumed,
+        "baseline": found.opening.baseline and found.opening.baseline["seq"],
     }
+    result = {"changed": True, "release": answer, "target": found.target, "differences": _announced(task, found)}
+    if record["state"] == ROLLING_BACK and found.target is None:
+        raise Failure(opening.unfinished(record), reason="rolling_back", **result)
+    return result
 
 
-def _note(task: Task) -> dict[str, Any]:
-    params, store, now = task.params, live.store(task), utc_now()
-    with store.locked():
-        record = store.record(params["seq"])
-        try:
-            if params["state"] == "applied":
-                writes = [release.Write(release.REPLACE, release.step(record, params["steps"], now))]
-            elif params["state"] == "rolling_back":
-                writes = [release.Write(release.REPLACE, release.rolling_back(record, now))]
-            else:
-                writes = release.closing(
-                    store.head(), record, params["outcome"], intent.result(params, record, now), now
-                )
-        except ValueError as problem:
-            raise Failure(f"{problem}. Look at it with release_info.", reason="release_closed") from None
-        store.apply(writes)
-    return {"changed": True, "release": _answer(store, writes[0].document)}
+def _planned(task: Task, found: opening.Look) -> dict[str, Any]:
+    """What would be opened; it has no number, for nobody has it yet."""
+    if found.opening is None:
+        return _nothing()
+    answer = {**_answer(found.opening.record), "resumed": found.opening.resumed}
+    answer.update(seq=None, base=None, baseline=None, place=live.store(task).place)
+    return {"changed": True, "release": answer, "target": found.target, "differences": _announced(task, found)}
 
 
-def _answer(store: Store, record: Document) -> dict[str, Any]:
+def _nothing() -> dict[str, Any]:
+    return {"changed": False, "release": None, "target": None, "differences": []}
+
+
+def _announced(task: Task, found: opening.Look) -> list[dict[str, Any]]:
+    if found.opening and found.opening.baseline:
+        opening.announce_baseline(task, found.opening.baseline)
+    if found.target is None:
+        return found.differences
+    return [each.as_dict() for each in opening.announce(task, found.target, found.live)]
+
+
+def _noted(task: Task, hold: Held) -> Document:
+    params = task.params
+    if params["state"] == "applied":
+        return hold.change(lambda record, now: release.step(record, params["steps"], now))
+    if params["state"] == "rolling_back":
+        return hold.change(lambda record, now: release.rolling_back(record, now, intent.result(params, record, now)))
+    if params["state"] == "interrupted":
+        hold.interrupted()
+        return hold.store.record(params["release"]["seq"])
+    return hold.close(params["outcome"], lambda record, now: intent.result(params, record, now))
+
+
+def _answer(record: Document) -> dict[str, Any]:
     names = ("seq", "kind", "state", "base", "restores")
-    answer = {name: record[name] for name in names}
-    return {**answer, "path": str(store.folder), "duration_seconds": record["verdict"]["duration_seconds"]}
+    return {**{name: record[name] for name in names}, "duration_seconds": record["verdict"]["duration_seconds"]}
 
 
 def main() -> None:

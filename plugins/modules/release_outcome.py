@@ -88,6 +88,21 @@ closes:
   returned: always
   type: bool
   sample: true
+puts_back_attributes:
+  description: Whether attributes that still hold what the run gave them go back, and nothing else does.
+  returned: always
+  type: bool
+  sample: false
+notes:
+  description: Whether the record is to be told anything. That of a run whose lease is lost belongs to another run.
+  returned: always
+  type: bool
+  sample: true
+state:
+  description: What it is told, as O(steady.ecs.release#module:state); null when nothing.
+  returned: always
+  type: str
+  sample: closed
 closing:
   description: What the record keeps, as arguments of M(steady.ecs.release).
   returned: always
@@ -115,14 +130,17 @@ def run(task: Task) -> dict[str, Any]:
     """Decide."""
     answers = {name: task.params[name] for name in (*ANSWERS, "undoing", "stay")}
     whole = conclusion.Run(check_mode=task.check_mode, **answers)
-    word = conclusion.outcome(whole)
+    word, note = conclusion.outcome(whole), conclusion.last_note(whole)
     return {
         "changed": False,
         "outcome": word,
         "detail": conclusion.detail(whole),
         "release": whole.release.get("seq"),
         "rolls_back": conclusion.rolls_back(whole),
-        "closes": bool(whole.release) and word != "interrupted",
+        "puts_back_attributes": conclusion.puts_back_attributes(whole),
+        "notes": note is not None,
+        "state": note,
+        "closes": note == "closed",
         "closing": conclusion.closing(whole),
     }
 

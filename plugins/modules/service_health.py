@@ -20,14 +20,8 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  cluster:
-    description: Name of the cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the service.
-    type: str
-    required: true
+  cluster: {description: Name of the cluster., type: str, required: true}
+  service: {description: Name of the service., type: str, required: true}
   url:
     description: Where users meet the service, without the path. Stickiness is looked at there.
     type: str
@@ -102,17 +96,17 @@ options:
     type: int
     default: 5
     choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+  release:
+    description: RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), whose lease is renewed.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
 attributes:
-  check_mode:
-    support: full
-    description: It only reads.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+  check_mode: {support: full, description: It only reads.}
+  diff_mode: {support: none, description: It changes nothing.}
 """
 
 EXAMPLES = r"""
@@ -170,7 +164,7 @@ checks:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, visits, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads, visits, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     addresses,
     checks,
@@ -208,6 +202,7 @@ SPEC = Spec(
         "sticky_requests": {"type": "int", "default": 10},
         "wait_timeout": {"type": "int", "default": 120},
         "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
+        **held.RELEASE_OPTION,
     }
 )
 
@@ -361,6 +356,8 @@ class Watch:
 
     def poll(self, elapsed: float) -> bool | None:
         """One look. False when it need not be repeated. An answer that is missing in passing is waited for."""
+        if self.task.lease:
+            self.task.lease.renew_if_due()
         try:
             found = self.verification.look()
         except Failure as failure:
@@ -396,6 +393,7 @@ class Watch:
 
 def run(task: Task) -> Answer:
     """Look until it is healthy; fail with everything that is not."""
+    held.of(task)
     verification = Verification(task)
     try:
         refuse_what_cannot_be_meant(task.params)

@@ -31,8 +31,20 @@ options:
     description:
       - Attributes by AWS's names, such as C(stickiness.lb_cookie.duration_seconds). Truth values and numbers may be
         written as YAML has them; null goes back to AWS's default.
+      - Required unless O(put_back) is set.
     type: dict
-    required: true
+  put_back:
+    description: Put back what was before O(release), where the group still has what the release gave it. What somebody
+      else has set since stays.
+    type: bool
+    default: false
+  release:
+    description:
+      - RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), when this change belongs to a
+        release. Its lease is renewed, the change is noted in its record, and nothing is changed when somebody else has
+        changed the service since.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -93,10 +105,11 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, waits, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, held, live, reads, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import to_put_back
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -104,8 +117,11 @@ SPEC = Spec(
         "cluster": {"type": "str", "required": True},
         "service": {"type": "str", "required": True},
         "target_group": {"type": "str"},
-        "attributes": {"type": "dict", "required": True},
-    }
+        "attributes": {"type": "dict"},
+        "put_back": {"type": "bool", "default": False},
+        **held.RELEASE_OPTION,
+    },
+    rules={"required_if": [("put_back", False, ["attributes"])]},
 )
 
 READ_BACK_SECONDS = 10
@@ -115,10 +131,10 @@ PAUSE = 1
 Answer = dict[str, Any]
 
 
-def group_of(task: Task) -> Answer:
+def group_of(task: Task, service: Answer, wanted: str | None) -> Answer:
     """The target group that is meant, as DescribeTargetGroups answers it. Refuses another service's group."""
-    name, wanted = task.params["service"], task.params["target_group"]
-    arns = live.group_arns(reads.service(task, task.params["cluster"], name))
+    name = task.params["service"]
+    arns = live.group_arns(service)
     if not arns:
         raise Failure(
             f"Service {name} has no target group, so it has no attributes to set. Remove target_group_attributes.",
@@ -154,8 +170,8 @@ def settled(task: Task, arn: str, declared: dict[str, str], differences: list[Di
         found = reads.target_group_attributes(task, arn)
         return None if target_group.compare(declared, found, "") else found
 
-    wanted = {each.path: str(each.expected) for each in differences}
-    writes.modify_target_group_attributes(task, arn, wanted, arrived)
+    changed = {each.path: str(each.expected) for each in differences}
+    writes.modify_target_group_attributes(task, arn, changed, arrived)
     found = waits.until(lambda _elapsed: arrived(), READ_BACK_SECONDS, PAUSE)
     if found is None:
         now = target_group.compare(declared, reads.target_group_attributes(task, arn), arn.split("/")[1])
@@ -168,21 +184,37 @@ def settled(task: Task, arn: str, declared: dict[str, str], differences: list[Di
     return found
 
 
-def run(task: Task) -> Answer:
-    """Compare, set what differs in one call, read back."""
-    group = group_of(task)
-    arn, name = group["TargetGroupArn"], group["TargetGroupName"]
-    before = reads.target_group_attributes(task, arn)
+def wanted(task: Task, hold: held.Held | None, group: Answer, before: dict[str, str]) -> dict[str, str]:
+    """The attributes to have: the declared ones as AWS keeps them, or those that go back to what they were."""
+    if hold and task.params["put_back"]:
+        record = hold.store.record(task.params["release"]["seq"])
+        return to_put_back(record, group["TargetGroupArn"], before)
     try:
-        declared = target_group.normalised(
+        return target_group.normalised(
             task.params["attributes"], group.get("Protocol", ""), group.get("TargetType", "instance"), before
         )
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
+
+
+def run(task: Task) -> Answer:
+    """Compare, set what differs in one call, read back, note it."""
+    hold = held.of(task)
+    if task.params["put_back"] and hold is None:
+        raise Failure("put_back needs the release whose attributes it puts back.", reason="declaration")
+    service = reads.service(task, task.params["cluster"], task.params["service"])
+    group = group_of(task, service, task.params["target_group"])
+    arn, name = group["TargetGroupArn"], group["TargetGroupName"]
+    before = reads.target_group_attributes(task, arn)
+    declared = wanted(task, hold, group, before)
     differences = target_group.compare(declared, before, name)
     after = {**before, **declared}
     if differences and not task.check_mode:
+        if not task.params["put_back"]:
+            fence.passed(task, hold, service)
         after = settled(task, arn, declared, differences)
+    if hold and not task.params["put_back"]:
+        hold.note({"attributes": "done"})
     key = redact.run_key()
     shown = [redact.difference(each, set(), key) for each in differences]
     return {

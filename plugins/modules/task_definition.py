@@ -61,6 +61,12 @@ options:
     type: list
     elements: str
     default: []
+  release:
+    description:
+      - RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), when this revision belongs to a
+        release. Its lease is renewed, and the revision is noted in its record.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -150,7 +156,7 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import models, reads, registry, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, models, reads, registry, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, redact, runnable, task_definition
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -166,6 +172,7 @@ SPEC = Spec(
         "restores": {"type": "str"},
         "recorded_images": {"type": "dict", "default": {}},
         "safe_environment": {"type": "list", "elements": "str", "default": []},
+        **held.RELEASE_OPTION,
     },
     rules={"mutually_exclusive": [["changes", "definition", "restores"]]},
 )
@@ -206,15 +213,27 @@ def planned(task: Task, base: Answer) -> task_definition.Plan:
     return plan
 
 
-def equal_revision(task: Task, base: Answer, declared: Answer) -> Answer | None:
-    """The newest active revision above the base that means the same as what is declared."""
+def equal_revision(task: Task, base: Answer, declared: Answer, noted: str | None = None) -> Answer | None:
+    """The newest active revision above the base that means the same as what is declared; ``noted``, the one that the
+    release's record names, comes first, for a list may lag behind."""
     known = models.task_definition().answer_only
-    for arn in reads.newer_revisions(task, base["family"], base["revision"]):
+    newer = reads.newer_revisions(task, base["family"], base["revision"])
+    for arn in [*([noted] if noted else []), *newer]:
         task.count(f"comparing with {arn.rsplit('/', 1)[-1]}")
         candidate = reads.task_definition(task, arn)
-        if not task_definition.compare(declared, task_definition.request_form(candidate, known)):
+        is_active = arn in newer or candidate["status"] == "ACTIVE"
+        if is_active and not task_definition.compare(declared, task_definition.request_form(candidate, known)):
             return candidate
     return None
+
+
+def existing(task: Task, hold: held.Held | None, base: Answer, declared: Answer) -> Answer | None:
+    """An equal revision. In a release that goes on, absent is believed of two looks only: the interrupted run may have
+    registered one a moment ago."""
+    noted = hold.store.record(task.params["release"]["seq"])["steps"]["task_definition"] if hold else None
+    goes_on = hold is not None and bool(task.params["release"].get("resumed"))
+    seconds = writes.PAUSE if goes_on else 0
+    return waits.until(lambda _elapsed: equal_revision(task, base, declared, noted), seconds, writes.PAUSE)
 
 
 def refuse_loss(task: Task, base: Answer) -> None:
@@ -250,17 +269,20 @@ def register(task: Task, base: Answer, declared: Answer) -> Answer:
 
 
 def run(task: Task) -> Answer:
-    """Compare, find an equal revision, register only when there is none."""
+    """Compare, find an equal revision, register only when there is none, note it."""
+    hold = held.of(task)
     base = base_of(task)
     plan = planned(task, base)
     differences = list(plan.differences)
     if base["status"] != "ACTIVE":
         # UpdateService does not take it any more, so neither could a rollback.
         differences.append(Difference(task_definition.RESOURCE, "status", "ACTIVE", base["status"]))
-    found = equal_revision(task, base, plan.declared) if differences else base
+    found = existing(task, hold, base, plan.declared) if differences else base
     registered = found is None
     if registered and not task.check_mode:
         found = register(task, base, plan.declared)
+    if hold and found:
+        hold.note({"task_definition": found["taskDefinitionArn"], "registered": registered or None})
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     shown = [redact.difference(each, safe, key) for each in differences]
     family_arn = base["taskDefinitionArn"].rsplit(":", 1)[0]

@@ -109,7 +109,7 @@ def waiting(world: World) -> subprocess.Popen[str]:
       register: opened
     - steady.ecs.deployment:
         {{cluster: {CLUSTER}, service: {SERVICE}, force: true, wait_delay: 1,
-         release_path: "{{{{ opened.release.path }}}}", release_seq: "{{{{ opened.release.seq }}}}"}}
+         release: "{{{{ opened.release }}}}"}}
 """,
         encoding="utf-8",
     )

@@ -311,6 +311,7 @@ def test_no_foreign_text_makes_the_closing_write_too_large() -> None:
     checks = [{"name": "targets", "ok": False, "expected": 1, "found": flood}] * 1000
     timeline = [{"seconds": 1, "text": flood}] * 1000
     given = {"verdict": "failed", "reason": flood, "rolled_back_by": None, "checks": checks, "timeline": timeline}
+    given["images"] = {}
     service = Service()
     record = service.open().record
     result = intent.result({**given, "cause": {"reason": flood}, "duration_seconds": None}, record, NOW)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataclasses
 import platform
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
     Records,
     Request,
     Write,
+    closing,
     interrupted,
     step,
 )
@@ -111,10 +112,8 @@ class Held:
 
         def changing(_head: Document) -> list[Write]:
             assert self.seq is not None
-            try:
+            with _still_open():
                 made[:] = [change(self.store.record(self.seq), self.store.now())]
-            except ValueError as problem:
-                raise Failure(f"{problem}. Look at it with release_info.", reason="release_closed") from None
             return [Write(REPLACE, made[0])]
 
         self.write(changing)
@@ -138,7 +137,24 @@ class Held:
         with shielded():
             self.store.in_handler(lambda: stores.transact_head(self.store, self._giving_back, attempts=2))
 
-    def interrupted(self, _signal: str) -> None:
+    def close(self, outcome: str, result: Callable[[Document, str], Document]) -> Document:
+        """Write the last state of the open release, then the head without it and without the lease; the record.
+
+        ``result(record, now)`` as in ``release.closing``. Raises Failure: ``lease_lost``, or ``release_closed``.
+        """
+
+        def closing_it(head: Document) -> tuple[list[Write], Document]:
+            if self.seq is None or not lease.holds(head, self.nonce):
+                raise self._lost(head)
+            record, now = self.store.record(self.seq), self.store.now()
+            with _still_open():
+                writes = closing(head, record, outcome, result(record, now), now)
+            return writes, writes[0].document
+
+        with shielded():
+            return stores.transact_head(self.store, closing_it)
+
+    def interrupted(self, _signal: str = "") -> None:
         """What a signal does: give the lease back, so that the next run goes on at once, then note the interruption."""
         self.release()
         self.store.in_handler(lambda: stores.transact_head(self.store, self._noting, attempts=1))
@@ -157,6 +173,14 @@ class Held:
     def _lost(self, head: Document) -> Failure:
         found = lease.holder(head)
         return Failure(lease.lost_text(found, self.store.place), reason="lease_lost", holder=found)
+
+
+@contextmanager
+def _still_open() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as problem:
+        raise Failure(f"{problem}. Look at it with release_info.", reason="release_closed") from None
 
 
 def take(task: Task, why: str) -> Held:
@@ -208,7 +232,7 @@ def of(task: Task) -> Held | None:
 
     Raises Failure ``lease_lost`` when another run has it: then nothing may be touched.
     """
-    given = task.params["release"]
+    given = task.params.get("release")
     if task.check_mode or not given or given.get("seq") is None:
         return None
     place = {name: given[name] for name in ("store", "account")}

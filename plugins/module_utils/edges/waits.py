@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.refusals import THROTTLED, UNAVAILABLE
-from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, pausing
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Linux alone has the first."""
@@ -37,7 +37,8 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
-        time.sleep(seconds)
+        with pausing():
+            time.sleep(seconds)
 
 
 clock: Clock = SystemClock()

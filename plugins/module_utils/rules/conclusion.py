@@ -17,6 +17,9 @@ Answer = dict[str, Any]
 GOES_ON = {verdict.UNKNOWN, verdict.PAUSED}
 """Verdicts that are not the last word: the deployment goes on, and the same command watches it again."""
 
+LOST, FENCED, UNFINISHED = "lease_lost", "fenced", "rolling_back"
+"""Reasons: another run has the service; somebody else has changed it; an earlier run was on its way back."""
+
 CUT_OFF = {"expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"}
 """Reasons for which no further call can succeed: neither is anything known of the release, nor could it be undone."""
 
@@ -55,12 +58,28 @@ class Run:
 def rolls_back(run: Run) -> bool:
     """Whether what this run changed is to be put back.
 
-    Not when nothing was opened (nothing was changed), not when another deployment has taken over (a rollback would
-    destroy it), and not while ours goes on.
+    Not when nothing was opened (nothing was changed), not when another deployment or another run has taken over (a
+    rollback would destroy it), and not while ours goes on. What an earlier run began to put back is put back.
     """
-    if not run.failure or not run.release or run.check_mode or run.stay:
+    if not run.failure or not run.release or run.check_mode:
         return False
-    return run.verdict != verdict.SUPERSEDED and not _goes_on(run)
+    if run.failure.get("reason") == UNFINISHED:
+        return True
+    return not run.stay and not _is_superseded(run) and not _goes_on(run)
+
+
+def puts_back_attributes(run: Run) -> bool:
+    """Whether the attributes alone go back to what they were, where they still hold what this run gave them: somebody
+    else has changed the service, which stays as they want it."""
+    return bool(run.failure.get("reason") == FENCED and run.release and not run.check_mode)
+
+
+def last_note(run: Run) -> str | None:
+    """What the record is told at the end, as ``state`` of the module release; None when there is nothing to tell, or
+    when the record belongs to another run by now."""
+    if not run.release or LOST in _reasons(run):
+        return None
+    return "interrupted" if outcome(run) == "interrupted" else "closed"
 
 
 def outcome(run: Run) -> str:
@@ -68,7 +87,7 @@ def outcome(run: Run) -> str:
     if not run.failure:
         verified_only = not run.plan and bool(run.health.get("ok"))
         return "proven" if (run.release or verified_only) and not run.check_mode else "unchanged"
-    if run.verdict == verdict.SUPERSEDED:
+    if _is_superseded(run):
         return "superseded"
     if _goes_on(run):
         return "interrupted"
@@ -101,6 +120,7 @@ def closing(run: Run) -> Answer:
         "outcome": outcome(run),
         "verdict": run.verdict or None,
         "reason": detail(run),
+        "failure": run.failure.get("msg"),
         "checks": run.health.get("checks") or run.failure.get("checks") or [],
         "images": run.health.get("images") or {},
         "cause": run.deployment.get("cause"),
@@ -125,10 +145,17 @@ def _as_before(run: Run) -> list[str]:
 
 def _undone(run: Run) -> str:
     """What became of the way back, in front of what it was taken for."""
+    failed = next((str(each.get("msg", "")) for each in map(_first_failed, run.undoing) if each), "")
+    if failed and _is_superseded(run):
+        return f"the way back was stopped: {failed} It was taken because: "
+    if failed and _goes_on(run):
+        return (
+            f"the way back is not at its end: {failed} The same command again goes on with it. It was taken because: "
+        )
     if not rolls_back(run):
         return ""
     if not _is_back(run):
-        failed = next((words for words in map(_failure_of, run.undoing) if words), "it did not come to its end.")
+        failed = failed or "it did not come to its end."
         return f"the way back failed: {failed} Run the rollback playbook to go on with it. It was taken because: "
     said = "everything that this run changed was put back"
     kept = [name for step in run.undoing for name in (step.get("target") or {}).get("not_restorable", [])]
@@ -142,25 +169,39 @@ def _undone(run: Run) -> str:
     return f"{said}. "
 
 
-def _failure_of(step: Answer) -> str:
-    """Why a step failed; of a loop, why its first failed item did."""
-    if not step.get("failed"):
-        return ""
-    return next(
-        (str(each.get("msg")) for each in step.get("results") or [] if each.get("failed")), str(step.get("msg", ""))
-    )
-
-
 def _left(run: Run) -> str:
     """What stays of a release that another deployment took over: its attributes, beside the other's revision."""
-    if run.verdict != verdict.SUPERSEDED:
+    if run.verdict != verdict.SUPERSEDED or puts_back_attributes(run):
         return ""
     planned = [each for each in run.plan.get("differences") or [] if str(each["resource"]).startswith("target group")]
     names = ", ".join(f"{each['path']} of {each['resource']}" for each in planned)
     return f"What this run set beside the deployment stays: {names}. " if names else ""
 
 
+def _is_superseded(run: Run) -> bool:
+    """Whether somebody else has taken over: by a deployment, a change of the service, or as the next run."""
+    return run.verdict == verdict.SUPERSEDED or not {LOST, FENCED, verdict.SUPERSEDED}.isdisjoint(_reasons(run))
+
+
 def _goes_on(run: Run) -> bool:
+    """Whether the last word is not said: a deployment, or the way back, goes on, or no further call can succeed."""
+    if not run.failure:
+        return False
+    steps = [run.failure, *map(_first_failed, run.undoing)]
+    if run.release and any(each.get("reason") in CUT_OFF or each.get("cut_off") for each in steps):
+        return True
+    going_back = [each for each in run.undoing if each.get("failed") and each.get("verdict") in GOES_ON]
     watched = run.verdict in GOES_ON and bool(run.deployment.get("deployment_id"))
-    cut_off = bool(run.release) and run.failure.get("reason") in CUT_OFF
-    return bool(run.failure) and (watched or cut_off)
+    return bool(going_back) or watched
+
+
+def _reasons(run: Run) -> set[str]:
+    """The reasons of everything that failed in the run."""
+    return {str(each.get("reason")) for each in (run.failure, *map(_first_failed, run.undoing)) if each}
+
+
+def _first_failed(step: Answer) -> Answer:
+    """A step that failed; of a loop, the first item that did; empty for one that went well."""
+    if not step.get("failed"):
+        return {}
+    return next((each for each in step.get("results") or [] if each.get("failed")), step)

@@ -230,6 +230,8 @@ def rolling_back(record: Document, now: str, verdict: Document | None = None) ->
 
     ``verdict`` as ``result`` of :func:`closing`. Raises ValueError when the release is closed.
     """
+    if record["state"] == ROLLING_BACK:
+        return moved(record, ROLLING_BACK, now)
     return moved(record, ROLLING_BACK, now, verdict=_judged(record, verdict or {}))
 
 
@@ -252,7 +254,7 @@ def closing(head: Document, record: Document, outcome: str, result: Document, no
 
 def _judged(record: Document, result: Document) -> Document:
     """The verdict of a record with what is known now on top; what is not known any more stays as it was noted."""
-    known = {name: value for name, value in result.items() if value is not None and value != []}
+    known = {name: value for name, value in result.items() if value not in (None, [], {})}
     verdict: Document = {**record["verdict"], **known}
     lines = verdict["timeline"] or []
     if len(lines) > TIMELINE_BEGIN + TIMELINE_END:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+from ansible_collections.steady.ecs.plugins.modules import release
 
 ACCOUNT, REGION = "640080112933", "us-east-1"
 CLUSTER, SERVICE = "pardon-production-cluster", "pardon-production-service"
@@ -35,6 +37,27 @@ class World:
         self.attributes = {"stickiness.enabled": "true", DURATION: "3600", "deregistration_delay.timeout_seconds": "30"}
         self.account = ACCOUNT
         self.calls: list[str] = []
+        self.opened: dict[str, Any] = {}
+        self.seconds = 1000.0
+        self.lines: list[str] = []
+
+    # -- the clock
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    # -- the module release, as the tasks of one run call it
+    def release(self, store: Path | None, state: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+        if state != "opened":
+            params = {"release": self.opened, **params}
+        answer = release.run(
+            self.task(release.SPEC.options, check_mode, **{"store": store and str(store), "state": state, **params})
+        )
+        if state == "opened":
+            self.opened = answer["release"] or {}
+        return answer
 
     def client(self, _service: str, _attempts: int) -> World:
         return self
@@ -82,6 +105,9 @@ class World:
             {"name": name, "environment": [{"name": "TOKEN", "value": SECRET}], "logConfiguration": log}
             for name in ("coral", *(f"agent-{n}" for n in range(1, 9)))
         ]
+        if asked["taskDefinition"].endswith(":75"):
+            sse = CHANGES["containers"]["agent-1"]["environment"]["CORAL_SSE_URL"]
+            containers[1]["environment"] = [*containers[1]["environment"], {"name": "CORAL_SSE_URL", "value": sse}]
         return {"taskDefinition": {"taskDefinitionArn": asked["taskDefinition"], "containerDefinitions": containers}}
 
     def deployed(self) -> None:
@@ -92,4 +118,5 @@ class World:
         """A task of a module with this spec, its defaults filled in."""
         values = {name: option.get("default") for name, option in options.items()}
         named = {"account": ACCOUNT, "cluster": CLUSTER, "service": SERVICE, "region": REGION}
-        return Task(params={**values, **named, **params}, connection=self, check_mode=check_mode)
+        all_of_them = {**values, **named, **params}
+        return Task(params=all_of_them, connection=self, check_mode=check_mode, report=self.lines.append)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
-from ansible_collections.steady.ecs.plugins.modules import release, release_info
+from ansible_collections.steady.ecs.plugins.modules import release_info
 
 from tests.unit.modules.releases import ACCOUNT, CHANGES, DURATION, FAMILY, GROUP, SECRET, World
 
@@ -18,15 +18,16 @@ DECLARED: dict[str, Any] = {"changes": CHANGES, "attributes": {DURATION: 86400},
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(waits, "clock", world)
+    return world
 
 
 @pytest.fixture
 def act(world: World, tmp_path: Path) -> Any:
     def call(state: str, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-        task = world.task(release.SPEC.options, check_mode, **{"store": str(tmp_path), "state": state, **params})
-        return release.run(task)
+        return world.release(params.pop("store", tmp_path), state, check_mode, **params)
 
     return call
 
@@ -45,10 +46,10 @@ def on_file(path: Path) -> dict[int, dict[str, Any]]:
 
 def deploy(act: Any, world: World, outcome: str = "proven") -> int:
     seq: int = act("opened", **DECLARED)["release"]["seq"]
-    act("applied", seq=seq, steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "registered": True})
+    act("applied", steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "registered": True})
     world.deployed()
-    act("applied", seq=seq, steps={"deployment": "ecs-svc/75"})
-    act("closed", seq=seq, outcome=outcome, verdict="succeeded")
+    act("applied", steps={"deployment": "ecs-svc/75"})
+    act("closed", outcome=outcome, verdict="succeeded")
     return seq
 
 
@@ -97,8 +98,8 @@ def test_rollback_restores_the_baseline_and_then_has_nothing_older(act: Any, inf
     assert (opened["release"]["seq"], opened["release"]["restores"], opened["target"]) == (3, 1, target)
     assert opened["release"]["baseline"] is None
     world.revision, world.attributes[DURATION] = 74, "3600"
-    act("applied", seq=3, steps={"attributes": "done", "task_definition": f"{FAMILY}:74", "deployment": "ecs-svc/3"})
-    act("closed", seq=3, outcome="proven")
+    act("applied", steps={"attributes": "done", "task_definition": f"{FAMILY}:74", "deployment": "ecs-svc/3"})
+    act("closed", outcome="proven")
     found = info()
     assert found["current"]["seq"] == 3
     assert found["target"] is None
@@ -109,14 +110,14 @@ def test_rollback_restores_the_baseline_and_then_has_nothing_older(act: Any, inf
 
 
 def test_a_failed_deploy_is_undone_to_where_it_started(act: Any, info: Any, world: World) -> None:
-    seq = act("opened", **DECLARED)["release"]["seq"]
+    act("opened", **DECLARED)
     world.deployed()
-    act("rolling_back", seq=seq)
+    act("rolling_back")
     target = info()["target"]
     assert (target["seq"], target["task_definition"]) == (1, f"{FAMILY}:74")
     assert target["attributes"] == {GROUP: {DURATION: "3600"}}
     world.revision, world.attributes[DURATION] = 74, "3600"
-    act("closed", seq=seq, outcome="failed_rolled_back", verdict="failed", rolled_back_by="us")
+    act("closed", outcome="failed_rolled_back", verdict="failed", rolled_back_by="us")
     found = info()
     assert (found["current"]["seq"], found["open"], found["live_is_current"]) == (1, None, True)
     assert found["history"][0]["state"] == "rolled_back"
@@ -126,8 +127,8 @@ def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
     answer = act("opened", changes=CHANGES, differences=[])
     assert answer == {"changed": False, "release": None, "target": None, "differences": []}
     assert on_file(tmp_path) == {}
-    assert act("applied", seq=None)["changed"] is False
-    assert act("closed", seq=None, outcome="unchanged")["changed"] is False
+    assert act("applied")["changed"] is False
+    assert act("closed", outcome="unchanged")["changed"] is False
 
 
 def test_check_mode_writes_nothing(act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,14 +140,15 @@ def test_check_mode_writes_nothing(act: Any, tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_same_deploy_resumes_an_interrupted_one(act: Any, info: Any, world: World, tmp_path: Path) -> None:
-    opened = act("opened", **DECLARED)["release"]
+    act("opened", **DECLARED)
+    act("applied", steps={"task_definition": f"{FAMILY}:75"})
     world.deployed()
-    assert store_files.interrupted(opened["path"], opened["seq"], {"task_definition": f"{FAMILY}:75"})
+    act("interrupted")
     assert info()["open"]["interrupted"]
     again = act("opened", **{**DECLARED, "differences": []})
-    assert (again["changed"], again["release"]["seq"], again["release"]["resumed"]) == (False, 2, True)
-    act("applied", seq=2, steps={"deployment": "ecs-svc/75"})
-    act("closed", seq=2, outcome="proven")
+    assert (again["changed"], again["release"]["seq"], again["release"]["resumed"]) == (True, 2, True)
+    act("applied", steps={"deployment": "ecs-svc/75"})
+    act("closed", outcome="proven")
     assert sorted(on_file(tmp_path)) == [1, 2]
     assert info()["current"]["seq"] == 2
 
@@ -155,7 +157,7 @@ def test_another_intent_abandons_it_without_a_baseline_of_its_half_done_state(
     act: Any, world: World, tmp_path: Path
 ) -> None:
     act("opened", **DECLARED)
-    act("applied", seq=2, steps={"task_definition": f"{FAMILY}:75"})
+    act("applied", steps={"task_definition": f"{FAMILY}:75"})
     world.deployed()
     opened = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
     assert (opened["seq"], opened["base"], opened["baseline"]) == (3, 1, None)
@@ -170,18 +172,18 @@ def test_a_change_by_hand_gets_a_baseline_but_a_rollback_prefers_what_is_proven(
     opened = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
     assert (opened["seq"], opened["baseline"], opened["base"]) == (4, 3, 3)
     assert info()["target"]["seq"] == 3, "an open release is undone exactly"
-    act("applied", seq=4, steps={"attributes": "done", "deployment": "ecs-svc/75"})
+    act("applied", steps={"attributes": "done", "deployment": "ecs-svc/75"})
     world.attributes[DURATION] = "7200"
-    act("closed", seq=4, outcome="proven")
+    act("closed", outcome="proven")
     assert info()["target"]["seq"] == 2, "what nobody verified is no way back where something proven exists"
 
 
 def test_no_environment_value_reaches_a_record(act: Any, world: World, tmp_path: Path) -> None:
     deploy(act, world)
     checks = [{"name": "environment TOKEN", "ok": True, "found": SECRET, "expected": SECRET}]
-    opened = act("opened", **{**DECLARED, "definition": {"containerDefinitions": []}})["release"]
+    act("opened", **{**DECLARED, "definition": {"containerDefinitions": []}})
     cause = {"container": "coral", "exit_code": 1, "log_lines": ["token hidden is refused"]}  # as deployment answers
-    act("closed", seq=opened["seq"], outcome="failed", checks=checks, cause=cause)
+    act("closed", outcome="failed", checks=checks, cause=cause)
     text = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
     assert "environment[TOKEN]" in text and "token hidden is refused" in text
     assert SECRET not in text
@@ -195,9 +197,9 @@ def test_a_foreign_account_is_refused(act: Any, world: World, tmp_path: Path) ->
 
 
 def test_a_closed_release_cannot_be_closed_again(act: Any, world: World) -> None:
-    seq = deploy(act, world)
-    with pytest.raises(Failure, match="is succeeded"):
-        act("closed", seq=seq, outcome="failed")
+    deploy(act, world)
+    with pytest.raises(Failure, match="does not have the lease"):
+        act("closed", outcome="failed")
 
 
 def test_attributes_are_recorded_as_aws_keeps_them(act: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
-from ansible_collections.steady.ecs.plugins.modules import release, release_info
+from ansible_collections.steady.ecs.plugins.modules import release_info
 
 from tests.unit.modules.releases import ACCOUNT, CLUSTER, DURATION, FAMILY, GROUP, REGION, SERVICE, World
 
@@ -17,7 +17,7 @@ def info(world: World, store: Path | None, **params: Any) -> dict[str, Any]:
 
 
 def act(world: World, store: Path, state: str, **params: Any) -> dict[str, Any]:
-    return release.run(world.task(release.SPEC.options, store=str(store), state=state, **params))
+    return world.release(store, state, **params)
 
 
 def test_a_service_without_releases_has_no_way_back(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_what_a_rollback_would_change_is_listed(tmp_path: Path) -> None:
     act(world, tmp_path, "opened", **declared, differences=[{}], why="longer sessions")
     world.deployed()
     world.settings["healthCheckGracePeriodSeconds"] = 90
-    act(world, tmp_path, "applied", seq=2, steps={"task_definition": f"{FAMILY}:75", "deployment": "d"})
-    act(world, tmp_path, "closed", seq=2, outcome="proven")
+    act(world, tmp_path, "applied", steps={"task_definition": f"{FAMILY}:75", "deployment": "d"})
+    act(world, tmp_path, "closed", outcome="proven")
     found = info(world, tmp_path)
     assert found["target"]["settings"] == {"healthCheckGracePeriodSeconds": 60}
     assert [(each["path"], each["actual"], each["expected"]) for each in found["differences"]] == [
@@ -67,7 +67,7 @@ def test_a_named_release_that_does_not_exist_is_no_target(tmp_path: Path) -> Non
 def test_a_tampered_record_stops_it(tmp_path: Path) -> None:
     world = World()
     opened = act(world, tmp_path, "opened", attributes={DURATION: 1}, differences=[{}])["release"]
-    (Path(opened["path"]) / "releases/00000001.json").write_text('{"schema": 1}')
+    (Path(opened["place"]) / "releases/00000001.json").write_text('{"schema": 1}')
     with pytest.raises(Failure, match="is not used"):
         info(world, tmp_path)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.modules import release, release_report
+from ansible_collections.steady.ecs.plugins.modules import release_report
 
 from tests.unit.modules.releases import CHANGES, DURATION, FAMILY, SECRET, World
 
@@ -34,12 +34,12 @@ def world(tmp_path: Path) -> World:
     world = World()
 
     def act(state: str, **params: Any) -> None:
-        release.run(world.task(release.SPEC.options, store=str(tmp_path / "store"), state=state, **params))
+        world.release(tmp_path / "store", state, **params)
 
     act("opened", changes=CHANGES, attributes={DURATION: 86400}, differences=DIFFERENCES, why="Production stability")
     world.deployed()
-    act("applied", seq=2, steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "deployment": "ecs-svc/75"})
-    act("closed", seq=2, outcome="proven", verdict="succeeded", duration_seconds=610)
+    act("applied", steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "deployment": "ecs-svc/75"})
+    act("closed", outcome="proven", verdict="succeeded", duration_seconds=610)
     return world
 
 

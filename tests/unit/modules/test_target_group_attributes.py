@@ -96,6 +96,7 @@ class Balancing:
 
     def run(self, attributes: Answer, check_mode: bool = False, target_group: str | None = None) -> Answer:
         params = {"cluster": "c1", "service": "web", "target_group": target_group, "attributes": attributes}
+        params["put_back"] = False
         return perform(Task(params=params, connection=self, check_mode=check_mode), module.run)
 
 

@@ -1,0 +1,202 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Open a release: read what is live and on record, take the lease, and write what the rules say.
+
+The first look is made without the lease, for a run with nothing to do takes none. Under it the live state and the
+records are read again, and the plan is made again where another run has ended in between.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    intent,
+    plan,
+    redact,
+    release,
+    restore,
+    target_group,
+    task_definition,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Look:
+    """The live state and the records at one moment, and what the task's wish comes to there."""
+
+    task: Task
+    live: Document
+    differences: list[Answer]
+    """The plan, as it may be shown."""
+    who: str = ""
+    nonce: str = ""
+    target: Document | None = None
+    """What a rollback restores; None for a deployment."""
+    opening: release.Opening | None = None
+    settles: bool = False
+    """There is nothing to open, but a dead run's name still stands in the head."""
+    seen: tuple[int, int | None, int | None] = (0, None, None)
+    """What the head said: the last number, the current release and the open one."""
+
+    def decide(self, head: Document, records: release.Records, now: str) -> list[release.Write]:
+        """Settle what is to be opened, and answer the writes. Raises Failure where it cannot be meant."""
+        self.seen = _said(head)
+        self.target = self._target(head, records)
+        request = self._request()
+        left = release.opened(head, records)
+        differs = left is not None and self.target is None and _content_differs(self.task, left, self.live)
+        opening = release.opening(head, records, request, self.live, now, differs)
+        wanted = self.target or self.differences or self.task.params["force"] or opening.resumed
+        self.opening = opening if wanted else None
+        self.settles = not wanted and head["open"] is not None
+        return opening.writes if wanted else release.nothing_to_open(head, records, self.nonce)
+
+    def _target(self, head: Document, records: release.Records) -> Document | None:
+        if self.task.params["kind"] != ROLLBACK:
+            return None
+        choice = restore.choose(head, records, self.live, self.task.params["restores"])
+        if choice.record is None:
+            raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
+        return restore.restoration(choice.record, records, self.live)
+
+    def _request(self) -> release.Request:
+        params = self.task.params
+        try:
+            declared = (
+                intent.restoring(self.target)
+                if self.target
+                else intent.intent(
+                    self.live["task_definition"],
+                    params["changes"],
+                    params["definition"],
+                    params["images"],
+                    params["settings"],
+                    _attributes(self.task, self.live),
+                )
+            )
+        except DeclarationError as wrong:
+            raise Failure(wrong.msg, reason="declaration") from None
+        grounds = {name: value for name, value in params["audit"].items() if value is not None}
+        said = {"who": self.who, "host": platform.node(), "commit": params["commit"], "why": params["why"]}
+        return release.Request(
+            identity=live.store(self.task).identity,
+            kind=params["kind"],
+            intent=declared,
+            audit={**grounds, **said},
+            nonce=self.nonce,
+            restores=self.target["seq"] if self.target else None,
+        )
+
+
+def look(task: Task) -> Look:
+    """What the task's wish comes to now, before any lease; writes nothing."""
+    store = live.store(task)
+    found = Look(task, live.state(task), task.params["differences"])
+    if task.check_mode:
+        found.who = held.caller(task, store)
+    found.decide(store.head(), store.records(), store.now())
+    return found
+
+
+def claim(task: Task, hold: held.Held, before: Look) -> Look:
+    """Open the release under the lease, or give the lease back when nothing is left to do."""
+    differences = before.differences
+    if differences and before.target is None and _said(hold.store.head()) != before.seen:
+        differences = _differences(task)
+    state = live.state(task)
+    if before.opening and before.opening.baseline:
+        # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
+        state["images"] = live.running_images(task)
+    found = Look(task, state, differences, hold.who, hold.nonce)
+    hold.claim(lambda head, records: (found.decide(head, records, hold.store.now()), None))
+    return found
+
+
+def _said(head: Document) -> tuple[int, int | None, int | None]:
+    return head["seq"], head["current"], head["open"]
+
+
+def announce(task: Task, target: Document, found: Document) -> list[Difference]:
+    """What a rollback will change, after it was said: at three in the morning people want to read it first."""
+    differences = restore.changes(target, found)
+    proof = "" if target["proven"] else ", which nobody verified"
+    task.report(f"restores release {target['seq']} ({target['kind']}{proof}): service first, then attributes")
+    for each in differences:
+        task.report(each.as_text())
+    if target["force"]:
+        task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
+    for name in target["not_restorable"]:
+        task.warn(f"{name} was declared later and is not known to release {target['seq']}: it stays as it is.")
+    return differences
+
+
+def announce_baseline(task: Task, baseline: Document) -> None:
+    """What runs was made by hand, or by another tool: it is said, for a rollback may come back to it."""
+    task.report(
+        f"what is live is the state of no release on record, so it is written down as a baseline: "
+        f"{baseline['verdict']['reason']}"
+    )
+
+
+def unfinished(record: Document) -> str:
+    """Why a run that wanted to deploy goes back: an earlier one of the same intent was on its way back when it died."""
+    reason = record["verdict"]["reason"] or "why is not on record"
+    return (
+        f"Release {record['seq']} has failed, and the run that went back from it was interrupted: {reason} It is "
+        "undone now. Correct what is declared, then deploy again."
+    )
+
+
+def _content_differs(task: Task, left: Document, found: Document) -> bool:
+    """Whether the declared content is another than that of a release left open. A revision that is gone has none."""
+    if left["kind"] == ROLLBACK:
+        return True
+    arn = left["steps"]["task_definition"] or found["task_definition"]
+    declared = live.declared(task)
+    try:
+        content = reads.task_definition(task, arn)
+        wanted = task_definition.plan(
+            content, models.task_definition(), declared.changes or None, declared.definition or None, declared.images
+        )
+    except DeclarationError as wrong:
+        raise Failure(wrong.msg, reason="declaration") from None
+    except Failure as failure:
+        if failure.fields.get("code") != "ClientException":
+            raise
+        return True
+    return bool(wanted.differences)
+
+
+def _differences(task: Task) -> list[Answer]:
+    try:
+        found = plan.differences(live.declared(task), live.whole(task), models.task_definition())
+    except DeclarationError as wrong:
+        raise Failure(wrong.msg, reason="declaration") from None
+    key = redact.run_key()
+    return [redact.difference(each, set(), key).as_dict() for each in found]
+
+
+def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:
+    """The declared attributes as AWS keeps them, by the ARN of their group."""
+    if not task.params["attributes"]:
+        return {}
+    arn = intent.group_of(task.params["target_group"], list(found["attributes"]))
+    group = reads.target_groups(task, [arn])[0]
+    return {
+        arn: target_group.normalised(
+            task.params["attributes"],
+            group.get("Protocol", ""),
+            group.get("TargetType", "instance"),
+            found["attributes"][arn],
+        )
+    }
