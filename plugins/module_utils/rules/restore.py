@@ -16,6 +16,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import named_rele
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    ABANDONED,
+    FAILED,
     FINAL,
     RELEASES,
     ROLLBACK,
@@ -23,7 +25,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     Document,
     proven,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, opened, settled
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, explained, opened, settled
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     declared,
@@ -61,6 +63,9 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
         return _undone(open_record, records)
     current = records[head["current"]]
     if differences(state_of(current), live):
+        halfway = _halfway(current, records, live)
+        if halfway is not None:
+            return Choice(records[halfway["restores"]], f"rollback {halfway['seq']} got halfway only")
         return _proven_from(current, records, f"what is live is not release {current['seq']}")
     start = _before(current, records)
     if start is None:
@@ -160,6 +165,15 @@ def _undone(record: Document, records: Records) -> Choice:
             f"`aws ecs update-service --task-definition {record['before']['task_definition']}` goes back by hand.",
         )
     return Choice(records[number], f"release {record['seq']} is open ({record['state']})")
+
+
+def _halfway(current: Document, records: Records, live: Document) -> Document | None:
+    """The last release, when it is a rollback that failed halfway: what it left is no change by hand, and putting back
+    the release that it was to leave would be the opposite of what is wanted."""
+    later = [number for number in records if number > current["seq"] and records[number]["kind"] in RELEASES]
+    last = records[max(later)] if later else current
+    is_halfway = last["kind"] == ROLLBACK and last["state"] in (FAILED, ABANDONED) and last["restores"] in records
+    return last if is_halfway and explained(current["seq"], records, live) else None
 
 
 def _before(record: Document, records: Records) -> Document | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import hashlib
 import json
 import random
 import sys
@@ -20,6 +21,14 @@ from tests.faults.model import chains, deployers, judge, plans  # noqa: E402
 
 CHAINS, INTERLEAVINGS = 2000, 2000
 PARTS = (*plans.PARTS, "chains", "deployers")
+
+
+def version_of_code() -> str:
+    """What is tested, the model itself included."""
+    found = hashlib.sha256(code().encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def of_part(part: str) -> list[str]:
@@ -109,7 +118,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
     parser.add_argument("--result", type=Path, default=ROOT / ".state/sweep/model.jsonl")
     parser.add_argument("--summary", action="store_true", help="only read the file")
-    options, version = parser.parse_args(), code()
+    options, version = parser.parse_args(), version_of_code()
     if not options.summary:
         sweep(options, version)
     return summary(options.result, version)

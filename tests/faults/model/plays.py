@@ -24,7 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perfo
 from jinja2 import ChainableUndefined, Undefined, UndefinedError, meta
 from jinja2.nativetypes import NativeEnvironment
 
-from tests.faults.model.wire import Connection, NotModelled, Run
+from tests.faults.model.wire import Connection, NotModelled, Run, skeleton
 
 ROOT = Path(__file__).parents[3]
 PREFIX = "steady.ecs."
@@ -297,7 +297,7 @@ class Play:
         self.run.begin_task(task, name)
         answer = perform(task, module.run)
         self.run.shown.append(repr(answer))
-        return {"failed": False, **answer}
+        return {"failed": False, "changed": False, **answer}
 
 
 def _registered(entry: Answer) -> list[str]:
@@ -308,19 +308,22 @@ def _registered(entry: Answer) -> list[str]:
     return found
 
 
-_valid: dict[str, bytes] = {}
+_filled: dict[Any, bytes] = {}
+"""What the validation adds to arguments of a form that it leaves as they are."""
 
 
 def validated(name: str, spec: Any, arguments: Answer) -> Answer:
-    """The arguments as the module sees them: defaults filled in, types settled."""
-    key = f"{name} {arguments!r}"
-    if key not in _valid:
-        checked = ArgumentSpecValidator({**aws_argument_spec(), **spec.options}, **spec.rules).validate(
-            plain(arguments)
-        )
-        if checked.error_messages:
-            raise Refused(f"{name}: {checked.error_messages}")
-        if len(_valid) > 5000:
-            _valid.clear()
-        _valid[key] = pickle.dumps(plain(checked.validated_parameters), pickle.HIGHEST_PROTOCOL)
-    return pickle.loads(_valid[key])  # type: ignore[no-any-return]  # noqa: S301 our own bytes
+    """The arguments as the module sees them: defaults filled in, types settled. Checked once for each form of them."""
+    given = plain(arguments)
+    chosen = tuple(given[each] for each, option in spec.options.items() if option.get("choices") and each in given)
+    form = (name, skeleton(given), chosen)
+    if form in _filled:
+        return {**pickle.loads(_filled[form]), **given}  # noqa: S301 our own bytes
+    checked = ArgumentSpecValidator({**aws_argument_spec(), **spec.options}, **spec.rules).validate(given)
+    if checked.error_messages:
+        raise Refused(f"{name}: {checked.error_messages}")
+    found: Answer = plain(checked.validated_parameters)
+    added = {each: value for each, value in found.items() if each not in given}
+    if {**added, **given} == found:
+        _filled[form] = pickle.dumps(added, pickle.HIGHEST_PROTOCOL)
+    return found
