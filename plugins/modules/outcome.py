@@ -36,6 +36,10 @@ options:
     description: The outcome in one sentence; with a failure, the cause comes last.
     type: str
     default: ''
+  not_closed:
+    description: Why the release record could not be closed, if it could not. Then no outcome is better than
+      V(interrupted).
+    type: str
   duration_seconds:
     description: How long the run took; shown at the end of the line.
     type: float
@@ -122,6 +126,7 @@ SPEC = Spec(
         "verb": {"type": "str", "required": True},
         "host": {"type": "str", "required": True},
         "detail": {"type": "str", "default": ""},
+        "not_closed": {"type": "str"},
         "duration_seconds": {"type": "float"},
         "release": {"type": "int"},
         "file": {"type": "path"},
@@ -131,10 +136,21 @@ SPEC = Spec(
 )
 
 
+def last_word(word: str, detail: str, not_closed: str | None) -> tuple[str, str]:
+    """Outcome and detail. A release whose record could not be closed has not ended, however well it went."""
+    if not not_closed:
+        return word, detail
+    return (
+        "interrupted" if word in NO_FAILURE else word,
+        f"{detail}. The release record could not be closed: {one_line(not_closed)} Run the same command again: it "
+        "closes the record",
+    )
+
+
 def run(task: Task) -> dict[str, Any]:
     """Write the file first: what is shown last is then true for scripts as well."""
     params = task.params
-    word, detail = params["outcome"], one_line(params["detail"])
+    word, detail = last_word(params["outcome"], one_line(params["detail"]), params["not_closed"])
     result = None
     if params["file"]:
         entry = {"outcome": word, "detail": detail, "release": params["release"]}

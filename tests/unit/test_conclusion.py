@@ -9,7 +9,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import
     Run,
     closing,
     detail,
+    last_note,
     outcome,
+    puts_back_attributes,
     rolls_back,
 )
 
@@ -163,3 +165,69 @@ def test_a_superseded_run_names_what_stays_of_it() -> None:
         "What this run set beside the deployment stays: stickiness.enabled of target group tg."
     )
     assert detail(run).endswith(BROKEN["msg"])
+
+
+LOST = {"msg": "This run does not have the lease any more.", "reason": "lease_lost"}
+FENCED = {"msg": "Somebody else has changed web.", "reason": "fenced"}
+FULL = {"msg": "No space left on device.", "reason": "store_unwritable", "cut_off": True}
+GONE_ON = {"msg": "1800 s have passed", "reason": "unknown", "verdict": "unknown", "deployment_id": "ecs-svc/3"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "word", "back", "attributes", "note"),
+    [
+        pytest.param({"failure": LOST}, "superseded", False, False, None, id="another run has taken over"),
+        pytest.param({"failure": FENCED}, "superseded", False, True, "closed", id="somebody else has changed it"),
+        pytest.param({"failure": FULL}, "interrupted", False, False, "interrupted", id="the store is out of reach"),
+        pytest.param(
+            {"failure": {**BROKEN, "reason": "rolling_back"}, "stay": True},
+            "failed",
+            True,
+            False,
+            "closed",
+            id="an earlier run was on its way back",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "deployment": FAILED, "undoing": [{**EXPIRED, "failed": True}]},
+            "interrupted",
+            False,
+            False,
+            "interrupted",
+            id="cut off on the way back",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "deployment": FAILED, "undoing": [{**GONE_ON, "failed": True}]},
+            "interrupted",
+            False,
+            False,
+            "interrupted",
+            id="the way back goes on",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "deployment": FAILED, "undoing": [{**FENCED, "failed": True}]},
+            "superseded",
+            False,
+            False,
+            "closed",
+            id="somebody else has changed it on the way back",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "deployment": FAILED, "undoing": [{}, {**LOST, "failed": True}]},
+            "superseded",
+            False,
+            False,
+            None,
+            id="another run has taken over on the way back",
+        ),
+    ],
+)
+def test_who_may_write_decides_what_is_put_back_and_noted(
+    answers: dict[str, Any], word: str, back: bool, attributes: bool, note: str | None
+) -> None:
+    run = Run(opened=OPENED, **answers)
+    assert (outcome(run), rolls_back(run), puts_back_attributes(run), last_note(run)) == (word, back, attributes, note)
+    assert detail(run).endswith(run.failure["msg"])
+    for step in run.undoing:
+        assert str(step.get("msg", "")) in detail(run)
+    if note == "interrupted":
+        assert closing(run)["outcome"] is None

@@ -68,7 +68,8 @@ class Held:
 
     def write(self, decide: Callable[[Document], list[Write]]) -> None:
         """Renew the lease, and then write what ``decide`` makes of the head (no head): in this order, for only who
-        has the lease may write. Raises Failure ``lease_lost``."""
+        has the lease may write. Raises Failure ``lease_lost``, or one with the field ``cut_off``: whoever cannot renew
+        touches nothing more, and nothing is known to be ill."""
 
         def renewing(head: Document) -> tuple[list[Write], float]:
             renewed = lease.renewed(head, self.nonce)
@@ -76,7 +77,7 @@ class Held:
                 raise self._lost(head)
             return [Write(HEAD, renewed), *decide(renewed)], waits.clock.now()
 
-        with shielded():
+        with shielded(), _needed():
             self._sent = stores.transact_head(self.store, renewing)
 
     def renew_if_due(self) -> None:
@@ -173,6 +174,17 @@ class Held:
     def _lost(self, head: Document) -> Failure:
         found = lease.holder(head)
         return Failure(lease.lost_text(found, self.store.place), reason="lease_lost", holder=found)
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    """Mark a failure of the store itself."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.fields.get("reason") not in ("lease_lost", "release_closed"):
+            failure.fields["cut_off"] = True
+        raise
 
 
 @contextmanager

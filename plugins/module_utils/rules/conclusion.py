@@ -115,9 +115,9 @@ def detail(run: Run) -> str:
 
 def closing(run: Run) -> Answer:
     """What the release record keeps: the arguments of ``release state=closed``."""
-    by_ecs = run.verdict == verdict.ROLLED_BACK
+    by_ecs, word = run.verdict == verdict.ROLLED_BACK, outcome(run)
     return {
-        "outcome": outcome(run),
+        "outcome": None if word == "interrupted" else word,  # one that goes on has no last state
         "verdict": run.verdict or None,
         "reason": detail(run),
         "failure": run.failure.get("msg"),

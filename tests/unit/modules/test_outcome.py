@@ -55,3 +55,14 @@ def test_a_failure_ends_the_play_when_asked_to_and_is_in_the_file_before(tmp_pat
 @pytest.mark.parametrize("word", ["proven", "unchanged", "drifted"])
 def test_what_is_no_failure_never_fails(word: str) -> None:
     assert say([], outcome=word, fail=True)["outcome"] == word
+
+
+def test_a_release_whose_record_stays_open_has_not_ended(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    with pytest.raises(
+        Failure, match="outcome: interrupted: 3/3 healthy. The release record could not be closed: full"
+    ):
+        say([], detail="3/3 healthy", not_closed="full\n::error::", file=str(path), fail=True)
+    assert json.loads(path.read_text())["outcome"] == "interrupted"
+    with pytest.raises(Failure, match="outcome: failed: "):
+        say([], outcome="failed", not_closed="full", fail=True)
