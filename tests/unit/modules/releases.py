@@ -78,6 +78,13 @@ class World:
         }
         return {"services": [service]}
 
+    def get_paginator(self, operation: str) -> World:
+        assert operation == "list_tasks"
+        return self
+
+    def paginate(self, **_asked: Any) -> list[dict[str, Any]]:
+        return [{"taskArns": []}]
+
     def describe_target_group_attributes(self, **_asked: Any) -> dict[str, Any]:
         return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
 
