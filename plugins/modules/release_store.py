@@ -66,6 +66,11 @@ kind:
   returned: always
   type: str
   sample: bucket
+detail:
+  description: What the place is now, in words.
+  returned: always
+  type: str
+  sample: s3://pardon-releases/steady is fit to keep releases
 created:
   description: Whether the bucket or folder did not exist before.
   returned: always
@@ -161,11 +166,12 @@ def _mode(folder: Path) -> int | None:
 
 
 def _answer(task: Task, store: str, kind: str, created: bool, differences: list[Difference]) -> dict[str, Any]:
-    lines = [each.as_text() for each in differences]
-    for line in lines or [f"{store} is right"]:
-        task.report(line)
+    for each in differences:
+        task.report(each.as_text())
+    is_wrong = task.check_mode and differences
     return {
         "changed": bool(differences) or created,
+        "detail": f"{store} {'is not yet' if is_wrong else 'is'} fit to keep releases",
         "store": store,
         "kind": kind,
         "created": created,

@@ -265,9 +265,35 @@ def test_a_decision_that_always_comes_too_late_ends(place: Place, clock: Clock) 
 
     with pytest.raises(stores.Conflict):
         stores.transact_head(store, decide)
-    assert len(decided) == stores.ATTEMPTS
+    assert len(decided) == stores.ATTEMPTS + 1, "the first on what the store remembers"
     assert 1 < decided[-1] - decided[0] < 20, "seconds between the attempts, not a busy loop"
     assert place.store().head()["nonce"] == "other"
+
+
+def test_a_remembered_head_saves_a_read_and_decides_nothing_else(place: Place) -> None:
+    opened(place)
+    store, other, seen = place.store(), place.store(), list[str]()
+
+    def decide(head: records.Document, write: bool = True) -> tuple[list[release.Write], str]:
+        seen.append(head["nonce"])
+        if head["nonce"] == "refused":
+            raise Failure("no", reason="held")
+        return heads(touched(head, nonce="mine")) if write else [], head["nonce"]
+
+    reads, read = list[int](), store.head
+    store.head = lambda: reads.append(1) or read()
+    stores.transact_head(store, decide)
+    stores.transact_head(store, decide)
+    assert (seen, reads) == (["nonce", "mine"], [1])
+    other.apply(heads(touched(other.head(), nonce="other")))
+    assert stores.transact_head(store, lambda head: decide(head, write=False)) == "other", "nothing is written: look"
+    other.apply(heads(touched(other.head(), nonce="another")))
+    assert stores.transact_head(store, decide) == "another"
+    other.apply(heads(touched(other.head(), nonce="refused")))
+    with pytest.raises(Failure, match="no"):
+        stores.transact_head(store, decide)
+    other.apply(heads(touched(other.head(), nonce="given back")))
+    assert stores.transact_head(store, decide) == "given back", "what was refused once may be free by now"
 
 
 def test_what_a_decision_raises_is_not_tried_again(place: Place) -> None:

@@ -107,6 +107,7 @@ class Documents(ABC):
             raise Failure(f"No place in the release store: {problem}. Correct it in the inventory.", reason="bad_name")
         self.identity, self.place = identity, place
         self._versions: dict[str, str | None] = {}
+        self._head: Document | None = None
         self._final: dict[int, Document] = {}
 
     @abstractmethod
@@ -132,7 +133,12 @@ class Documents(ABC):
     def head(self) -> Document:
         """The head; a new one when nothing was released yet."""
         found = self._read(HEAD_NAME, HEAD)
-        return new_head() if found is None else found
+        self._head = new_head() if found is None else found
+        return self._head
+
+    def remembered_head(self) -> Document | None:
+        """The head as this instance last read or wrote it; None when it has not, or another run wrote it since."""
+        return self._head
 
     def record(self, seq: int) -> Document:
         """One record. Raises Failure when it is not there, or cannot be trusted."""
@@ -154,11 +160,15 @@ class Documents(ABC):
         for each in writes:
             name = HEAD_NAME if each.how == HEAD_WRITE else record_name(each.document["seq"])
             version = None if each.how == CREATE else self._versions[name]
+            if each.how == HEAD_WRITE:
+                self._head = None  # until it is known what became of the write
             try:
                 self._versions[name] = self.put(name, self._encoded(name, each.document), version)
             except Changed:
                 self._versions.pop(name, None)
                 raise Conflict(f"{self.place}/{name}") from None
+            if each.how == HEAD_WRITE:
+                self._head = each.document
 
     def interrupted(self, seq: int, steps: Document | None = None) -> bool:
         """Note in a release's record that its run was interrupted; for a signal handler: one attempt, never raises.

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import files
 from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import UNLUCKY, Changed, Documents, Found
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import SIZE_LIMIT, Document, Identity
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import SIZE_LIMIT, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, HEAD, Write
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
@@ -101,7 +101,7 @@ class FileStore(Documents):
         """As every store, under the lock. The reserve is made before a release is opened and goes when it is closed."""
         if not writes:
             return
-        with self.locked():
+        with self._locked():
             opened = [each.document["open"] is not None for each in writes if each.how == HEAD]
             if True in opened and any(each.how == CREATE for each in writes):
                 with files.told(self._reserve, "written"):
@@ -119,11 +119,8 @@ class FileStore(Documents):
             return False
 
     @contextmanager
-    def locked(self, write: bool = True) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Keep other processes out of this service's documents; make the folders and sweep stale files."""
-        if not write:
-            yield
-            return
         files.make_private(self.folder / "releases")
         with files.locked(self.folder):
             for each in (self.folder, self.folder / "releases"):
@@ -133,16 +130,3 @@ class FileStore(Documents):
     @property
     def _reserve(self) -> Path:
         return self.folder / ".reserve"
-
-
-Store = FileStore
-
-
-def interrupted(path: str, seq: int, steps: Document | None = None) -> bool:
-    """:meth:`FileStore.interrupted` by the folder of a service's documents."""
-    folder = Path(path)
-    try:
-        store = FileStore(folder.parents[3], Identity(*folder.parts[-4:]))
-    except (Failure, IndexError, TypeError):
-        return False
-    return store.interrupted(seq, steps)

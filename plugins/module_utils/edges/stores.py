@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, store_s3, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import Conflict, Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, Identity
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Write
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import HEAD, Write
 from ansible_collections.steady.ecs.plugins.module_utils.rules.store_place import bucket, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -38,6 +39,9 @@ class Store(Protocol):
 
     def head(self) -> Document:
         """The head; a new one when nothing was released yet."""
+
+    def remembered_head(self) -> Document | None:
+        """The head as this instance last read or wrote it; None when it has not, or another run wrote it since."""
 
     def record(self, seq: int) -> Document:
         """One record. Raises Failure when it is not there, or cannot be trusted."""
@@ -72,8 +76,32 @@ def transact[T](
 
 # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
 def transact_head[T](store: Store, decide: Callable[[Document], tuple[list[Write], T]], attempts: int = ATTEMPTS) -> T:
-    """As :func:`transact` for what the head alone decides, such as a lease: one read, one write."""
+    """As :func:`transact` for what the head alone decides, such as a lease.
+
+    The head that the store remembers is tried first, without reading it again. That is safe where the head is what is
+    written first: this fails when another run wrote it since. Nothing else is concluded from what is remembered.
+    """
+    remembered = store.remembered_head()
+    if remembered is not None:
+        with suppress(Conflict, _Stale):
+            return _on_remembered(store, decide, remembered)
     return _settled(store, lambda: decide(store.head()), attempts)
+
+
+class _Stale(Exception):
+    """What is remembered decides nothing here."""
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def _on_remembered[T](store: Store, decide: Callable[[Document], tuple[list[Write], T]], head: Document) -> T:
+    try:
+        writes, answer = decide(head)
+    except Failure:
+        raise _Stale from None
+    if not writes or writes[0].how != HEAD:
+        raise _Stale
+    store.apply(writes)
+    return answer
 
 
 # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
