@@ -57,7 +57,9 @@ options:
     type: dict
     default: {}
   safe_environment:
-    description: Names of environment variables whose values may be shown.
+    description:
+      - Names of environment variables whose values may be shown. One whose name says that it is a password, a key or a
+        token is hidden all the same.
     type: list
     elements: str
     default: []
@@ -255,8 +257,7 @@ def register(task: Task, base: Answer, declared: Answer) -> Answer:
         new = writes.register_task_definition(task, declared, lambda: equal_revision(task, base, declared))
     except Failure as failure:
         # AWS may quote what it refuses.
-        values = task_definition.environment_values(declared)
-        raise Failure(redact.without(failure.msg, values), **failure.fields) from None
+        raise Failure(redact.without(failure.msg, redact.values_in(declared)), **failure.fields) from None
     task.report(f"registered {new['family']}:{new['revision']}")
     kept = task_definition.request_form(new, models.task_definition().answer_only)
     other = sorted({each.path for each in task_definition.compare(declared, kept)})

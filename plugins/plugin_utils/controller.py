@@ -12,6 +12,7 @@ import os
 import sys
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.ansible_release import __version__ as core_version
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -19,7 +20,9 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible_collections.steady.ecs.plugins.module_utils.edges import pace
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import HAS_BOTO3, Connection
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform, plain
 
 NEWEST_TESTED_CORE = (2, 21)
@@ -74,15 +77,40 @@ class InProcess(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
+        # A task with `until` runs again with what it was given.
+        self._given = getattr(self, "_given", dict(self._task.args))
+        try:
+            result.update(self._run(task_vars))
+        finally:
+            # Callback plugins are shown the task with its arguments, which hold values of environment variables.
+            self._task.args = redact.arguments(self._given, self._module().SPEC.options)
+        return result
+
+    def _run(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         reason = self._needs_module(task_vars)
+        settings = self._settings(task_vars)
         if reason is None:
-            result.update(self._run_here(task_vars))
-            return result
+            os.environ.update(settings)
+            return self._run_here(task_vars)
         display.vvv(f"{self._task.action} runs as a module: {reason}", host=self._play_context.remote_addr)
-        result.update(self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)))
+        if C.DEFAULT_KEEP_REMOTE_FILES:
+            display.warning(
+                "ANSIBLE_KEEP_REMOTE_FILES keeps each module with its arguments, values of environment variables "
+                "included, in Ansible's temporary folder. Delete it afterwards."
+            )
+        self._task.environment = [*(self._task.environment or []), settings]
+        result: dict[str, Any] = self._execute_module(
+            module_args=self._given, task_vars=task_vars, wrap_async=bool(self._task.async_val)
+        )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _settings(self, task_vars: dict[str, Any]) -> dict[str, str]:
+        """Environment variables for what a host says of its account as a whole: no option of any one module."""
+        names = {"steady_ecs_aws_share": pace.SHARE, "service_account": pace.ACCOUNT}
+        found = {variable: task_vars[name] for name, variable in names.items() if task_vars.get(name) is not None}
+        return {variable: str(plain(self._templar.template(value))) for variable, value in found.items()}
 
     def _needs_module(self, task_vars: dict[str, Any]) -> str | None:
         if not HAS_BOTO3:
@@ -110,14 +138,13 @@ class InProcess(ActionBase):
         self._compute_environment_string(environment)
         os.environ.update({plain(name): str(plain(value)) for name, value in environment.items()})
 
-        name = self._task.resolved_action if self._task.resolved_action.startswith("steady.ecs.") else self._task.action
-        module = importlib.import_module(f"{MODULES}.{name.rsplit('.', 1)[-1]}")
+        module = self._module()
         params, hidden = self._validated(module.SPEC)
         lines = Lines(str(task_vars.get("inventory_hostname", "")), bool(self._task.no_log), hidden)
         warnings: list[str] = []
         task = Task(
             params=plain(params),
-            connection=Connection(params),
+            connection=Connection(params, lines.count),
             check_mode=bool(self._task.check_mode),
             report=lines.report,
             count=lines.count,
@@ -132,11 +159,15 @@ class InProcess(ActionBase):
         masked: dict[str, Any] = remove_values(answer, hidden)
         return masked
 
+    def _module(self) -> Any:
+        name = self._task.resolved_action if self._task.resolved_action.startswith("steady.ecs.") else self._task.action
+        return importlib.import_module(f"{MODULES}.{name.rsplit('.', 1)[-1]}")
+
     def _validated(self, spec: Any) -> tuple[dict[str, Any], set[str]]:
         """The arguments as the module would see them, and the values that must never be shown."""
         validator = ArgumentSpecValidator({**aws_argument_spec(), **spec.options}, **spec.rules)
-        checked = validator.validate(plain(dict(self._task.args)))
+        checked = validator.validate(plain(self._given))
         hidden = {value for value in checked._no_log_values if value}
         if checked.error_messages:
-            raise AnsibleActionFail(remove_values("; ".join(checked.error_messages), hidden), obj=self._task.args)
+            raise AnsibleActionFail(remove_values("; ".join(checked.error_messages), hidden))
         return checked.validated_parameters, hidden

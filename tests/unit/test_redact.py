@@ -166,3 +166,59 @@ def test_text_from_outside_commands_nobody(given: str, clean: str) -> None:
 def test_values_that_aws_quotes_are_hidden() -> None:
     assert redact.without(f"Invalid value {SECRET}, {SECRET}", {SECRET, ""}) == "Invalid value hidden, hidden"
     assert redact.without("12 of 1234", {"12"}) == "hidden of 1234"
+
+
+@pytest.mark.parametrize("name", ["DB_PASSWORD", "API_TOKEN", "apiToken", "AWS_ACCESS_KEY_ID", "secretKeyBase", "key"])
+def test_a_name_that_names_a_secret_is_hidden_whoever_declares_it_safe(name: str) -> None:
+    assert HIDDEN.fullmatch(shown(f"{APP}.environment[{name}]", SECRET, name))
+    assert redact.environment({name: SECRET}, {name}, KEY) == {name: redact.hidden(SECRET, KEY)}
+
+
+@pytest.mark.parametrize("name", ["CORAL_SESSIONS", "CORAL_SSE_URL", "KEYBOARD", "MONKEY", "PASSENGERS", "tokenizer"])
+def test_a_name_that_only_sounds_like_it_may_be_shown(name: str) -> None:
+    assert shown(f"{APP}.environment[{name}]", "visible", name) == "visible"
+
+
+def test_the_texts_of_a_task_definition_that_no_message_may_bring() -> None:
+    container = {
+        "name": "app-with-a-long-name",
+        "image": "registry.example.com/app:1",
+        "environment": [
+            {"name": "A", "value": "12"},
+            {"name": "B", "value": "true"},
+            {"name": "C", "value": f"postgres://ada:{SECRET}@db.internal/x"},
+            {"name": "D"},
+        ],
+        "secrets": [{"name": "S", "valueFrom": "/a/long/parameter/name"}],
+        "command": ["run", "--token=command-secret"],
+        "healthCheck": {"command": ["CMD-SHELL", "curl -H 'X-Auth: health-secret' localhost"], "retries": 3},
+        "dockerLabels": {"owner": "label-secret"},
+        "logConfiguration": {"options": {"awslogs-group": "/a/log/group/name", "splunk-token": "option-secret"}},
+    }
+    found = redact.values_in({"containerDefinitions": [container, {"name": "bare"}]})
+    url = f"postgres://ada:{SECRET}@db.internal/x"
+    assert found == {
+        *("12", url, "ada", SECRET),
+        *("command-secret", "health-secret", "label-secret", "option-secret"),
+    }
+    assert redact.values_in({"containerDefinitions": [container]}, 4) == found - {"12", "ada"}
+    assert redact.values_in({}) == set()
+
+
+def test_callback_plugins_see_no_structure_and_no_credential() -> None:
+    options = {
+        "cluster": {"type": "str"},
+        "changes": {"type": "dict"},
+        "names": {"type": "list"},
+        "wait": {"type": "int"},
+    }
+    given = {
+        "cluster": "c1", "wait": 5, "region": "us-east-1",
+        "changes": {"a": SECRET}, "names": [SECRET], "secret_key": SECRET, "aws_config": {"a": SECRET},
+        "misspelt": SECRET,
+    }  # fmt: skip
+    found = redact.arguments(given, options)
+    assert set(found) == set(given)
+    assert (found["cluster"], found["wait"], found["region"]) == ("c1", 5, "us-east-1")
+    assert SECRET not in repr(found)
+    assert SECRET not in repr(redact.arguments({"changes": SECRET}, options))

@@ -311,7 +311,3 @@ def test_expected_environment() -> None:
     assert task_definition.expected_environment(None, RICH) == {"app": {"B": "2", "A": "1", "C": ""}}
     assert task_definition.expected_environment(app(cpu=1), None) == {}
     assert task_definition.expected_environment(None, None) == {}
-
-
-def test_environment_values_are_all_of_them() -> None:
-    assert task_definition.environment_values(RICH) == {"1", "2"}

@@ -100,13 +100,8 @@ def log_stream(definition: Answer, container: str, task_arn: str) -> tuple[str, 
 
 
 def secret_values(definition: Answer) -> set[str]:
-    """Environment values of a revision, which must not reach an output by way of a log line."""
-    return {
-        str(variable["value"])
-        for container in definition.get("containerDefinitions", [])
-        for variable in container.get("environment") or []
-        if len(str(variable.get("value", ""))) >= SHORTEST_SECRET and variable["value"] not in {"true", "false"}
-    }
+    """What of a revision must not reach an output by way of a log line; see ``redact.values_in``."""
+    return redact.values_in(definition, SHORTEST_SECRET)
 
 
 def masked(lines: list[str], secrets: set[str]) -> list[str]:

@@ -22,6 +22,19 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE, Named
 
 HIDDEN = "hidden:"
+SECRET = {
+    *("CREDENTIAL", "CREDENTIALS", "KEY", "KEYS", "PASS", "PASSPHRASE", "PASSWD", "PASSWORD", "PASSWORDS", "PWD"),
+    *("APIKEY", "SECRET", "SECRETS", "TOKEN", "TOKENS"),
+}
+"""Words in the name of a variable whose value is never shown, whoever declares it safe."""
+SINGLE = {"str", "int", "float", "bool", "path"}
+"""Types of options of ours that hold no value of an environment variable."""
+CONNECTION = {"region", "profile", "endpoint_url", "validate_certs"}
+SHOWN_MEMBERS = {
+    *("name", "image", "portMappings", "environment", "environmentFiles", "secrets", "logConfiguration", "dependsOn"),
+    *("mountPoints", "volumesFrom", "user", "workingDirectory", "hostname", "ulimits", "linuxParameters"),
+}
+"""Members of a container of which a message may say anything; a variable's value is looked at by itself."""
 LONGEST_WORD = 5
 OPEN_RESOURCES = ("service", "target group ")
 """Resources without a place for a secret: everything that can be declared of them stands in our own tables."""
@@ -41,6 +54,8 @@ _OPEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SEPARATOR = re.compile(r"""[\s'"`=,;]+""")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _VARIABLE = re.compile(rf"{_CONTAINER}\.environment\[(.*)\]", re.DOTALL)
 _USER_INFO = re.compile(r"(?<=://)[^/\s?#]*(?=@)")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
@@ -73,7 +88,12 @@ def diff(differences: Iterable[Difference]) -> dict[str, dict[str, Any]]:
 
 def environment(values: dict[str, str | None], safe: set[str], key: bytes) -> dict[str, str | None]:
     """Environment variables of one container as they may be shown; None, for absent, stays."""
-    return {name: _open(value, key) if name in safe else hidden(value, key) for name, value in values.items()}
+    return {name: _open(value, key) if may_show(name, safe) else hidden(value, key) for name, value in values.items()}
+
+
+def may_show(name: str, safe: set[str]) -> bool:
+    """Whether the value of an environment variable may be shown: it is declared safe, and its name names no secret."""
+    return name in safe and not SECRET & {word.upper() for word in _WORD.findall(name)}
 
 
 def hidden(value: Any, key: bytes) -> Any:
@@ -82,6 +102,49 @@ def hidden(value: Any, key: bytes) -> Any:
         return value
     plain = json.dumps(value, sort_keys=True, default=str).encode()
     return HIDDEN + hmac.new(key, plain, hashlib.sha256).hexdigest()[:8]
+
+
+def values_in(definition: dict[str, Any], shortest: int = 1) -> set[str]:
+    """Texts of a task definition that may hold a secret: what no message of AWS's and no log line may bring along.
+
+    Values of environment variables that are not shorter than ``shortest``; of what else is hidden, the longer words,
+    for a command is quoted in parts.
+    """
+    found: set[str] = set()
+    for container in definition.get("containerDefinitions") or []:
+        values = [str(each.get("value") or "") for each in container.get("environment") or []]
+        found |= {each for each in values if len(each) >= shortest and each not in ("true", "false")}
+        logs = container.get("logConfiguration") or {}
+        options = {
+            name: value for name, value in (logs.get("options") or {}).items() if not name.startswith("awslogs-")
+        }
+        texts = values + _texts([options, *(value for name, value in container.items() if name not in SHOWN_MEMBERS)])
+        found |= {word for each in texts for word in _SEPARATOR.split(each) if len(word) > len("CMD-SHELL")}
+        found |= {part for each in values for part in _parts(each) if len(part) >= shortest}
+    return found
+
+
+def _parts(value: str) -> list[str]:
+    """User name and password of a URL."""
+    found = _USER_INFO.search(value)
+    return found[0].split(":") if found else []
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in _texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def arguments(given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """A module's arguments as callback plugins may see them: single values of its own, and where it is connected to.
+
+    ``options`` is its argument spec. Structures may hold anything, so none is shown.
+    """
+    single = {name for name, option in options.items() if option.get("type") in SINGLE} | CONNECTION
+    return {name: value if name in single else "hidden" for name, value in given.items()}
 
 
 def text(value: str) -> str:
@@ -108,7 +171,7 @@ def _value(value: Any, path: str, safe: set[str], key: bytes) -> Any:
         form = "{}[{}]" if isinstance(value, Named) else "{}.{}"
         return {text(name): _value(each, form.format(path, name), safe, key) for name, each in value.items()}
     variable = _VARIABLE.fullmatch(path)
-    shows = variable[1] in safe if variable else bool(_OPEN.fullmatch(path))
+    shows = may_show(variable[1], safe) if variable else bool(_OPEN.fullmatch(path))
     return _open(value, key) if shows else hidden(value, key)
 
 

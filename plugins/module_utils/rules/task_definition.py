@@ -24,7 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_m
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape, nearest, text
 
-__all__ = ["RESOURCE", "Plan", "apply", "compare", "environment_values", "expected_environment", "plan", "request_form"]
+__all__ = ["RESOURCE", "Plan", "apply", "compare", "expected_environment", "plan", "request_form"]
 
 Content = dict[str, Any]
 
@@ -122,16 +122,6 @@ def expected_environment(changes: Content | None, definition: Content | None) ->
         name: dict(change["environment"])
         for name, change in _containers(changes or {}).items()
         if change.get("environment")
-    }
-
-
-def environment_values(content: Content) -> set[str]:
-    """All values of environment variables in a task definition: what no text of AWS's may bring to the screen."""
-    return {
-        str(each["value"])
-        for container in content.get(CONTAINERS, [])
-        for each in container.get("environment") or []
-        if each.get("value")
     }
 
 
