@@ -56,14 +56,28 @@ def service_names(task: Task, cluster_name: str) -> list[str]:
 
 
 def services(task: Task, cluster_name: str, names: list[str]) -> dict[str, Answer]:
-    """Services by name; a name that is MISSING or INACTIVE is left out. ClusterNotFoundException becomes Failure."""
+    """Services by name, ten a call; a name that is MISSING or INACTIVE is left out.
+
+    ClusterNotFoundException becomes a Failure. So does what AWS could not read for another reason, once all batches
+    were asked: of such a service nothing is known, not even that it does not exist.
+    """
     found: dict[str, Answer] = {}
+    unread: list[str] = []
     for start in range(0, len(names), SERVICES_A_CALL):
         batch = names[start : start + SERVICES_A_CALL]
         with translated(f"Reading {', '.join(batch)} in {cluster_name} (ecs:DescribeServices)"):
             answer = reading(task, "ecs").describe_services(cluster=cluster_name, services=batch, include=["TAGS"])
         found.update({each["serviceName"]: each for each in answer["services"] if each["status"] != "INACTIVE"})
+        unread += [_unread(each) for each in answer.get("failures", []) if each.get("reason") != "MISSING"]
+    if unread:
+        raise Failure(f"AWS could not read {', '.join(unread)}. Run the same command again.", reason="unread")
     return found
+
+
+def _unread(failure: Answer) -> str:
+    """``web (reason: detail)`` of an entry in ``failures``."""
+    words = ": ".join(str(failure[name]) for name in ("reason", "detail") if failure.get(name))
+    return f"{str(failure.get('arn', '')).rsplit('/', 1)[-1]} ({words or 'no reason'})"
 
 
 def service(task: Task, cluster_name: str, name: str) -> Answer:
