@@ -1,0 +1,206 @@
+"""The modules that write, as tasks of a release: lease, fence, notes, and what a run that goes on does not do twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, lease, records, release
+from ansible_collections.steady.ecs.plugins.modules import deployment, service_health, target_group_attributes
+
+from tests.unit.answers import GROUP, revision
+from tests.unit.modules.world import World
+
+ACCOUNT = "111122223333"
+IDENTITY = records.Identity(ACCOUNT, "us-east-1", "c1", "web")
+NOW, KEY = "2026-11-27T10:00:00Z", "stickiness.enabled"
+Answer = dict[str, Any]
+
+
+class Balanced(World):
+    """The world, whose target group has an attribute that can be set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attributes = {KEY: "true"}
+
+    def describe_target_group_attributes(self, **arguments: Any) -> Answer:
+        self._called("describe_target_group_attributes", arguments)
+        return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
+
+    def modify_target_group_attributes(self, **arguments: Any) -> Answer:
+        self._called("modify_target_group_attributes", arguments)
+        self.attributes.update({each["Key"]: each["Value"] for each in arguments["Attributes"]})
+        return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
+
+    def modified(self) -> list[Answer]:
+        return [asked for operation, asked in self.calls if operation == "modify_target_group_attributes"]
+
+
+class Release:
+    """A release of the world's service, opened as the module does it, and the tasks of its run."""
+
+    def __init__(self, world: World, folder: Path, **declared: Any) -> None:
+        self.world, self.folder, self.store = world, folder, FileStore(folder, IDENTITY)
+        wanted = {"changes": {"cpu": "1"}, "definition": {}, "images": {}, "settings": {}, "attributes": {}, **declared}
+        before = {
+            "task_definition": revision(1),
+            "deployment": "ecs-svc/1",
+            "settings": {},
+            "running": 3,
+            "desired": 3,
+            "attributes": {GROUP: {KEY: "true"}},
+        }
+        request = release.Request(IDENTITY, "deploy", intent.intent(revision(1), **wanted), {"who": "ada"}, "run")
+        head = lease.taken(self.store.head(), "run", 90, {"who": "ada", "host": "h", "why": ""}, NOW)
+        opening = release.opening(head, {}, request, before, NOW)
+        self.store.apply(opening.writes)
+        self.given = {"seq": opening.record["seq"], "nonce": "run", "account": ACCOUNT, "lease_seconds": 90}
+
+    def task(self, module: Any, resumed: bool = False, **params: Any) -> Answer:
+        options = {name: option.get("default") for name, option in module.SPEC.options.items()}
+        given = {**self.given, "store": str(self.folder), "resumed": resumed}
+        place = {"cluster": "c1", "service": "web", "region": "us-east-1"}
+        return self.world.run(module.run, {**options, **place, "release": given, **params})
+
+    def record(self) -> Answer:
+        return self.store.record(self.given["seq"])
+
+    def note(self, **steps: Any) -> None:
+        self.store.head()
+        self.store.apply([release.Write(release.REPLACE, release.step(self.record(), steps, NOW))])
+
+    def taken_by_another(self) -> None:
+        head = lease.taken(self.store.head(), "other", 90, {"who": "bob", "host": "h", "why": "hotfix"}, NOW)
+        self.store.apply([release.Write(release.HEAD, head)])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Balanced:
+    found = Balanced()
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def goes_well(world: World) -> None:
+    world.at(10, world.start_tasks)
+    world.at(20, world.complete)
+
+
+def test_a_deployment_is_noted_before_it_is_watched(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    noted: list[Any] = []
+    world.at(5, lambda: noted.append(of.record()["steps"]["deployment"]))
+    goes_well(world)
+    assert of.task(deployment, task_definition="web:2")["verdict"] == "succeeded"
+    assert noted == ["ecs-svc/2"]
+    assert of.record()["state"] == "verifying"
+
+
+def test_c30_one_release_makes_one_deployment(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path, attributes={GROUP: {KEY: "false"}})
+    assert of.task(target_group_attributes, attributes={KEY: False})["changed"]
+    of.note(task_definition=revision(2))
+    goes_well(world)
+    found = of.task(deployment, task_definition="web:2", settings={"healthCheckGracePeriodSeconds": 60})
+    assert (len(world.writes()), len(world.modified()), found["deployment_id"]) == (1, 1, "ecs-svc/2")
+
+
+@pytest.mark.parametrize("module", [deployment, target_group_attributes, service_health])
+def test_a_task_whose_lease_is_lost_touches_nothing(world: Balanced, tmp_path: Path, module: Any) -> None:
+    of = Release(world, tmp_path)
+    of.taken_by_another()
+    params = {"attributes": {KEY: False}} if module is target_group_attributes else {"task_definition": revision(2)}
+    found = of.task(module, **params)
+    assert (found["failed"], found["reason"], found["holder"]["who"]) == (True, "lease_lost", "bob")
+    assert world.calls == []
+
+
+def test_the_lease_is_renewed_in_a_long_wait(world: Balanced, tmp_path: Path) -> None:
+    of, keys = Release(world, tmp_path), set[str]()
+    for seconds in range(0, 600, 30):
+        world.at(seconds, lambda: keys.add(of.store.head()["lease"]["key"]))
+    world.at(500, world.start_tasks)
+    world.at(600, world.complete)
+    assert of.task(deployment, task_definition="web:2")["verdict"] == "succeeded"
+    assert len(keys) >= 10
+
+
+def test_a_deployment_that_loses_its_lease_in_the_wait_is_left_alone(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    world.at(60, of.taken_by_another)
+    found = of.task(deployment, task_definition="web:2")
+    assert (found["reason"], found["deployment_id"]) == ("lease_lost", "ecs-svc/2")
+    assert "goes on" in found["msg"]
+    assert len(world.writes()) == 1
+
+
+def test_somebody_elses_change_is_not_written_over(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    world.begin_deployment(9)
+    began = world.now()
+    found = of.task(deployment, task_definition="web:2")
+    assert found["reason"] == "fenced" and "ecs-svc/9 of web:9" in found["msg"]
+    assert world.now() - began >= 2, "one look may be a stale one"
+    assert world.writes() == []
+
+
+def test_the_fence_stands_before_the_attributes_too(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path, attributes={GROUP: {KEY: "false"}})
+    world.begin_deployment(9)
+    assert of.task(target_group_attributes, attributes={KEY: False})["reason"] == "fenced"
+    assert world.modified() == []
+
+
+def test_a_fenced_release_puts_back_what_is_still_its_own(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path, attributes={GROUP: {KEY: "false"}})
+    of.task(target_group_attributes, attributes={KEY: False})
+    world.begin_deployment(9)
+    found = of.task(target_group_attributes, put_back=True)
+    assert (found["changed"], world.attributes) == (True, {KEY: "true"})
+    assert of.task(target_group_attributes, put_back=True)["changed"] is False
+
+
+def test_a_lost_answer_is_our_own_deployment_although_its_id_is_new(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    world.fail("update_service", world.lose_the_answer)
+    goes_well(world)
+    found = of.task(deployment, task_definition="web:2")
+    assert (found["verdict"], found["deployment_id"], len(world.writes())) == ("succeeded", "ecs-svc/2", 1)
+    assert of.record()["steps"]["deployment"] == "ecs-svc/2"
+
+
+def test_a_forced_deployment_whose_run_died_is_not_forced_again(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path, changes={})
+    world.begin_deployment(2)
+    world.service["taskDefinition"] = world.service["deployments"][0]["taskDefinition"] = revision(1)
+    world.start_tasks()
+    world.complete()
+    world.service["taskDefinition"] = world.service["deployments"][0]["taskDefinition"] = revision(1)
+    found = of.task(deployment, resumed=True, force=True, wait=False)
+    assert (found["changed"], world.writes()) == (False, [])
+    assert of.task(deployment, force=True, wait=False)["changed"] is False
+
+
+def test_a_forced_deployment_is_begun_by_a_release_that_goes_on_when_two_looks_show_none(
+    world: Balanced, tmp_path: Path
+) -> None:
+    of, began = Release(world, tmp_path, changes={}), world.now()
+    goes_well(world)
+    assert of.task(deployment, resumed=True, force=True, wait=False)["changed"] is True
+    assert (len(world.writes()), world.now() - began) == (1, 2)
+
+
+def test_a_stale_look_does_not_repeat_the_update_of_a_run_that_died(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    # ECS shows the update only a second after the new run's first look.
+    world.at(1, lambda: (world.begin_deployment(2), world.start_tasks(), world.complete()))
+    found = of.task(deployment, resumed=True, task_definition="web:2")
+    assert (found["verdict"], found["deployment_id"], world.writes()) == ("succeeded", "ecs-svc/2", [])
