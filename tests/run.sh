@@ -15,7 +15,7 @@ lint() {
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal "$@"; }
-bed() { worlds tests/testbed tests/conformance tests/edges; }
+bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
 e2e() { worlds tests/e2e; }
 build() { worlds tests/build; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
@@ -28,7 +28,7 @@ for part in "$@"; do
                 $each
             done
             echo "== e2e, bed and build"
-            worlds tests/e2e tests/testbed tests/conformance tests/edges tests/build
+            worlds tests/e2e tests/testbed tests/conformance tests/edges tests/store tests/build
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;

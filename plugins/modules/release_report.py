@@ -17,7 +17,8 @@ author:
   - The steady.ecs authors (@steady-ecs)
 options:
   store:
-    description: Folder of the release records. The default is C(${XDG_STATE_HOME:-~/.local/state}/steady).
+    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
+      C(${XDG_STATE_HOME:-~/.local/state}/steady).
     type: str
   account:
     description: AWS account id of the service, twelve digits.

@@ -23,7 +23,7 @@ author:
 options:
   store:
     description:
-      - Folder of the release records, for the findings about the last release. The default is
+      - Folder or C(s3://BUCKET/PREFIX) of the release records, for the findings about the last release. The default is
         C(${XDG_STATE_HOME:-~/.local/state}/steady); it may be missing.
     type: str
   account:
