@@ -75,6 +75,13 @@ def test_the_second_exit_fails_a_deployment_that_no_breaker_guards() -> None:
     assert "no circuit breaker" in found.reason
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"])
+def test_a_crashing_deployment_that_was_asked_to_end_is_followed_to_its_end(status: str) -> None:
+    watched = Progress(OURS, hold=10)
+    look = starting([crashed(2, index) for index in range(3)], **NO_BREAKER)
+    assert watched.observe(0, Look(look.service, rollout(2, status), look.tasks, WELL)).verdict is None
+
+
 def test_with_a_breaker_it_is_the_breaker_that_decides() -> None:
     watched = Progress(OURS, hold=10)
     assert watched.observe(0, starting([crashed(2, index) for index in range(9)])).verdict is None

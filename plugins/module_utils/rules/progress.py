@@ -209,6 +209,8 @@ class Progress:
             self._forgiven = set(self._failures)
         if listed.get("status") != "PRIMARY" or listed.get("rolloutState") == "FAILED":
             return None
+        if (look.service_deployment or {}).get("status", "").startswith(("STOP", "ROLLBACK")):
+            return None  # it has been asked to end: the listed deployment shows that only later
         if breaker.get("enable") and not complete:
             return None
         count = len(self._failures.keys() - (self._forgiven or set()))
