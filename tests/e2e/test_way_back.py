@@ -1,0 +1,172 @@
+"""The way back, from real processes: by digest, by another name, refused where it cannot run, and whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import CLUSTER, SERVICE, Checkout, until
+from tests.e2e.test_release import declare
+
+NOBODY_ANSWERS = json.dumps({"health_endpoints": [], "health_task_identity": {}})
+"""The bed's tasks have no processes here, so nothing is asked of them."""
+CORAL = {"command": ["python", "-m", "testbed.app.coral_server"]}
+REPOSITORY = "000000000000.dkr.ecr.us-east-1.amazonaws.com/coral"
+IMAGE = f"{REPOSITORY}:latest"
+
+
+@pytest.fixture
+def quick(checkout: Checkout) -> Checkout:
+    """The production service on a bed without processes."""
+    checkout.prepare("--engine", "none")
+    declare(checkout, rollout_stable_seconds=1)
+    return checkout
+
+
+def play(checkout: Checkout, verb: str, *options: str, status: int = 0, **variables: Any) -> str:
+    """Run a playbook to its end, which must have this exit status. Answers what it printed."""
+    more = [word for pair in ((("-e", json.dumps(variables)),) if variables else ()) for word in pair]
+    done = checkout.run("./steady", "play", f"{verb}.yml", "-e", NOBODY_ANSWERS, *more, *options)
+    assert done.status == status, done.text
+    return done.text
+
+
+def digests(checkout: Checkout) -> set[str]:
+    """Digests of the image that the running tasks' coral container has."""
+    ecs = checkout.client("ecs")
+    arns = ecs.list_tasks(cluster=CLUSTER, serviceName=SERVICE)["taskArns"]
+    tasks = ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"]
+    return {c.get("imageDigest", "") for each in tasks for c in each["containers"] if c["name"] == "coral"}
+
+
+def pushed(checkout: Checkout, commit: str) -> str:
+    """Push an image made from this commit under its own tag and under ``latest``, as a pipeline does. Answers its
+    digest; the bed runs it from now on."""
+    layer = f"sha256:{hashlib.sha256(commit.encode()).hexdigest()}"
+    kind = "application/vnd.oci.image"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{kind}.manifest.v1+json",
+        "config": {"mediaType": f"{kind}.config.v1+json", "digest": layer, "size": 1},
+        "layers": [{"mediaType": f"{kind}.layer.v1.tar+gzip", "digest": layer, "size": 1}],
+        "annotations": {"org.opencontainers.image.revision": commit},
+    }
+    for tag in (commit, "latest"):
+        answer = checkout.client("ecr").put_image(
+            repositoryName="coral", imageTag=tag, imageManifest=json.dumps(manifest)
+        )
+    digest: str = answer["image"]["imageId"]["imageDigest"]
+    checkout.admin("PUT", "/_bed/images", {REPOSITORY: {**CORAL, "digest": digest}})
+    return digest
+
+
+def test_c68_a_rollback_to_a_tag_that_was_moved_fails_and_says_so(quick: Checkout) -> None:
+    old, new = (f"sha256:{digit * 64}" for digit in "12")
+    quick.admin("PUT", "/_bed/images", {"pardon/coral-server": {**CORAL, "digest": old}})
+    quick.client("ecs").update_service(cluster=CLUSTER, service=SERVICE, forceNewDeployment=True)
+    until(lambda: digests(quick) == {old} and len(quick.service()["deployments"]) == 1)
+    play(quick, "deploy")
+    baseline, release = quick.records()
+    assert baseline["before"]["images"]["coral"].endswith(f"@{old}")
+    assert release["verdict"]["images"]["coral"].endswith(f"@{old}")
+    quick.admin("PUT", "/_bed/images", {"pardon/coral-server": {**CORAL, "digest": new}})
+    said = play(quick, "rollback", status=4)
+    assert "image of coral" in said and new in said and old in said
+    assert digests(quick) == {new}, "what runs is not what was proven, and no output may say otherwise"
+
+
+def test_c68_where_the_registry_has_it_the_content_that_ran_is_restored(quick: Checkout) -> None:
+    quick.client("ecr").create_repository(repositoryName="coral")
+    old = pushed(quick, "5d290ed1c0ffee")
+    play(quick, "deploy", rollout_images={"coral": IMAGE})
+    assert quick.records()[-1]["audit"]["commit"] == "5d290ed1c0ffee"
+    declare(quick, rollout_changes={"containers": {"coral": {"environment": {"NEW": "1"}}}})
+    new = pushed(quick, "0a1b2c3d4e5f")
+    said = play(quick, "deploy")
+    assert "whatever else it changes" in said
+    assert digests(quick) == {new}
+    said = play(quick, "rollback", rollback_to="5d290ed1")
+    assert "taking" in said and old in said
+    assert digests(quick) == {old}
+    ecs = quick.client("ecs")
+    live = ecs.describe_task_definition(taskDefinition=quick.service()["taskDefinition"])["taskDefinition"]
+    assert live["containerDefinitions"][0]["image"] == f"{IMAGE}@{old}"
+    play(quick, "rollback", "--check")
+
+
+def test_c67_an_image_that_is_gone_is_refused_before_anything_moves(quick: Checkout) -> None:
+    ecr = quick.client("ecr")
+    ecr.create_repository(repositoryName="coral")
+    pushed(quick, "5d290ed1c0ffee")
+    play(quick, "deploy", rollout_images={"coral": IMAGE})
+    play(quick, "deploy", rollout_images={"coral": "pardon/coral-server:2"})
+    ecr.batch_delete_image(repositoryName="coral", imageIds=[{"imageTag": "latest"}, {"imageTag": "5d290ed1c0ffee"}])
+    quick.admin("DELETE", "/_bed/calls")
+    said = play(quick, "rollback", status=1)
+    assert f"image {IMAGE}" in said and "Release 2 cannot run" in said
+    assert "-e rollback_to=1" in said, "the baseline is the nearest that can"
+    assert quick.writes() == []
+    play(quick, "rollback", rollback_to="1")
+    assert quick.revision() == "pardon-simulator:74"
+
+
+def test_an_inactive_revision_comes_back_under_a_new_number(quick: Checkout) -> None:
+    before = quick.environment_of("coral")
+    play(quick, "deploy")
+    quick.client("ecs").deregister_task_definition(taskDefinition="pardon-simulator:74")
+    said = play(quick, "rollback", rollback_to="pardon-simulator:74")
+    assert "registered again" in said
+    assert quick.revision() == "pardon-simulator:76"
+    assert quick.environment_of("coral") == before and quick.stickiness() == "3600"
+    assert quick.records()[-1]["steps"]["task_definition"].endswith(":76")
+    play(quick, "deploy")
+    kinds = [each["kind"] for each in quick.records()]
+    assert kinds == ["baseline", "deploy", "rollback", "deploy"], "what the rollback made is no change by hand"
+
+
+def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: Checkout) -> None:
+    quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
+    grace = quick.service()["healthCheckGracePeriodSeconds"]
+    before = quick.attributes()
+    declare(quick, rollout_settings={"healthCheckGracePeriodSeconds": grace + 30})
+    said = play(quick, "deploy", status=3)
+    assert "everything that this run changed was put back" in said
+    assert quick.records()[-1]["verdict"]["rolled_back_by"] == "ecs"
+    assert quick.revision() == "pardon-simulator:74"
+    assert quick.service()["healthCheckGracePeriodSeconds"] == grace
+    assert quick.attributes() == before
+    cause = quick.records()[-1]["verdict"]["cause"]
+    assert cause["container"] == "coral" and "log_lines" in cause
+
+
+def test_a_failed_release_may_stay_to_be_looked_at(quick: Checkout) -> None:
+    quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "unhealthy"})
+    settings = {"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}}
+    declare(quick, rollout_settings=settings, rollback_on_failure=False)
+    play(quick, "deploy", status=4)
+    assert quick.revision() == "pardon-simulator:75" and quick.stickiness() == "86400"
+
+
+def test_an_approval_and_a_window_hold_and_are_on_record(quick: Checkout) -> None:
+    plan = play(quick, "deploy", "--check")
+    digest = plan.split("-e release_plan=")[1].split()[0]
+    quick.admin("DELETE", "/_bed/calls")
+    refused = play(
+        quick, "deploy", release_plan=digest, rollout_settings={"healthCheckGracePeriodSeconds": 77}, status=1
+    )
+    assert "not the one that was approved" in refused and "healthCheckGracePeriodSeconds of service" in refused
+    closed = {"release_windows": ["mon 00:00-00:01 UTC"]}
+    refused = play(quick, "deploy", **closed, release_plan=digest, status=1)
+    assert "The next one opens Mon" in refused
+    assert quick.writes() == []
+    said = play(
+        quick, "deploy", **closed, release_plan=digest, release_window_override="test", release_approved_by="ada"
+    )
+    assert "approved by ada: recorded, not enforced" in said
+    audit = quick.records()[-1]["audit"]
+    assert (audit["approved_by"], audit["window_override"]) == ("ada", "test")
+    assert digest not in json.dumps(quick.records()), "no digest of a value is on record"
+    play(quick, "rollback", **closed)
