@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+
 
 class Failure(Exception):
     """A failure that people can act on: a message with the remedy, and fields that a playbook can test."""
@@ -179,6 +181,8 @@ def interruptible(task: Task) -> Iterator[None]:
 def perform(task: Task, run: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
     """Call ``run`` and turn whatever happens into a result; both ways of running a module end here.
 
+    Whatever AWS, an application or a record said is free of what a terminal or a CI system would obey.
+
     A defect of ours must not print a value that it was handed (an exception's text may quote one), so only the type
     of the exception and the places in our own code are shown.
     """
@@ -196,7 +200,7 @@ def perform(task: Task, run: Callable[[Task], dict[str, Any]]) -> dict[str, Any]
             "reason": "defect",
             "places": places,
         }
-    answer: dict[str, Any] = plain(result)
+    answer: dict[str, Any] = redact.texts(plain(result))
     return answer
 
 
@@ -230,7 +234,7 @@ def execute(spec: Spec, run: Callable[[Task], dict[str, Any]]) -> None:
         params=plain(module.params),
         connection=Connection(module.params),
         check_mode=module.check_mode,
-        warn=module.warn,
+        warn=lambda line: module.warn(redact.text(line)),
     )
     result = perform(task, run)
     if result.pop("failed", False):

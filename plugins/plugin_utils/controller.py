@@ -65,7 +65,7 @@ class Lines:
             self._counting = False
 
     def _safe(self, line: str) -> str:
-        return str(remove_values(f"{self._host}: {line}", self._hidden))
+        return str(remove_values(f"{self._host}: {redact.text(line)}", self._hidden))
 
 
 class InProcess(ActionBase):
@@ -148,7 +148,7 @@ class InProcess(ActionBase):
             check_mode=bool(self._task.check_mode),
             report=lines.report,
             count=lines.count,
-            warn=warnings.append,
+            warn=lambda line: warnings.append(redact.text(line)),
         )
         try:
             answer = perform(task, module.run)

@@ -9,22 +9,16 @@ and ``--diff``, Ansible's log, records, reports, results and arguments as callba
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.faults.plays.place import Place
+from tests.e2e.exits import CALLBACKS, CANARY, Runs
 from tests.testbed.beds import Bed, running
 
-ROOT = Path(__file__).parents[2]
-CALLBACKS = Path(__file__).parent / "callbacks"
-CANARY = re.compile(rb"canary-[\w-]+")
 WAYS = [pytest.param(True, id="in process"), pytest.param(False, id="as modules")]
 
 SECRETS = {
@@ -58,70 +52,20 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         yield found
 
 
-class Runs:
-    """Plays against one service, and everything that they left behind."""
-
-    def __init__(self, bed: Bed, folder: Path, in_process: bool) -> None:
-        self.place, self.folder, self.in_process = Place(bed, folder / "place"), folder / "exits", in_process
-        self.temporary = folder / "temporary"
-        for each in (self.folder, self.temporary, folder / "results"):
-            each.mkdir()
-        self.count, self.text = 0, ""
-
-    def play(self, playbook: str, *words: str, environment: dict[str, str] | None = None, **declared: Any) -> int:
-        """Run a playbook at ``-vvv --diff``; its exit status."""
-        self.count += 1
-        known = {
-            "rollout_changes": CHANGES,
-            "rollout_safe_environment": SAFE,
-            "rollout_wait_delay": 1,
-            "release_store": str(self.folder / "store"),
-            "report_folder": str(self.folder / f"report-{self.count}"),
-        }
-        inventory = self.place.inventory(**{**known, **declared})
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "CI"))}
-        done = subprocess.run(
-            [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", inventory, "-vvv", "--diff", *words],
-            cwd=ROOT,
-            env={
-                **kept,
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-                "ANSIBLE_LOG_PATH": str(self.folder / "ansible.log"),
-                "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-                "ANSIBLE_CALLBACKS_ENABLED": "steady.ecs.warm,steady.ecs.last_word,keeps_all",
-                "ANSIBLE_HOME": str(self.temporary / "home"),
-                "ANSIBLE_REMOTE_TMP": str(self.temporary / "remote"),
-                "KEEPS_ALL": str(self.folder / "callback.json"),
-                "TMPDIR": str(self.temporary),
-                "STEADY_ECS_IN_PROCESS": str(self.in_process).lower(),
-                **(environment or {}),
-            },
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280,
-        )  # fmt: skip
-        self.text = done.stdout + done.stderr
-        (self.folder / f"output-{self.count}").write_text(self.text)
-        return done.returncode
-
-    def found(self) -> dict[str, set[bytes]]:
-        """Canaries by the file that has them, in whatever the plays wrote."""
-        return {
-            str(path): canaries
-            for folder in (self.folder, self.temporary)
-            for path in folder.rglob("*")
-            if path.is_file() and (canaries := set(CANARY.findall(path.read_bytes())))
-        }
-
-
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short name: the path of a socket has 107 characters at most, and Ansible makes one in its temporary folder."""
     return tmp_path_factory.mktemp("c")
 
 
+def made(bed: Bed, folder: Path, in_process: bool) -> Runs:
+    return Runs(bed, folder, in_process, rollout_changes=CHANGES, rollout_safe_environment=SAFE)
+
+
 @pytest.fixture
 def runs(request: pytest.FixtureRequest, bed: Bed, folder: Path) -> Runs:
     bed.admin("POST", "/_bed/reset")
-    return Runs(bed, folder, request.param)
+    return made(bed, folder, request.param)
 
 
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
@@ -164,7 +108,7 @@ BAD = {
 def test_c91_no_canary_leaves_what_a_wrong_declaration_is_refused_with(bed: Bed, folder: Path, name: str) -> None:
     """A bad type stands next to a value, or is one."""
     bed.admin("POST", "/_bed/reset")
-    runs = Runs(bed, folder, in_process=True)
+    runs = made(bed, folder, in_process=True)
     assert runs.play("deploy.yml", rollout_changes={"containers": {"app": BAD[name]}}) != 0
     assert runs.play("deploy.yml", rollout_changes="canary-no-mapping") != 0
     assert {canary for canaries in runs.found().values() for canary in canaries} <= {b"canary-no-mapping"}
@@ -194,13 +138,13 @@ def test_c91_no_canary_leaves_a_defect_of_ours(runs: Runs) -> None:
 def test_c91_kept_modules_are_private_and_said_to_hold_values(bed: Bed, folder: Path) -> None:
     """What ANSIBLE_KEEP_REMOTE_FILES is for is to keep a module with its arguments; in process there is none."""
     bed.admin("POST", "/_bed/reset")
-    runs = Runs(bed, folder, in_process=False)
+    runs = made(bed, folder, in_process=False)
     assert runs.play("deploy.yml", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"}) == 0, runs.text
     assert "keeps each module with its arguments" in runs.text
     for name in runs.found():
         assert Path(name).name.startswith("AnsiballZ_")
         assert stat.S_IMODE(Path(name).parent.stat().st_mode) == 0o700
     (folder / "again").mkdir()
-    again = Runs(bed, folder / "again", in_process=True)
+    again = made(bed, folder / "again", in_process=True)
     assert again.play("deploy.yml", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"}) == 0, again.text
     assert again.found() == {}

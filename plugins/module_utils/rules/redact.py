@@ -153,9 +153,20 @@ def text(value: str) -> str:
     Control and formatting characters go; workflow commands (``::error::``, ``##[...]``, ``##vso[...]``) are broken by
     a space.
     """
+    if value.isascii() and value.isprintable() and not _COMMAND.search(value):
+        return value
     clean = _ESCAPE.sub("", value).replace("\u2028", "\n").replace("\u2029", "\n")
     clean = "".join(each for each in clean if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cf", "Cs"))
     return _COMMAND.sub(lambda found: f"{found[0]} ", clean)
+
+
+def texts(value: Any) -> Any:
+    """A result whose texts are all clean, names included."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, dict):
+        return {text(str(name)): texts(each) for name, each in value.items()}
+    return [texts(each) for each in value] if isinstance(value, list) else value
 
 
 def without(value: str, values: Iterable[str]) -> str:

@@ -1,0 +1,73 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plays whose every output is kept: stdout and stderr at ``-vvv --diff``, Ansible's log, records, reports, what
+callback plugins are given, and temporary folders."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.faults.plays.place import Place
+from tests.testbed.beds import Bed
+
+ROOT = Path(__file__).parents[2]
+CALLBACKS = Path(__file__).parent / "callbacks"
+CANARY = re.compile(rb"canary-[\w-]+")
+
+
+class Runs:
+    """Plays against one service, and everything that they left behind."""
+
+    def __init__(self, bed: Bed, folder: Path, in_process: bool, **declared: Any) -> None:
+        self.place, self.folder, self.in_process = Place(bed, folder / "place"), folder / "exits", in_process
+        self.declared = declared
+        self.temporary = folder / "temporary"
+        for each in (self.folder, self.temporary, folder / "results"):
+            each.mkdir()
+        self.count, self.text = 0, ""
+
+    def play(self, playbook: str, *words: str, environment: dict[str, str] | None = None, **declared: Any) -> int:
+        """Run a playbook at ``-vvv --diff``; its exit status."""
+        self.count += 1
+        known = {
+            **self.declared,
+            "rollout_wait_delay": 1,
+            "release_store": str(self.folder / "store"),
+            "report_folder": str(self.folder / f"report-{self.count}"),
+        }
+        inventory = self.place.inventory(**{**known, **declared})
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "CI"))}
+        done = subprocess.run(
+            [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", inventory, "-vvv", "--diff", *words],
+            cwd=ROOT,
+            env={
+                **kept,
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_LOG_PATH": str(self.folder / "ansible.log"),
+                "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
+                "ANSIBLE_CALLBACKS_ENABLED": "steady.ecs.warm,steady.ecs.last_word,keeps_all",
+                "ANSIBLE_HOME": str(self.temporary / "home"),
+                "ANSIBLE_REMOTE_TMP": str(self.temporary / "remote"),
+                "KEEPS_ALL": str(self.folder / "callback.json"),
+                "TMPDIR": str(self.temporary),
+                "STEADY_ECS_IN_PROCESS": str(self.in_process).lower(),
+                **(environment or {}),
+            },
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280,
+        )  # fmt: skip
+        self.text = done.stdout + done.stderr
+        (self.folder / f"output-{self.count}").write_text(self.text)
+        return done.returncode
+
+    def found(self) -> dict[str, set[bytes]]:
+        """Canaries by the file that has them, in whatever the plays wrote."""
+        return {
+            str(path): canaries
+            for folder in (self.folder, self.temporary)
+            for path in folder.rglob("*")
+            if path.is_file() and (canaries := set(CANARY.findall(path.read_bytes())))
+        }
