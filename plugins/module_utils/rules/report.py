@@ -79,7 +79,8 @@ def report(record: Document, found: Document, results: Document, restored: Docum
         "title": _title(record),
         "release": {
             **{name: record[name] for name in ("seq", "kind", "state", "base", "restores")},
-            **{name: audit[name] for name in ("who", "host", "tool", "commit", "ref", "why", "started", "finished")},
+            **{name: audit.get(name) for name in (*CALLER_SAYS, "tool", "started", "finished")},
+            "images": sorted((verdict.get("images") or {}).values()),
             "outcome": verdict["outcome"],
             "verdict": verdict["result"],
             "reason": verdict["reason"],

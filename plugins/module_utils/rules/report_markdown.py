@@ -99,10 +99,21 @@ def _summary(report: Document) -> str:
         ("Who", Code(release["who"])),
         ("From", release["host"]),
         ("Commit", " ".join(each for each in (release["commit"], release["ref"]) if each)),
+        ("Inventory", _inventory(release)),
+        ("Promoted from", Code(release["promoted_from"]) if release["promoted_from"] else None),
+        ("Approved by", f"{release['approved_by']} (recorded, not enforced)" if release["approved_by"] else None),
+        ("Release windows overridden", release["window_override"]),
+        *(("Image", Code(each)) for each in release["images"]),
         ("Started, finished", f"{release['started']}, {release['finished'] or 'not finished'}"),
         ("Duration", release["duration"]),
     ]
     return _table(("What", "Fact"), (row for row in rows if row[1] not in (None, "")))
+
+
+def _inventory(release: Document) -> str | None:
+    """The commit that the release was declared in."""
+    commit = release["inventory_commit"]
+    return f"{commit}{', with changes that are not committed' if release['inventory_dirty'] else ''}" if commit else None
 
 
 def _targets(group: Document) -> str:
