@@ -9,7 +9,8 @@ from typing import Any
 from tests.faults.plays.place import Place
 from tests.faults.plays.player import Player
 
-TIME: dict[str, Any] = {"health_wait_timeout": 60, "rollout_wait_timeout": 600}
+TIME: dict[str, Any] = {"health_wait_timeout": 60, "rollout_wait_timeout": 600, "release_lease_seconds": 30}
+"""A short lease, for the run after a SIGKILL waits for its end."""
 
 
 @dataclass
