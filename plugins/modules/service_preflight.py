@@ -180,13 +180,11 @@ task_definition_arn:
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
 """
 
-import datetime
-import email.utils
 import functools
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, registry, way_back
+from ansible_collections.steady.ecs.plugins.module_utils.edges import aws_time, live, models, reads, registry, way_back
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of, seconds_left, share
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
@@ -310,7 +308,7 @@ class Preflight:
     def window(self) -> None:
         """Whether the service may be changed at this time. What a run left open goes on at any: it is half done."""
         try:
-            found = windows.opened(self.params["windows"], self.params["window_override"], aws_time(self.caller))
+            found = windows.opened(self.params["windows"], self.params["window_override"], aws_time.of(self.caller))
         except DeclarationError as wrong:
             self.add(checks.check("declared release_windows", windows.FORM, wrong.msg, False))
             return
@@ -351,15 +349,6 @@ class Preflight:
         choice = restore.choose(head, records, state, self.params["rollback_to"])
         if choice.record is not None:
             self.add(*way_back.checks(self.task, records, choice.record, state))
-
-
-def aws_time(answer: Answer) -> datetime.datetime:
-    """The time by AWS's clock, from the Date header of an answer; ours where it has none. UTC."""
-    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    try:
-        return email.utils.parsedate_to_datetime(str(text)).astimezone(datetime.UTC)
-    except ValueError:
-        return datetime.datetime.now(datetime.UTC)
 
 
 def run(task: Task) -> Answer:
