@@ -258,6 +258,16 @@ def test_a_name_that_resolves_to_an_address_around_us_is_not_asked(
     assert (caught.value.kind, connected) == (http.REFUSED, [])
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]"],
+)
+def test_the_metadata_service_is_not_asked_however_its_address_is_written(host: str) -> None:
+    with pytest.raises((http.NoAnswer, DeclarationError)) as found:
+        get(f"http://{host}/latest/meta-data/")
+    assert "never asked" in str(found.value)
+
+
 def test_what_was_checked_is_what_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = resolving(monkeypatch, "10.0.0.1", "93.184.216.34", "93.184.216.34")
     with pytest.raises(http.NoAnswer):

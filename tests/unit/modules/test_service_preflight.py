@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import credentials, reads
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 
 from tests.unit.modules.releases import ACCOUNT, CLUSTER, DURATION, FAMILY, GROUP, REGION, SERVICE
@@ -354,3 +355,22 @@ def test_what_is_no_reason_to_refuse_is_said(system: System) -> None:
     assert "deploymentCircuitBreaker" in breaker
     assert "pardon-simulator:74 is INACTIVE" in inactive
     assert "long ARN format" in arn
+
+
+def test_c78_credentials_that_end_before_the_rollout_does_are_said_beforehand(system: System) -> None:
+    """Fails on the Wrong: nothing is said, and the deployment goes on unwatched fifteen minutes later."""
+    ending = credentials.Found(None, time.time() + 900)
+    system._request_signer._credentials = credentials.Renewable(ending, lambda: ending)
+    found = system.run(module, **DECLARED, wait_timeout=1200)
+    assert found["ok"]
+    assert any(
+        "The credentials end in 15 min, and a rollout may be watched for 20 min" in each for each in found["findings"]
+    )
+    assert system.run(module, **DECLARED, wait_timeout=600)["findings"] == []
+
+
+@pytest.mark.parametrize(("services", "said"), [(1, False), (60, True)])
+def test_c84_a_run_of_many_services_says_how_long_it_takes(system: System, services: int, said: bool) -> None:
+    found = system.run(module, **DECLARED, services=services)
+    assert any(each.startswith("60 services: ") for each in found["findings"]) is said
+    assert found["findings"] == system.warnings
