@@ -123,6 +123,7 @@ def test_what_another_run_wrote_since_is_not_overwritten(place: Place) -> None:
     other.apply([release.Write(release.REPLACE, touched(other.record(2), nonce="other"))])
     with pytest.raises(stores.Conflict):
         mine.apply(heads(touched(head, nonce="mine")))
+    assert mine.remembered_head() is None
     with pytest.raises(stores.Conflict):
         mine.apply([release.Write(release.REPLACE, touched(record, nonce="mine"))])
     assert (place.store().head()["nonce"], place.store().record(2)["nonce"]) == ("other", "other")
@@ -348,6 +349,13 @@ def test_what_is_no_document_is_refused(place: Place, name: str, data: bytes) ->
         stores.transact(store, lambda head, known: (heads(head), known[2]))
     assert refused.value.fields["reason"] == "untrusted_document"
     assert place.read(name) == data
+
+
+def test_what_is_too_large_is_refused_for_that(place: Place) -> None:
+    store = opened(place)
+    place.write(HEAD, place.read(HEAD).rstrip() + b" " * records.SIZE_LIMIT)
+    with pytest.raises(Failure, match="head.json is not used: it is larger than 256 KB. Restore "):
+        store.head()
 
 
 def test_a_document_of_256_kb_is_read_and_a_larger_one_is_not_written(place: Place) -> None:

@@ -47,8 +47,10 @@ def test_an_answer_that_is_lost_after_the_effect_is_read_not_sent_again(
     store = opened(bucket)
     head, record = touched(store.head()), {**store.record(2), "seq": 3}
     before = bucket.versions(HEAD)
+    bucket.bed.admin("DELETE", "/_bed/calls")
     bucket.fault({**PUT, "kind": fault, "times": 2})
     store.apply([*heads(head), release.Write(release.CREATE, record)])
+    assert bucket.bed.admin("GET", "/_bed/calls")[1]["calls"] == {"s3:PutObject": 2, "s3:GetObject": 2}
     assert (bucket.versions(HEAD), bucket.versions(record_name(3))) == (before + 1, 1)
     store.apply(heads(touched(head)))
     assert bucket.store().head()["n"] == head["n"] + 1, "the version of what arrived is known"
