@@ -190,3 +190,18 @@ def test_foreign_text_stays_text(hostile: str) -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(report_markdown.escaped("x" * 10_000)) == report_markdown.LONGEST_CELL
+
+
+def test_on_what_grounds_it_was_made_is_in_the_report() -> None:
+    made = record(images={"app": f"app:latest@sha256:{'1' * 64}"})
+    made["audit"].update(
+        inventory_commit="0e1f2d3c", inventory_dirty=True, approved_by="ada", window_override="the shop is down",
+        promoted_from="s3://a/b/releases/41",
+    )  # fmt: skip
+    text = page(made)
+    for words in (
+        *("0e1f2d3c, with changes that are not committed", "ada (recorded, not enforced)", "the shop is down"),
+        *("s3://a/b/releases/41", f"app:latest@sha256:{'1' * 64}"),
+    ):
+        assert words in text
+    assert "Approved by" not in page()
