@@ -252,3 +252,12 @@ def test_c86_another_refusal_is_not_waited_for(world: World, task: Task, hands: 
     with pytest.raises(Failure, match="may not have two names"):
         writes.register_task_definition(task, {**definition(world), "executionRoleArn": ROLE}, nothing_arrived)
     assert hands.moment == 1000
+
+
+def test_settings_of_a_person_s_own_do_not_have_a_write_sent_twice(bed: Bed, task: Task) -> None:
+    own = {"retries": {"total_max_attempts": 5, "mode": "legacy"}, "read_timeout": 300, "proxies": {}}
+    task.connection.params["aws_config"] = own
+    config = aws.writing(task, "ecs").meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert config.read_timeout == 20
+    assert config.proxies == {}

@@ -116,7 +116,7 @@ class Connection:
                 service,
                 region_name=region,
                 endpoint_url=endpoint,
-                config=config.merge(extra if isinstance(extra, Config) else Config(**extra)) if extra else config,
+                config=extra.merge(config) if extra else config,
                 **options,
             )
         except NoRegionError:
