@@ -22,7 +22,8 @@ author:
 options:
   store:
     description:
-      - Folder of the release records. The default is C(${XDG_STATE_HOME:-~/.local/state}/steady).
+      - Folder or C(s3://BUCKET/PREFIX) of the release records; see M(steady.ecs.release_store). The default is
+        C(${XDG_STATE_HOME:-~/.local/state}/steady).
       - Must be named when E(CI) is true, for a build machine's folder does not outlive its job.
     type: str
   account:
@@ -220,14 +221,8 @@ release:
       description: O(account), for the later tasks of the run.
       type: str
       sample: "640080112933"
-    nonce:
-      description: The name of the run in the lease.
-      type: str
-      sample: 9f1c2b7e0d3a4c55
-    lease_seconds:
-      description: O(lease_seconds), for the later tasks of the run.
-      type: int
-      sample: 90
+    nonce: {description: "The name of the run in the lease.", type: str, sample: 9f1c2b7e0d3a4c55}
+    lease_seconds: {description: "O(lease_seconds), for the later tasks of the run.", type: int, sample: 90}
     base:
       description: Number of the release that was current when this one was opened.
       type: int
@@ -248,6 +243,10 @@ release:
       description: Number of the baseline that was written first, or null.
       type: int
       sample: 1
+permit:
+  description: The option C(release) of the modules that come next. When nothing was opened, they may write nothing.
+  returned: when O(state=opened)
+  type: dict
 differences:
   description: What will change; with O(kind=rollback) what the restoration changes, else O(differences).
   returned: when O(state=opened)
@@ -361,7 +360,7 @@ def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
         "resumed": found.opening.resumed,
         "baseline": found.opening.baseline and found.opening.baseline["seq"],
     }
-    result = {"changed": True, "release": answer, "target": found.target, "differences": _announced(task, found)}
+    result = _permitting(task, found, answer)
     if record["state"] == ROLLING_BACK and found.target is None:
         raise Failure(opening.unfinished(record), reason="rolling_back", **result)
     return result
@@ -373,11 +372,16 @@ def _planned(task: Task, found: opening.Look) -> dict[str, Any]:
         return _nothing()
     answer = {**_answer(found.opening.record), "resumed": found.opening.resumed}
     answer.update(seq=None, base=None, baseline=None, place=live.store(task).place)
-    return {"changed": True, "release": answer, "target": found.target, "differences": _announced(task, found)}
+    return _permitting(task, found, answer)
+
+
+def _permitting(task: Task, found: opening.Look, answer: dict[str, Any]) -> dict[str, Any]:
+    shown = {"target": found.target, "differences": _announced(task, found)}
+    return {"changed": True, "release": answer, "permit": answer, **shown}
 
 
 def _nothing() -> dict[str, Any]:
-    return {"changed": False, "release": None, "target": None, "differences": []}
+    return {"changed": False, "release": None, "permit": held.NOTHING_OPENED, "target": None, "differences": []}
 
 
 def _announced(task: Task, found: opening.Look) -> list[dict[str, Any]]:

@@ -44,6 +44,29 @@ RELEASE_OPTION: dict[str, Any] = {"release": {"type": "dict", "default": {}}}
 
 LONGEST_REASON = 1000
 
+NOTHING_OPENED: Document = {"nothing_opened": True}
+"""What the option ``release`` is where a run found nothing to release, so that it has neither lease nor record."""
+
+
+class NothingOpened:
+    """In the place of a lease: what differs now and did not differ a moment ago is another run's work, or somebody's by
+    hand, and settling it would be a change without record in the midst of theirs."""
+
+    ttl = lease.TTL
+
+    def in_time(self) -> None:
+        """Raise Failure ``overtaken``."""
+        raise Failure(
+            "Nothing differed when this run began, so it opened no release; now something does: somebody changes the "
+            "service at this moment. Nothing was changed by this run. Run the same command again.",
+            reason="overtaken",
+        )
+
+    renew = in_time
+
+    def renew_if_due(self) -> None:
+        """There is nothing to renew while it only looks."""
+
 
 @dataclass
 class Held:
@@ -241,10 +264,13 @@ def take(task: Task, why: str) -> Held:
 
 def of(task: Task) -> Held | None:
     """The lease of the release that the option ``release`` names, renewed; None outside a release and in check mode.
+    In a run that had nothing to release, no write of the task leaves from now on.
 
     Raises Failure ``lease_lost`` when another run has it: then nothing may be touched.
     """
     given = task.params.get("release")
+    if given == NOTHING_OPENED and not task.check_mode:
+        task.lease = NothingOpened()
     if task.check_mode or not given or given.get("seq") is None:
         return None
     place = {name: given[name] for name in ("store", "account")}

@@ -34,8 +34,11 @@ DIES = 0.45
 """Of the processes: killed or interrupted at some call."""
 DEATHS = ("kill_before", "kill_after", "int_before", "term_after")
 COMMANDS = (
-    Command("deploy", scenarios.SECOND),
+    Command("deploy", scenarios.declared("5", 500, 50)),
     Command("deploy", scenarios.OTHER),
+    Command(
+        "deploy", scenarios.SECOND
+    ),  # is live when they begin, so there is nothing to do, or something to take back
     Command("deploy", scenarios.BAD),
     Command("rollback", scenarios.INVENTORY),
 )

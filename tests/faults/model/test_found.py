@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
+from tests.faults.model import scenarios
 from tests.faults.model.judge import carried_out, plan_of
+from tests.faults.model.scenarios import BY_NAME, Command
+from tests.faults.model.wire import Run
 
 FOUND = {
     "rollback|s3|0:32:outage|": "a rollback that failed halfway, typed again, restored the release that was to be left",
@@ -14,3 +18,27 @@ FOUND = {
 @pytest.mark.parametrize("plan", FOUND, ids=str)
 def test_what_was_found_once_holds(plan: str) -> None:
     assert carried_out(plan_of(plan)).wrong == [], FOUND[plan]
+
+
+class Overtaken(Run):
+    """Somebody changes the service by hand when this run has made its plan."""
+
+    def begin_task(self, task: Task, name: str) -> None:
+        super().begin_task(task, name)
+        if name == "target_group_attributes":
+            self.cloud.attributes[scenarios.DURATION] = "17"
+            self.cloud.settings["healthCheckGracePeriodSeconds"] = 17
+
+
+def test_a_run_that_had_nothing_to_release_changes_nothing_that_came_later() -> None:
+    """It has neither lease nor record, so what it wrote would be nobody's, in the midst of somebody's release."""
+    cloud = BY_NAME["third deploy"].start()
+    run = Overtaken(cloud)
+    ended = scenarios.play(cloud, Command("deploy", scenarios.SECOND), run)
+    assert [each.method for each in run.trace if each.write and each.service != "s3"] == [
+        "modify_target_group_attributes"
+    ]
+    assert (cloud.attributes[scenarios.DURATION], cloud.settings["healthCheckGracePeriodSeconds"]) == ("17", 17)
+    assert (ended.outcome.word, ended.outcome.failed) == ("error", True)
+    assert "Run the same command again" in ended.outcome.detail and not run.wrong
+    assert scenarios.play(cloud, Command("deploy", scenarios.SECOND)).outcome.word == "proven"

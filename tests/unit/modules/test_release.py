@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.held import NOTHING_OPENED
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 from ansible_collections.steady.ecs.plugins.modules import release_info
 
@@ -125,7 +126,7 @@ def test_a_failed_deploy_is_undone_to_where_it_started(act: Any, info: Any, worl
 
 def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
     answer = act("opened", changes=CHANGES, differences=[])
-    assert answer == {"changed": False, "release": None, "target": None, "differences": []}
+    assert answer == {"changed": False, "release": None, "permit": NOTHING_OPENED, "target": None, "differences": []}
     assert on_file(tmp_path) == {}
     assert act("applied")["changed"] is False
     assert act("closed", outcome="unchanged")["changed"] is False
