@@ -47,7 +47,13 @@ def carried_out(part: str, name: str) -> dict[str, Any]:
         return {"wrong": chain.wrong, "outcomes": chain.outcomes, "calls": chain.calls}
     if part == "deployers":
         found = deployers.interleaved(int(name))
-        more = {"crashes": found.crashes, "mixed": found.mixed, "stale": found.stale_writes, "lies": found.lies}
+        more = {
+            "crashes": found.crashes,
+            "mixed": found.mixed,
+            "open": found.left_open,
+            "stale": found.stale_writes,
+            "lies": found.lies,
+        }
         return {"wrong": found.wrong, "outcomes": found.outcomes, "calls": found.calls, **more}
     done = judge.carried_out(judge.plan_of(name))
     return {"wrong": done.wrong, "outcomes": done.outcomes, "calls": done.calls}
@@ -80,9 +86,14 @@ def summary(path: Path, version: str) -> int:
         calls, seconds = sum(each["calls"] for each in found), sum(each["seconds"] for each in found)
         more = ""
         if part == "deployers":
-            crashes, mixed = sum(each["crashes"] for each in found), sum(each["mixed"] for each in found)
-            stale, lies = sum(bool(each["stale"]) for each in found), sum(bool(each["lies"]) for each in found)
-            more = f"; {crashes} crashes, {stale} with a second writer, {lies} with a lying record, {mixed} mixed ends"
+            counted = {
+                "crashes": sum(each["crashes"] for each in found),
+                "with a second writer": sum(bool(each["stale_writes"]) for each in found),
+                "with a lying record": sum(bool(each["lies"]) for each in found),
+                "left open": sum(each["left_open"] for each in found),
+                "mixed ends": sum(each["mixed"] for each in found),
+            }
+            more = "; " + ", ".join(f"{count} {what}" for what, count in counted.items())
         say(f"{part}: {len(found)} plans, {len(wrong)} violated, {calls} calls, {seconds:.0f} s{more}")
         for each in wrong[:10]:
             say(f"  {each['plan']}: {each['wrong'][0][:300]}")

@@ -19,7 +19,8 @@ from tests.faults.model import folders, judge, scenarios
 from tests.faults.model.cloud import BUCKET, Cloud
 from tests.faults.model.ecs import Answer
 from tests.faults.model.scenarios import PLACE, PREFIX, Command, documents, is_live, succeeded
-from tests.faults.model.wire import Call, Run, installed, set_current
+from tests.faults.model.stand_ins import installed
+from tests.faults.model.wire import Call, Run, set_current
 
 STILL = 0.03
 """Of the calls: the process stands still before the request is sent."""
@@ -84,8 +85,10 @@ class Interleaving:
     """Writes by a run that does not have the lease at that moment."""
     lies: list[str] = field(default_factory=list)
     """Records that were closed and said what was not live."""
+    left_open: bool = False
+    """Who was at work died: the next run has something to go on with, or to abandon."""
     mixed: bool = False
-    """Neither what one of them wanted nor what was before."""
+    """Nothing is open, and live is neither what one of them wanted nor what was before."""
     unrepaired: list[str] = field(default_factory=list)
     """What is wrong after the next run."""
     calls: int = 0
@@ -198,6 +201,8 @@ def interleaved(seed: int) -> Interleaving:
     found.crashes = sum(each.outcome.killed for each in ended.values())
     found.calls = sum(len(each.trace) for each in runs)
     found.unrepaired += [line for each in runs for line in each.wrong]
+    silent = [name for name, each in ended.items() if not each.outcome.killed and each.outcome.word is None]
+    found.unrepaired += [f"{name} ended without a word" for name in silent]
     _repaired(cloud, found, before, commands)
     return found
 
@@ -223,8 +228,10 @@ def _repaired(cloud: Cloud, found: Interleaving, before: judge.Expected, command
     """What everything has come to, and whether the next run makes it whole."""
     wanted = [judge.of_intent(each.variables) for each in commands.values() if each.playbook == "deploy"]
     earlier = [judge.of_intent(each) for each in (scenarios.FIRST, scenarios.SECOND)]
-    now = judge.of_world(cloud)
-    found.mixed = now not in [before, *wanted, *earlier]
+    head, records = documents(cloud)
+    open_record = records.get(head["open"])
+    found.left_open = open_record is not None and not scenarios.final(open_record)
+    found.mixed = not found.left_open and judge.of_world(cloud) not in [before, *wanted, *earlier]
     last = scenarios.play(cloud, Command("deploy", scenarios.OTHER))
     if last.outcome.word not in judge.DONE:
         found.unrepaired.append(f"the next run ended {last.outcome}")

@@ -147,7 +147,9 @@ def _end(cloud: Cloud, plan: Plan, ended: list[Ended]) -> list[str]:
     if not has_ended(ended[-1].outcome.word, proves) and not over:
         wrong.append(f"{words}: {ended[-1].outcome.detail}")
     for each in ended:
-        if not each.outcome.killed and (each.outcome.word in DONE) == each.outcome.failed:
+        if not each.outcome.killed and each.outcome.word is None:
+            wrong.append("a run ended without its last word")
+        elif not each.outcome.killed and (each.outcome.word in DONE) == each.outcome.failed:
             wrong.append(f"outcome {each.outcome.word}, and the process said {each.outcome.failed}")
     strong = {each.kind for each in plan.faults} <= MILD | PASSES
     if proves and strong and len(plan.faults) < 2:

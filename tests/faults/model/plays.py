@@ -24,7 +24,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perfo
 from jinja2 import ChainableUndefined, Undefined, UndefinedError, meta
 from jinja2.nativetypes import NativeEnvironment
 
-from tests.faults.model.wire import Connection, NotModelled, Run, skeleton
+from tests.faults.model.stand_ins import skeleton
+from tests.faults.model.wire import Connection, NotModelled, Run
 
 ROOT = Path(__file__).parents[3]
 PREFIX = "steady.ecs."
@@ -37,7 +38,19 @@ NOT_PLAYED = {
     "ansible.builtin.assert": "it counts hosts, and here is one",
     "ansible.builtin.validate_argument_spec": "it checks types of the inventory, which the tests of the roles do",
 }
-KEYWORDS = {"name", "when", "register", "failed_when", "loop", "loop_control", "vars", "block", "rescue", "always"}
+KEYWORDS = {
+    "name",
+    "when",
+    "register",
+    "failed_when",
+    "loop",
+    "loop_control",
+    "vars",
+    "block",
+    "rescue",
+    "always",
+    "ignore_errors",
+}
 
 
 class Refused(Exception):
@@ -268,7 +281,7 @@ class Play:
         self.results.append((name, result))
         if result.get("reason") == "defect":
             self.run.wrong.append(f"a defect in {name}: {result['msg']} {result.get('places')}")
-        if not result.get("failed"):
+        if not result.get("failed") or entry.get("ignore_errors"):
             return True
         if self.rescuable:
             # As the strategies do: only what fails in the tasks of a block is kept, not what fails in its rescue.

@@ -15,7 +15,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import dif
 from tests.faults.model import folders, plays
 from tests.faults.model.cloud import BUCKET, Cloud
 from tests.faults.model.ecs import ACCOUNT, CLUSTER, FAMILY, GROUP, REGION, SERVICE, Answer
-from tests.faults.model.wire import Call, Killed, Run, installed, set_current
+from tests.faults.model.stand_ins import installed
+from tests.faults.model.wire import Call, Killed, Run, set_current
 
 CANARY = "canary-5d1e-secret"
 """The value of an environment variable; it may stand in a revision and nowhere else."""

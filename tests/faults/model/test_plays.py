@@ -12,7 +12,8 @@ from ansible.template import Templar, trust_as_template
 from tests.faults.model import plays, scenarios, wire
 from tests.faults.model.cloud import BUCKET
 from tests.faults.model.scenarios import PREFIX, SCENARIOS, Scenario
-from tests.faults.model.wire import Client, Run, installed, model, operations, set_current
+from tests.faults.model.stand_ins import installed
+from tests.faults.model.wire import Client, Run, model, operations, set_current
 
 
 def trusted(value: Any) -> Any:
