@@ -32,6 +32,7 @@ class Admin:
             "/_bed/iam": {"PUT": lambda given: bed.access.iam.set(given), "DELETE": lambda _: bed.access.iam.set({})},
             "/_bed/families": {"PUT": self._families},
             "/_bed/images": {"PUT": self._images},
+            "/_bed/layers": {"PUT": self._layers},
             "/_bed/processes": {"PUT": self._processes},
             "/_bed/url": {"PUT": self._url},
             "/_bed/health": {"PUT": self._declare},
@@ -91,6 +92,11 @@ class Admin:
     def _images(self, given: Any) -> Params:
         for name, image in _object(given).items():
             self.bed.images.declare(name, image)
+        return {}
+
+    def _layers(self, given: Any) -> Params:
+        """What ECR gives away at the URL of a layer, by its digest."""
+        self.bed.layers.update({digest: json.dumps(content).encode() for digest, content in _object(given).items()})
         return {}
 
     def _processes(self, given: Any) -> Params:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import socket
@@ -37,6 +38,8 @@ from moto.server import DomainDispatcherApplication, create_backend_app  # noqa:
 
 ACCOUNT = os.environ["MOTO_ACCOUNT_ID"]
 OURS = {"ecs": "ecs", "elasticloadbalancing": "elbv2"}  # signing name: botocore's name
+LAYERS = "/_bed/layers/"
+JSON = "application/x-amz-json-1.1"
 EXPIRED = "EXPIRED"  # an access key that starts so is answered as expired credentials
 FOREIGN = re.compile(rb"AWS(?:::|%3A%3A)(ECS|ElasticLoadBalancingV2)(?:::|%3A%3A)")
 ERROR_CODE = re.compile(rb'<Code>([\w.]+)</Code>|"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"')
@@ -64,6 +67,7 @@ class Bed:
         self.faults, self.addresses, self.images = Faults(), Addresses(net), Images()
         self.clock, self.buckets = Clock(), Buckets()
         self.families: dict[str, int] = {}
+        self.layers: dict[str, bytes] = {}
         self.regions: dict[str, Region] = {}
         self.helpers: dict[str, tuple[str, Process]] = {}  # address and process by name
         self.moto = DomainDispatcherApplication(moto_service)
@@ -122,6 +126,7 @@ class Bed:
             ]
             self.regions.clear()
             self.families.clear()
+            self.layers.clear()
             self.addresses.reset()
             self.images.reset()
             self.faults.reset()
@@ -189,6 +194,10 @@ class Bed:
         if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
             what = f"AWS::{kind.group(1).decode()} resources in stacks"
             return wire.failure(call.protocol, "InvalidAction", f"The test bed does not implement {what}", 400)
+        if (call.service, call.operation) == ("ecr", "GetDownloadUrlForLayer"):  # moto does not have it
+            digest = json.loads(body)["layerDigest"]
+            url = f"http://{environ['HTTP_HOST']}{LAYERS}{digest}"
+            return 200, [("Content-Type", JSON)], json.dumps({"downloadUrl": url, "layerDigest": digest}).encode()
         with self.s3_lock if call.service == "s3" else contextlib.nullcontext():
             return self._through_moto(environ, body)
 

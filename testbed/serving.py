@@ -14,7 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from .admin import Admin
 from .engine import UnsupportedSystem
 from .faults import Lost
-from .server import Bed
+from .server import LAYERS, Bed
 from .slots import NoSlot, Record, folder, remove_files, start_ticks, take_slot
 from .wire import Answer
 
@@ -42,7 +42,10 @@ class Application:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         body = read_body(environ)
         found: Answer | Lost
-        if path.startswith(("/_bed/", "/_localstack/")):
+        if path.startswith(LAYERS) and method == "GET":
+            layer = self.bed.layers.get(path.removeprefix(LAYERS))
+            found = (404 if layer is None else 200), [("Content-Type", "application/json")], layer or b""
+        elif path.startswith(("/_bed/", "/_localstack/")):
             status, content = self.admin.answer(method, path, body)
             found = status, [("Content-Type", "application/json")], content
         else:

@@ -113,6 +113,16 @@ def test_reset_forgets_everything_and_stops_every_process(world: World) -> None:
     world.ecs.create_cluster(clusterName=world.name)  # for this test's own clean-up
 
 
+def test_a_layer_of_an_image_can_be_fetched_where_ecr_says(declared_bed: Bed) -> None:
+    digest = "sha256:" + "1" * 64
+    declared_bed.admin("PUT", "/_bed/layers", {digest: {"config": {"Labels": {"a": "b"}}}})
+    words = {"repositoryName": "any", "layerDigest": digest}
+    url = declared_bed.client("ecr").get_download_url_for_layer(**words)["downloadUrl"]
+    assert get(url) == {"config": {"Labels": {"a": "b"}}}
+    with pytest.raises(OSError, match="404"):
+        get(url + "0")
+
+
 def test_an_image_can_be_declared(world: World) -> None:
     echo = {"command": ["python", "-m", "testbed.app.echo"], "environment": {"CRASH_AT_START": "9"}}
     world.bed.admin("PUT", "/_bed/images", {"demo/crashes": echo})

@@ -1,0 +1,219 @@
+"""A service that uses all that a policy can be about, and plays on it with the rights of one policy."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.faults.plays.place import CLUSTER, SETTLED, Place
+from tests.faults.plays.player import Ended, Player
+from tests.testbed.beds import BREAKER, NETWORK, Bed, until
+
+POLICIES = Path(__file__).parents[2] / "docs/iam"
+ACCOUNT, REGION = "000000000000", "us-east-1"
+KEY = "LIMITED"
+"""The access key of the plays that are held to the policy; what a test prepares is done with another one."""
+PREFIX = "steady"
+REPOSITORY = "steady/app"
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}"
+COMMIT, CONFIG = "3" * 40, "sha256:" + "0" * 64
+DECLARED: dict[str, Any] = {
+    "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 7200},
+    "rollout_settings": {"healthCheckGracePeriodSeconds": 30},
+    "rollout_changes": {"containers": {"app": {"environment": {"VERSION": "2"}}}},
+    "release_why": "policies",
+    "health_wait_timeout": 60,
+    "rollout_wait_timeout": 600,
+}
+CONTAINERS = "containerDefinitions"
+PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+Policy = dict[str, Any]
+
+
+def documents() -> dict[str, Policy]:
+    """The policies as they are published, by playbook."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(POLICIES.glob("*.json"))}
+
+
+def actions(policy: Policy) -> set[str]:
+    """All actions that a policy allows."""
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+def without(policy: Policy, action: str) -> Policy:
+    """The policy with one action taken away."""
+    left = [{**s, "Action": [a for a in s["Action"] if a != action]} for s in policy["Statement"]]
+    return {**policy, "Statement": [s for s in left if s["Action"]]}
+
+
+class Stage(Place):
+    """Its image is in ECR, its secrets in two services, its log in a third; it has roles, tags and an alarm."""
+
+    def __init__(self, bed: Bed, folder: Path, player: Player) -> None:
+        self.player, self.bucket = player, f"releases-{uuid.uuid4().hex[:10]}"
+        bed.client("s3").create_bucket(Bucket=self.bucket)
+        super().__init__(bed, folder, store=f"s3://{self.bucket}/{PREFIX}")
+
+    def filled(self, policy: Policy) -> Policy:
+        """The policy with this service's names in the placeholders."""
+        names = {
+            "AWS::Partition": "aws",
+            "AWS::Region": REGION,
+            "AWS::AccountId": ACCOUNT,
+            "Cluster": CLUSTER,
+            "Service": self.name,
+            "Family": self.name,
+            "TargetGroup": self.group.partition("targetgroup/")[2],
+            "TaskRole": "task",
+            "ExecutionRole": "execution",
+            "ImageRepository": REPOSITORY,
+            "Secret": f"{self.name}-*",
+            "LogGroup": f"/ecs/{self.name}",
+            "Bucket": self.bucket,
+            "Prefix": PREFIX,
+        }
+        text = json.dumps(policy)
+        for name, value in names.items():
+            text = text.replace(f"${{{name}}}", value)
+        assert "${" not in text, text
+        found: Policy = json.loads(text)
+        return found
+
+    def may(self, policy: Policy) -> None:
+        """From now on the plays have these rights, and the log is about them."""
+        status, said = self.bed.admin("PUT", "/_bed/iam", {KEY: [self.filled(policy)]})
+        assert status == 200, said
+        self.bed.admin("DELETE", "/_bed/calls")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What the plays have called since they got their rights."""
+        log = self.bed.admin("GET", "/_bed/calls")[1]["log"]
+        return [entry for entry in log if entry["access_key"] == KEY]
+
+    def play(self, playbook: str, *options: str, key: str = KEY, **declared: Any) -> Ended:
+        """Run a playbook to its end; `declared` are variables over the usual ones."""
+        known = {**DECLARED, "target_group_name": self.name, "service_access_key": key, "health_desired_count": 1}
+        inventory = self.inventory(**{**known, **declared})
+        return self.player.run("-i", inventory, f"playbooks/{playbook}.yml", *options)
+
+    def given(self, playbook: str, **declared: Any) -> None:
+        """Run a playbook with all rights, and let the service come to rest: what comes before the part under test."""
+        ended = self.play(playbook, key="emulator", **declared)
+        assert ended.outcome in ("proven", "unchanged"), ended.text
+        self.rest()
+
+    # -- what a play may find ------------------------------------------------------------------------------------------
+
+    def register(self, version: str) -> str:
+        """A revision like the live one, of another version."""
+        content = self.ecs.describe_task_definition(taskDefinition=self.definition)["taskDefinition"]
+        kept = ("family", "networkMode", "requiresCompatibilities", "cpu", "memory", "executionRoleArn", "taskRoleArn")
+        containers = [{**each, "environment": [{"name": "VERSION", "value": version}]} for each in content[CONTAINERS]]
+        made = self.ecs.register_task_definition(
+            **{name: content[name] for name in kept}, containerDefinitions=containers
+        )
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def under_way(self) -> None:
+        """Begin a deployment that does not end by itself, and has a failed task."""
+        arn = self.register("sick")
+        self.fares("crash", arn)
+        self.ecs.update_service(cluster=CLUSTER, service=self.name, taskDefinition=arn, deploymentConfiguration=PATIENT)
+        until(lambda: self.service()["deployments"][0]["failedTasks"], SETTLED)
+
+    def sibling_under_way(self) -> None:
+        """Another service of the same family, whose first deployment does not end."""
+        arn = self.register("sick sibling")
+        self.fares("unhealthy", arn)
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=f"{self.name}-sibling", taskDefinition=arn, desiredCount=1,
+            launchType="FARGATE", networkConfiguration=NETWORK, deploymentConfiguration=PATIENT,
+            loadBalancers=[{"targetGroupArn": self.group, "containerName": "app", "containerPort": 80}],
+            healthCheckGracePeriodSeconds=3600,
+        )  # fmt: skip
+
+    def fares(self, word: str, *revisions: str) -> None:
+        """How tasks of these revisions (ARN, or family:number) fare from now on; without any, of the next ones."""
+        live = int(self.service()["taskDefinition"].rpartition(":")[2])
+        names = revisions or [f"{self.name}:{live + n}" for n in range(1, 5)]
+        status, said = self.bed.admin("PUT", "/_bed/health", {each.rpartition("/")[2]: word for each in names})
+        assert status == 200, said
+
+    def scheduled(self) -> None:
+        """A rule and a schedule that start the first revision."""
+        events, scheduler = self.bed.client("events"), self.bed.client("scheduler")
+        cluster = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
+        target = {"Arn": cluster, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/events"}
+        run = {"EcsParameters": {"TaskDefinitionArn": self.definition}}
+        events.put_rule(Name=self.name, ScheduleExpression="rate(1 day)")
+        events.put_targets(Rule=self.name, Targets=[{"Id": "1", **target, **run}])
+        scheduler.create_schedule(
+            Name=self.name, ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"}, Target={**target, **run},
+        )  # fmt: skip
+
+    def abandoned_lease(self) -> None:
+        """What a run that was killed leaves in head.json."""
+        s3 = self.bed.client("s3")
+        key = f"{PREFIX}/{ACCOUNT}/{REGION}/{CLUSTER}/{self.name}/head.json"
+        head = json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        who = {"who": "arn:aws:iam::000000000000:user/ada", "host": "gone", "why": "", "since": "2026-01-01T00:00:00Z"}
+        head["lease"] = {"nonce": "dead", "key": "dead/1/1", "ttl_s": 9, **who}
+        s3.put_object(Bucket=self.bucket, Key=key, Body=json.dumps(head).encode())
+
+    # -- making it -----------------------------------------------------------------------------------------------------
+
+    def _register(self) -> str:
+        self.bed.client("logs").create_log_group(logGroupName=f"/ecs/{self.name}")
+        secret = self.bed.client("secretsmanager").create_secret(Name=self.name, SecretString="x")["ARN"]
+        self.bed.client("ssm").put_parameter(Name=f"/{self.name}/key", Value="x", Type="String")
+        parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{self.name}/key"
+        container = {
+            "name": "app",
+            "image": f"{IMAGE}:v1",
+            "portMappings": [{"containerPort": 80}],
+            "environment": [{"name": "VERSION", "value": "1"}],
+            "secrets": [{"name": "SECRET", "valueFrom": secret}, {"name": "KEY", "valueFrom": parameter}],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": f"/ecs/{self.name}",
+                    "awslogs-region": REGION,
+                    "awslogs-stream-prefix": "app",
+                },
+            },
+        }
+        made = self.ecs.register_task_definition(
+            family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+            executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/execution", taskRoleArn=f"arn:aws:iam::{ACCOUNT}:role/task",
+            containerDefinitions=[container], tags=[{"key": "team", "value": "web"}],
+        )  # fmt: skip
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def _create(self, count: int) -> None:
+        super()._create(count)
+        self.bed.client("cloudwatch").put_metric_alarm(
+            AlarmName=self.name, Namespace="AWS/ApplicationELB", MetricName="UnHealthyHostCount", Statistic="Maximum",
+            Period=60, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        alarms = {"alarmNames": [self.name], "enable": True, "rollback": True}
+        self.ecs.update_service(
+            cluster=CLUSTER, service=self.name, deploymentConfiguration={**BREAKER, "alarms": alarms}
+        )
+
+
+def furnish(bed: Bed) -> None:
+    """The image that all stages share."""
+    ecr = bed.client("ecr")
+    ecr.create_repository(repositoryName=REPOSITORY)
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"digest": CONFIG}, "layers": []}
+    commit = {"config": {"Labels": {"org.opencontainers.image.revision": COMMIT}}}
+    bed.admin("PUT", "/_bed/layers", {CONFIG: commit})
+    ecr.put_image(repositoryName=REPOSITORY, imageManifest=json.dumps(manifest), imageTag="v1")
+    digest = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"][0]["imageDigest"]
+    image = {"command": ["python", "-m", "testbed.app.echo"], "digest": digest}
+    status, said = bed.admin("PUT", "/_bed/images", {IMAGE: image})
+    assert status == 200, said

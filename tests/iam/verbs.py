@@ -1,0 +1,130 @@
+"""What each playbook does at most: the plays whose calls are all that its policy must allow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from tests.faults.plays.place import CLUSTER
+from tests.faults.plays.player import Ended
+from tests.iam.stage import KEY, REGION, Stage
+
+Plays = Iterator[tuple[str, Ended]]
+"""How each play must end when its policy is enough, and how it ended."""
+BRIEF = {"rollout_wait_timeout": 120, "health_wait_timeout": 5}
+NEXT = {"containers": {"app": {"environment": {"VERSION": "3"}}}}
+
+
+def deploy(stage: Stage) -> Plays:
+    """A release that changes everything; one that crashes and is rolled back."""
+    yield "proven", stage.play("deploy")
+    stage.rest()
+    stage.fares("crash")
+    yield "failed_rolled_back", stage.play("deploy", rollout_changes=NEXT)
+
+
+def rollback(stage: Stage) -> Plays:
+    """Back to a revision that was deregistered; one whose tasks crash."""
+    stage.given("deploy")
+    stage.ecs.deregister_task_definition(taskDefinition=stage.definition)
+    yield "proven", stage.play("rollback")
+    stage.rest()
+    base = stage.service()["taskDefinition"]
+    stage.given("deploy", rollout_changes=NEXT)
+    stage.fares("crash", base)
+    yield "failed", stage.play("rollback", **BRIEF)
+
+
+def verify(stage: Stage) -> Plays:
+    """Of a release on record."""
+    stage.given("deploy")
+    yield "proven", stage.play("verify")
+
+
+def drift(stage: Stage) -> Plays:
+    """Where nothing is on record; and of a release."""
+    yield "drifted", stage.play("drift")
+    stage.given("deploy")
+    yield "unchanged", stage.play("drift")
+
+
+def history(stage: Stage) -> Plays:
+    """Of one release."""
+    stage.given("deploy")
+    yield "unchanged", stage.play("history")
+
+
+def status(stage: Stage) -> Plays:
+    """Of a service that is at rest."""
+    stage.given("deploy")
+    yield "unchanged", stage.play("status")
+
+
+def scale(stage: Stage) -> Plays:
+    """To two tasks."""
+    stage.given("deploy")
+    yield "proven", stage.play("scale", scale_count=2)
+
+
+def restart(stage: Stage) -> Plays:
+    """Of all tasks; and one whose new tasks crash."""
+    stage.given("deploy")
+    yield "proven", stage.play("restart")
+    stage.rest()
+    stage.fares("crash", stage.service()["taskDefinition"])
+    yield "interrupted", stage.play("restart", **BRIEF)
+
+
+def stop(stage: Stage) -> Plays:
+    """Of a deployment whose tasks never become healthy."""
+    stage.given("deploy")
+    stage.under_way()
+    yield "proven", stage.play("stop")
+
+
+def prune(stage: Stage) -> Plays:
+    """With a rule, a schedule and a deployment under way that name revisions."""
+    stage.scheduled()
+    stage.register("unused")
+    stage.given("deploy")
+    stage.given("deploy", rollout_changes=NEXT)
+    stage.sibling_under_way()
+    yield "proven", stage.play("prune", prune_keep=1)
+
+
+def unlock(stage: Stage) -> Plays:
+    """Of a lease that a dead run has left."""
+    stage.given("deploy")
+    stage.abandoned_lease()
+    yield "proven", stage.play("unlock", unlock_key="dead")
+
+
+def run_task(stage: Stage) -> Plays:
+    """One that ends well, and one that cannot."""
+    stage.given("deploy")
+    yield "proven", stage.play("run_task", run_task_command=["true"])
+    stage.fares("crash", stage.service()["taskDefinition"])
+    yield "failed", stage.play("run_task", run_task_command=["false"])
+
+
+def store(stage: Stage) -> Plays:
+    """Of a bucket that there is not yet."""
+    stage.bed.client("s3").delete_bucket(Bucket=stage.bucket)
+    yield "proven", stage.play("store", release_store_create=True)
+
+
+def init(stage: Stage) -> Plays:
+    """Of a service that was made by hand."""
+    named = {"service_region": REGION, "service_cluster": CLUSTER, "service_name": stage.name}
+    reached = {"service_endpoint_url": stage.bed.endpoint, "service_access_key": KEY, "service_secret_key": "x"}
+    given = {**named, **reached, "init_folder": str(stage.folder / stage.name / "imported")}
+    url = f"{stage.bed.endpoint}/_localstack/health"
+    yield "proven", stage.player.run("playbooks/init.yml", "-e", json.dumps({**given, "service_url": url}))
+
+
+VERBS: dict[str, Callable[[Stage], Plays]] = {
+    each.__name__: each
+    for each in (
+        *(deploy, rollback, verify, drift, history, status, scale, restart, stop, prune, unlock, run_task, store, init),
+    )
+}
