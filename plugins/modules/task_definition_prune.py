@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Deregisters the ACTIVE revisions of the service's family that nothing names - no service, deployment or task in any
     cluster of account and Region, no EventBridge rule, no schedule, and none of the releases that are kept.
-  - Keeps the revisions of the last O(keep) proven releases and those before them, and whatever is newer than the last
+  - Keeps the revisions of the last O(keep) proven releases and those before them, and whatever is newer than every
     proven release. Refuses while no release is proven, and while one is open.
   - Takes the lease on the service and leaves a record. A deregistered revision can be read and registered again; it is
     not deleted.

@@ -73,10 +73,8 @@ def changed(record: Document) -> list[str]:
 
 
 def line(found: Document) -> str:
-    """One release in one line, the newest news first: number, kind, how it ended, when, who, what, why, cause."""
-    ended = _ended(found)
+    """One release in one line: number, kind, how it ended, when, who, what, commits, approval, why, cause."""
     said = [
-        f"{found['seq']:>4}  {found['kind']:<8}  {ended:<12}  {found['started']}",
         _took(found),
         _person(found["who"]),
         _content(found),
@@ -93,7 +91,8 @@ def line(found: Document) -> str:
         said.append(f"why: {found['why']}")
     if found["cause"]:
         said.append(f"cause: {causes.as_text({**_NO_CAUSE, **found['cause'], 'log_lines': []})}")
-    return one_line("  ".join(each for each in said if each))
+    columns = (f"{found['seq']:>4}", f"{found['kind']:<8}", f"{_ended(found):<11}", one_line(str(found["started"])))
+    return "  ".join([*columns, *(one_line(each) for each in said if each)])
 
 
 def whole(found: Document) -> list[str]:

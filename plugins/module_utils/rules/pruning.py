@@ -49,7 +49,7 @@ def plan(
     """Sort the ACTIVE revisions of one family (ARNs, oldest first).
 
     ``named``: pairs of a task definition as something names it and of what does; a bare family means its newest
-    revision. A revision that is newer than the last proven release's is kept: nobody knows yet what it is for.
+    revision. A revision that is newer than that of every proven release is kept: nobody knows yet what it is for.
     """
     reasons: dict[str, list[str]] = {arn: [] for arn in active}
 
@@ -64,12 +64,10 @@ def plan(
     for number in releases:
         for name in _names(records[number]):
             hold(name, f"release {number}")
-    newest = max((number for number in releases if proven(records[number])), default=None)
-    if newest is not None:
-        revision = number_of(state_of(records[newest])["task_definition"])
-        for arn in active:
-            if number_of(arn) > revision:
-                hold(arn, f"newer than release {newest}, the last proven one")
+    newest = _newest_proven(records, {name_of(arn).rsplit(":", 1)[0] for arn in active})
+    for arn in active:
+        if number_of(arn) > newest:
+            hold(arn, "newer than every proven release")
     return Plan(
         {arn: why for arn, why in reasons.items() if why},
         [arn for arn, why in reasons.items() if not why],
@@ -82,11 +80,23 @@ def number_of(arn: str) -> int:
 
 
 def _kept(current: int | None, records: Mapping[int, Document], keep: int) -> list[int]:
-    """The last proven releases, the current one, and what is not closed."""
+    """The last proven releases, the current one, and what is not closed; and what those of them restored that are
+    rollbacks, for the way back from a rollback begins where the restored release began."""
     numbers = sorted(records, reverse=True)
     kept = [number for number in numbers if proven(records[number])][:keep]
     not_closed = [number for number in numbers if records[number]["state"] not in FINAL]
-    return list(dict.fromkeys([*kept, *([] if current is None else [current]), *not_closed]))
+    found = list(dict.fromkeys([*kept, *([] if current is None else [current]), *not_closed]))
+    for number in found:  # grows while it is gone through
+        restored = records[number]["restores"]
+        if restored in records and restored not in found:
+            found.append(restored)
+    return found
+
+
+def _newest_proven(records: Mapping[int, Document], families: set[str]) -> int:
+    """The highest revision of these families that a release has proven; 0 when none has."""
+    arns = [state_of(records[number])["task_definition"] for number in records if proven(records[number])]
+    return max((number_of(arn) for arn in arns if name_of(arn).rsplit(":", 1)[0] in families), default=0)
 
 
 def _names(record: Document) -> list[str]:

@@ -136,7 +136,7 @@ def test_the_last_proven_releases_stay_with_what_they_started_from(world: Accoun
     found = world.verb(module, keep=3, why="tidy up")
     assert world.gone() == [1, 2, 3, 4, 5, 6], "10, 9, 8 are kept, and 7, from which 8 started"
     assert found["removed"] == [f"web:{number}" for number in range(1, 7)]
-    assert found["kept"]["web:11"] == ["newer than release 10, the last proven one"]
+    assert found["kept"]["web:11"] == ["newer than every proven release"]
     assert (found["outcome"], found["changed"]) == ("proven", True)
     record = world.newest()
     assert (record["kind"], record["state"]) == ("prune", "succeeded")
@@ -271,6 +271,16 @@ def test_what_was_done_before_a_failure_is_on_record(world: Account) -> None:
     assert (found["failed"], found["outcome"]) == (True, "failed")
     assert world.newest()["operation"]["result"]["removed"] == ["web:1"]
     assert world.newest()["state"] == "failed"
+
+
+def test_the_way_back_from_a_rollback_stays(world: Account) -> None:
+    """Release 5 is restored: what goes back from there is what it started from."""
+    world.kept.live = {**world.kept.live, "task_definition": revision(10)}
+    world.kept.released(5, kind="rollback", restores=5, changes={})
+    serves(world, 5)
+    world.verb(module, keep=1)
+    assert not {4, 5, 10} & set(world.gone())
+    assert {1, 2, 3, 6, 7, 8, 9} == set(world.gone())
 
 
 def test_at_least_one_release_stays(world: Account) -> None:
