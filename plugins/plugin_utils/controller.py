@@ -27,6 +27,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perfo
 
 NEWEST_TESTED_CORE = (2, 21)
 MODULES = "ansible_collections.steady.ecs.plugins.modules"
+GIVEN = "steady_ecs_given"
 CLEAR_LINE = "\r\x1b[K"
 
 ON_TERMINAL = sys.stderr.isatty()
@@ -77,8 +78,8 @@ class InProcess(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
-        # A task with `until` runs again with what it was given.
-        self._given = getattr(self, "_given", dict(self._task.args))
+        # A task with `until` runs again, by another object of this class, with what it was given.
+        self._given = self._task.__dict__.setdefault(GIVEN, dict(self._task.args))
         try:
             result.update(self._run(task_vars))
         finally:

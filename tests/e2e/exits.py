@@ -32,6 +32,12 @@ class Runs:
 
     def play(self, playbook: str, *words: str, environment: dict[str, str] | None = None, **declared: Any) -> int:
         """Run a playbook at ``-vvv --diff``; its exit status."""
+        return self.ended(self.start(playbook, *words, environment=environment, **declared))
+
+    def start(
+        self, playbook: str, *words: str, environment: dict[str, str] | None = None, **declared: Any
+    ) -> subprocess.Popen[str]:
+        """Begin to run a playbook."""
         self.count += 1
         known = {
             **self.declared,
@@ -41,7 +47,7 @@ class Runs:
         }
         inventory = self.place.inventory(**{**known, **declared})
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_", "CI"))}
-        done = subprocess.run(
+        return subprocess.Popen(
             [str(ROOT / ".venv/bin/ansible-playbook"), playbook, "-i", inventory, "-vvv", "--diff", *words],
             cwd=ROOT,
             env={
@@ -57,11 +63,14 @@ class Runs:
                 "STEADY_ECS_IN_PROCESS": str(self.in_process).lower(),
                 **(environment or {}),
             },
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=280,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-        self.text = done.stdout + done.stderr
+
+    def ended(self, process: subprocess.Popen[str]) -> int:
+        """Wait for the end of what was started; its exit status. What it printed is ``text``."""
+        self.text = process.communicate(timeout=280)[0]
         (self.folder / f"output-{self.count}").write_text(self.text)
-        return done.returncode
+        return process.returncode
 
     def found(self) -> dict[str, set[bytes]]:
         """Canaries by the file that has them, in whatever the plays wrote."""

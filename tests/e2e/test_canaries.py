@@ -148,3 +148,33 @@ def test_c91_kept_modules_are_private_and_said_to_hold_values(bed: Bed, folder: 
     again = made(bed, folder / "again", in_process=True)
     assert again.play("deploy.yml", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"}) == 0, again.text
     assert again.found() == {}
+
+
+AGAIN = """
+- hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - name: Ask where nothing answers
+      steady.ecs.task_definition:
+        cluster: c
+        service: s
+        region: us-east-1
+        endpoint_url: http://127.0.0.1:9
+        access_key: a
+        secret_key: x
+        changes: "{{ rollout_changes }}"
+      register: answer
+      until: answer is success
+      retries: 2
+      delay: 0
+"""
+
+
+def test_c91_a_task_that_runs_again_has_its_arguments_again_and_shows_none(bed: Bed, folder: Path) -> None:
+    runs = made(bed, folder, in_process=True)
+    (folder / "again.yml").write_text(AGAIN)
+    assert runs.play(str(folder / "again.yml")) != 0
+    assert runs.text.count("Nothing answers at http://127.0.0.1:9") >= 1
+    assert "dictionary requested" not in runs.text
+    assert runs.found() == {}

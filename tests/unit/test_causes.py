@@ -157,3 +157,14 @@ def test_the_log_stream_is_known_with_awslogs_and_a_prefix_only() -> None:
     assert causes.log_stream(definition("awslogs", {"awslogs-group": "/ecs/web"}), "app", arn) is None
     assert causes.log_stream(definition("fluentd", options), "app", arn) is None
     assert causes.log_stream({}, "app", arn) is None
+
+
+def test_c86_a_role_that_ecs_cannot_use_is_the_cause() -> None:
+    event = (
+        "(service web) failed to launch a task with (error ECS was unable to assume the role "
+        "'arn:aws:iam::111122223333:role/web' that was provided for this task)."
+    )
+    found = causes.from_events([event])
+    assert found is not None
+    assert "role/web" in found["reason"]
+    assert "ecs-tasks.amazonaws.com" in found["meaning"]
