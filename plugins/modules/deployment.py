@@ -185,6 +185,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, fol
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
@@ -214,13 +215,16 @@ class Rollout:
         began = waits.clock.now()
         self.hold = held.of(task)
         self.record = self.hold.store.record(self.params["release"]["seq"]) if self.hold else None
+        self.left = self.record if self.params["release"].get("resumed") else None
         self.live = self.first_look()
         self.differences = planned(task, self.live)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
-        self.resumes = in_progress and not self.differences
+        self.newest = self.newest_service_deployment() if self.left and self.differences else None
+        self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
+        self.resumes = self.undone or (in_progress and not self.differences)
         force = self.params["force"] and not self.resumes and not self.forced_already()
-        self.arguments = service.request(self.differences, self.live, force)
+        self.arguments = {} if self.undone else service.request(self.differences, self.live, force)
         settled = progress.Progress(self.before, 0, settled=True)
         self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
@@ -229,13 +233,17 @@ class Rollout:
         """The service as it is live. In a release that goes on, what would be begun is believed from a second look
         only: the first may be older than what the interrupted run has begun."""
         found = reads.service(self.task, self.cluster, self.name)
-        if not (self.record and self.params["release"].get("resumed") and not self.task.check_mode):
+        if self.left is None:
             return found
-        before = self.record["before"]["deployment"]
+        before = self.left["before"]["deployment"]
         if looks.primary(found).get("id") != before or not (self.params["force"] or planned(self.task, found)):
             return found
         waits.clock.sleep(writes.PAUSE)
         return reads.service(self.task, self.cluster, self.name)
+
+    def newest_service_deployment(self) -> Answer | None:
+        """The newest service deployment, where they are offered."""
+        return looks.newest_service_deployment(following.listed(self.task, self.cluster, self.name))
 
     def forced_already(self) -> bool:
         """Whether tasks were started anew since the release was opened: of all updates this one alone would do it
@@ -254,6 +262,11 @@ class Rollout:
                     self.task, self.cluster, self.name, self.arguments, self.arrived
                 )
                 self.note()
+        elif self.left and self.undone:
+            self.follow_what_was_undone(self.left)
+            return
+        elif self.resumes:
+            self.note()
         ours = looks.primary(self.following.now)
         is_new = ours["id"] != self.before["id"]
         self.following.known = known if is_new else set()
@@ -261,10 +274,23 @@ class Rollout:
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
         self.following.progress = progress.Progress(ours, hold, settled)
 
+    def follow_what_was_undone(self, left: Answer) -> None:
+        """The interrupted run's deployment is replaced by one of what was before. To begin it anew would only fail
+        anew: its own end is the verdict, and whether that is said by ECS or by a person stands in its service
+        deployment, the newest."""
+        revision, deployment = left["steps"]["task_definition"], left["steps"]["deployment"]
+        others = [each for each in self.live["deployments"] if each["taskDefinition"] == revision]
+        if not others and not ecs_goes_back(self.newest):
+            raise fence.refusal(self.name, left, "what was before it is live again, and it was not ECS that went back")
+        ours = others[0] if others else {"id": deployment or "(not noted)", "taskDefinition": revision}
+        self.following.arn = str(self.newest["serviceDeploymentArn"]) if self.newest else None
+        self.following.progress = progress.Progress(ours, self.params["stable_seconds"], False)
+
     def note(self) -> None:
         """Note the deployment in the release's record, so that whoever goes on knows it for its own."""
-        if self.hold:
-            self.hold.note({"deployment": looks.primary(self.following.now)["id"]})
+        ours = looks.primary(self.following.now)["id"]
+        if self.hold and self.record and ours != self.record["before"]["deployment"]:
+            self.hold.note({"deployment": ours})
 
     def known(self) -> Answer:
         """What an interruption is to note of the deployment that is followed."""

@@ -115,7 +115,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import merge_outcome
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import last_line, one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS, OUTCOMES_BY_WEIGHT
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS, OUTCOMES_BY_WEIGHT, worst
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 NO_FAILURE = {"proven", "unchanged", "drifted"}
@@ -141,7 +141,7 @@ def last_word(word: str, detail: str, not_closed: str | None) -> tuple[str, str]
     if not not_closed:
         return word, detail
     return (
-        "interrupted" if word in NO_FAILURE else word,
+        worst([word, "interrupted"]),
         f"{detail}. The release record could not be closed: {one_line(not_closed)} Run the same command again: it "
         "closes the record",
     )

@@ -20,14 +20,8 @@ options:
     description: AWS account id that the credentials must belong to, twelve digits, quoted.
     type: str
     required: true
-  cluster:
-    description: Name of the cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the service.
-    type: str
-    required: true
+  cluster: {description: Name of the cluster., type: str, required: true}
+  service: {description: Name of the service., type: str, required: true}
   changes:
     description: The declared changes, as M(steady.ecs.task_definition) takes them.
     type: dict
@@ -202,6 +196,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     wording,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -305,6 +300,12 @@ class Preflight:
             self.add(*preflight.balancing(found))
         return found
 
+    @functools.cached_property
+    def left(self) -> Answer | None:
+        """The record of the release that a run has open, alive or dead."""
+        store = live.store(self.task)
+        return release.opened(store.head(), store.records())
+
     def window(self) -> None:
         """Whether the service may be changed at this time. What a run left open goes on at any: it is half done."""
         try:
@@ -319,9 +320,7 @@ class Preflight:
         elif self.task.check_mode:
             self.findings.append(checks.sentence(found))
         else:
-            store = live.store(self.task)
-            unfinished = release.opened(store.head(), store.records())
-            self.add(found if unfinished is None else {**found, "ok": True, "found": "closed, but a release is open"})
+            self.add(found if self.left is None else {**found, "ok": True, "found": "closed, but a release is open"})
 
     def needs(self, declared: plan.Declared, now: plan.Live, model: Model) -> None:
         """Whether what would be deployed can start, and whether there would be a way back."""
@@ -369,13 +368,14 @@ def run(task: Task) -> Answer:
     names = ("url", "endpoints", "task_identity", "sticky_requests", "containers")
     verification = wording.Verification(*(params[name] for name in names))
     flight.add(*preflight.declaration(declared, verification, now, model, going_back))
-    flight.add(preflight.under_way(declared, now, model, going_back))
+    left = None if going_back else flight.left
+    flight.add(preflight.under_way(declared, now, model, going_back, left))
     if not going_back:
         flight.window()
     flight.refuse()
     if going_back:
         flight.way_back(now)
-    else:
+    elif not (left and left["state"] == ROLLING_BACK):  # then it is undone first, whatever is declared
         flight.needs(declared, now, model)
     flight.refuse()
     findings = [*preflight.findings(now), *preflight.movable(declared), *flight.findings]

@@ -170,6 +170,7 @@ def test_a_superseded_run_names_what_stays_of_it() -> None:
 LOST = {"msg": "This run does not have the lease any more.", "reason": "lease_lost"}
 FENCED = {"msg": "Somebody else has changed web.", "reason": "fenced"}
 FULL = {"msg": "No space left on device.", "reason": "store_unwritable", "cut_off": True}
+SICK = {"msg": "2 of 3.", "reason": "unhealthy"}
 GONE_ON = {"msg": "1800 s have passed", "reason": "unknown", "verdict": "unknown", "deployment_id": "ecs-svc/3"}
 
 
@@ -184,8 +185,44 @@ GONE_ON = {"msg": "1800 s have passed", "reason": "unknown", "verdict": "unknown
             "failed",
             True,
             False,
-            "closed",
+            "interrupted",
             id="an earlier run was on its way back",
+        ),
+        pytest.param(
+            {
+                "failure": BROKEN,
+                "deployment": FAILED,
+                "undoing": [{"failed": True, "msg": "Denied.", "reason": "denied"}],
+            },
+            "failed",
+            True,
+            False,
+            "interrupted",
+            id="the way back was refused",
+        ),
+        pytest.param(
+            {"failure": BROKEN, "deployment": FAILED, "undoing": [{**UNHEALTHY, **SICK, "failed": True}]},
+            "failed",
+            True,
+            False,
+            "closed",
+            id="what was before is not healthy either",
+        ),
+        pytest.param(
+            {"failure": {"msg": "no answer that could be read.", "reason": "no_answer"}},
+            "interrupted",
+            False,
+            False,
+            "interrupted",
+            id="nobody answered",
+        ),
+        pytest.param(
+            {"failure": {"msg": "ServiceUnavailable", "reason": "refused", "code": "ServiceUnavailable"}},
+            "interrupted",
+            False,
+            False,
+            "interrupted",
+            id="AWS is out of order",
         ),
         pytest.param(
             {"failure": BROKEN, "deployment": FAILED, "undoing": [{**EXPIRED, "failed": True}]},
@@ -229,5 +266,5 @@ def test_who_may_write_decides_what_is_put_back_and_noted(
     assert detail(run).endswith(run.failure["msg"])
     for step in run.undoing:
         assert str(step.get("msg", "")) in detail(run)
-    if note == "interrupted":
+    if word == "interrupted":
         assert closing(run)["outcome"] is None

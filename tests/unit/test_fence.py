@@ -73,6 +73,36 @@ def test_what_ecs_itself_went_back_to_needs_no_defence() -> None:
     assert fence.problem(record, back), "while it still goes forward, nobody but ECS or a person did that"
 
 
+BROKEN = {"serviceDeploymentArn": "arn:2", "status": "ROLLBACK_SUCCESSFUL"}
+OLDER = {"serviceDeploymentArn": "arn:1", "status": "ROLLBACK_SUCCESSFUL"}
+
+
+@pytest.mark.parametrize(
+    ("noted", "live_now", "newest", "undone"),
+    [
+        pytest.param("ecs-svc/2", live(1), None, True, id="ECS went back to the deployment from before"),
+        pytest.param("ecs-svc/2", live(7, taskDefinition=revision(1)), None, False, id="another revision is PRIMARY"),
+        pytest.param(
+            "ecs-svc/2", service(deployment(7, taskDefinition=revision(1))), None, True, id="by one of its own"
+        ),
+        pytest.param("ecs-svc/2", live(2), None, False, id="ours is live"),
+        pytest.param(None, live(1), None, False, id="nothing was begun"),
+        pytest.param(None, live(1), OLDER, False, id="ECS went back from one before us"),
+        pytest.param(None, live(1), BROKEN, True, id="ECS went back from the one that nobody noted"),
+        pytest.param(None, live(1), {**BROKEN, "status": "SUCCESSFUL"}, False, id="that one is somebody else's"),
+    ],
+)
+def test_whether_a_release_that_goes_on_is_undone_already(
+    noted: str | None, live_now: dict[str, Any], newest: dict[str, Any] | None, undone: bool
+) -> None:
+    record = release.step(opened(), {"task_definition": revision(2), "deployment": noted}, NOW)
+    record["before"] = {**record["before"], "service_deployment": "arn:1"}
+    assert fence.went_back(record, live_now, newest) is undone
+    assert fence.went_back(release.rolling_back(record, NOW), live_now, newest) is False
+    unchanged = release.step(opened(), {"task_definition": revision(1), "deployment": noted}, NOW)
+    assert fence.went_back(unchanged, live_now, newest) is False, "there is no other revision to go back from"
+
+
 @pytest.mark.parametrize(
     ("now", "back"),
     [

@@ -32,8 +32,13 @@ def passed(task: Task, hold: Held | None, service: dict[str, Any]) -> None:
         return True if problem is None else None
 
     if waits.until(look, SECOND_LOOK, SECOND_LOOK) is None:
-        raise Failure(
-            f"Somebody else has changed {task.params['service']} since release {hold.seq} was opened: {problems[-1]}. "
-            "Nothing more was changed. Find out who, then run the same command again.",
-            reason="fenced",
-        )
+        raise refusal(task.params["service"], record, problems[-1])
+
+
+def refusal(service: str, record: dict[str, Any], problem: str) -> Failure:
+    """The Failure ``fenced``."""
+    return Failure(
+        f"Somebody else has changed {service} since release {record['seq']} was opened: {problem}. Nothing more was "
+        "changed. Find out who, then run the same command again.",
+        reason="fenced",
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
@@ -44,6 +44,13 @@ def state(task: Task) -> Document:
 def running_images(task: Task) -> dict[str, str]:
     """By container, the image that runs, with its digest, where the API tells one and all tasks agree."""
     return images.running(reads.tasks(task, task.params["cluster"], task.params["service"]))
+
+
+def newest_service_deployment(task: Task) -> str | None:
+    """ARN of the newest service deployment; None where there is none, or they are not offered."""
+    listed = reads.service_deployments(task, task.params["cluster"], task.params["service"])
+    newest = looks.newest_service_deployment(listed or [])
+    return str(newest["serviceDeploymentArn"]) if newest else None
 
 
 def revision_arn(service: Document) -> str:

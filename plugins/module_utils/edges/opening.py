@@ -113,7 +113,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     differences = before.differences
     if differences and before.target is None and _said(hold.store.head()) != before.seen:
         differences = _differences(task)
-    state = live.state(task)
+    state = {**live.state(task), "service_deployment": live.newest_service_deployment(task)}
     if before.opening and before.opening.baseline:
         # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
         state["images"] = live.running_images(task)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.refusals import THROTTLED, UNAVAILABLE
 
 Answer = dict[str, Any]
 
@@ -20,7 +21,12 @@ GOES_ON = {verdict.UNKNOWN, verdict.PAUSED}
 LOST, FENCED, UNFINISHED = "lease_lost", "fenced", "rolling_back"
 """Reasons: another run has the service; somebody else has changed it; an earlier run was on its way back."""
 
-CUT_OFF = {"expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"}
+JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_RAN, "unhealthy"}
+"""Reasons of the way back that are its own last word: what was live before does not get healthy again."""
+
+RUN_ROLLBACK = "Run the rollback playbook"
+
+CUT_OFF = {"no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"}
 """Reasons for which no further call can succeed: neither is anything known of the release, nor could it be undone."""
 
 
@@ -76,10 +82,10 @@ def puts_back_attributes(run: Run) -> bool:
 
 def last_note(run: Run) -> str | None:
     """What the record is told at the end, as ``state`` of the module release; None when there is nothing to tell, or
-    when the record belongs to another run by now."""
+    when the record belongs to another run by now. A way back that did not come to its end is gone on with."""
     if not run.release or LOST in _reasons(run):
         return None
-    return "interrupted" if outcome(run) == "interrupted" else "closed"
+    return "interrupted" if _is_half_way(run) or outcome(run) == "interrupted" else "closed"
 
 
 def outcome(run: Run) -> str:
@@ -129,6 +135,12 @@ def closing(run: Run) -> Answer:
     }
 
 
+def _is_half_way(run: Run) -> bool:
+    """Whether what was to be put back is not, for a reason that says nothing of what was live before."""
+    reasons = {str(each.get("reason")) for each in map(_first_failed, run.undoing) if each}
+    return rolls_back(run) and not _is_back(run) and reasons.isdisjoint(JUDGED)
+
+
 def _is_back(run: Run) -> bool:
     """Whether what was live before serves again. A URL that answers as wrong as under the release is no reason to say
     that it does not: then the check, or what the URL asks, is wrong, and not what was put back."""
@@ -156,7 +168,8 @@ def _undone(run: Run) -> str:
         return ""
     if not _is_back(run):
         failed = failed or "it did not come to its end."
-        return f"the way back failed: {failed} Run the rollback playbook to go on with it. It was taken because: "
+        next_step = "Run the same command again, or the rollback playbook," if _is_half_way(run) else RUN_ROLLBACK
+        return f"the way back failed: {failed} {next_step} to go on with it. It was taken because: "
     said = "everything that this run changed was put back"
     kept = [name for step in run.undoing for name in (step.get("target") or {}).get("not_restorable", [])]
     if kept:
@@ -188,11 +201,17 @@ def _goes_on(run: Run) -> bool:
     if not run.failure:
         return False
     steps = [run.failure, *map(_first_failed, run.undoing)]
-    if run.release and any(each.get("reason") in CUT_OFF or each.get("cut_off") for each in steps):
+    if run.release and any(map(_is_cut_off, steps)):
         return True
     going_back = [each for each in run.undoing if each.get("failed") and each.get("verdict") in GOES_ON]
     watched = run.verdict in GOES_ON and bool(run.deployment.get("deployment_id"))
     return bool(going_back) or watched
+
+
+def _is_cut_off(step: Answer) -> bool:
+    """Whether a step failed because nobody answered it, which says nothing of the service."""
+    reason, code = step.get("reason"), step.get("code")
+    return reason in CUT_OFF or bool(step.get("cut_off")) or code in THROTTLED or code in UNAVAILABLE
 
 
 def _reasons(run: Run) -> set[str]:

@@ -23,6 +23,35 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
 Answer = dict[str, Any]
 
 
+def is_of(record: Document, service: Answer) -> bool:
+    """Whether the PRIMARY deployment is one of the release's, or ECS's own on its way back from it."""
+    return problem(record, service) is None or went_back(record, service, None)
+
+
+def went_back(record: Document, service: Answer, newest: Answer | None) -> bool:
+    """Whether a release that was rolled out is undone: the service runs what was before again.
+
+    ``newest``: the newest service deployment that is listed. Which deployment is PRIMARY after ECS has gone back, the
+    earlier or a new one, AWS does not document. A release whose run died before it noted its deployment is known to
+    have had one when the newest service deployment is another than before it, and is one that ECS went back from.
+    """
+    primary, before, steps = looks.primary(service), record["before"], record["steps"]
+    ours = steps["task_definition"] or record["intent"]["task_definition"]["revision"]
+    if record["state"] == ROLLING_BACK or ours in (None, before["task_definition"]):
+        return False
+    if primary.get("taskDefinition") != before["task_definition"]:
+        return False
+    if steps["deployment"] is not None or primary.get("id") != before["deployment"]:
+        return bool(primary.get("id") != steps["deployment"])
+    is_new = newest is not None and newest["serviceDeploymentArn"] != before.get("service_deployment")
+    return is_new and ecs_goes_back(newest)
+
+
+def ecs_goes_back(newest: Answer | None) -> bool:
+    """Whether ECS goes back, or has gone back, from a service deployment."""
+    return newest is not None and str(newest.get("status")).startswith("ROLLBACK")
+
+
 def problem(record: Document, service: Answer) -> str | None:
     """Whose deployment stands in the way, in words; None when the release may write.
 
@@ -46,13 +75,12 @@ def _has_our_content(record: Document, service: Answer) -> bool:
     """Whether the service runs what the release wants, or, on the way back, what was before: ECS's own circuit breaker
     goes back with a deployment of its own, and what it put back needs no defence."""
     intent, before = record["intent"]["task_definition"], record["before"]
-    if record["state"] == ROLLING_BACK:
-        wanted, settings = before["task_definition"], {}
-    else:
-        if intent["changes"] and not (record["steps"]["task_definition"] or intent["revision"]):
-            return False  # its content is not known yet
-        wanted = record["steps"]["task_definition"] or intent["revision"] or before["task_definition"]
-        settings = record["intent"]["settings"]
+    if record["state"] == ROLLING_BACK and service.get("taskDefinition") == before["task_definition"]:
+        return True
+    if intent["changes"] and not (record["steps"]["task_definition"] or intent["revision"]):
+        return False  # its content is not known yet
+    wanted = record["steps"]["task_definition"] or intent["revision"] or before["task_definition"]
+    settings = record["intent"]["settings"]
     live = {"task_definition": service.get("taskDefinition"), "settings": live_settings(service), "attributes": {}}
     return not differences({"task_definition": wanted, "settings": settings, "attributes": {}}, live)
 

@@ -61,6 +61,11 @@ def group_name(arn: str) -> str:
     return parts[1] if len(parts) > 2 else arn
 
 
+def newest_service_deployment(listed: list[Answer]) -> Answer | None:
+    """The one that began last; None when none is listed."""
+    return max(listed, key=lambda each: each["createdAt"], default=None)
+
+
 def own_service_deployment(ours: Answer, listed: list[Answer], known: set[str]) -> str | None:
     """ARN of the service deployment that carries out ``ours``, or None while it is not listed.
 

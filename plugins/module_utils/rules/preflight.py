@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, plan, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, images, looks, plan, wording
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 
@@ -145,8 +145,11 @@ def declaration(
     ]
 
 
-def under_way(declared: plan.Declared, live: plan.Live, model: Model, going_back: bool) -> Check:
-    """Whether somebody else's deployment is in progress. One of the declared content is ours to resume."""
+def under_way(
+    declared: plan.Declared, live: plan.Live, model: Model, going_back: bool, left: Answer | None = None
+) -> Check:
+    """Whether somebody else's deployment is in progress. One of the declared content is ours to resume; one of the
+    release that a run has ``left`` open is for who takes its lease, be it ECS on its way back from it."""
     primary = looks.primary(live.service)
     name, busy = "other deployment", primary.get("rolloutState") == "IN_PROGRESS"
     if not busy:
@@ -156,6 +159,8 @@ def under_way(declared: plan.Declared, live: plan.Live, model: Model, going_back
     found = f"{primary.get('id')} of {looks.name_of(primary.get('taskDefinition'))} in progress{since}"
     if going_back:
         return check(name, "none, or one that the rollback replaces", found, True)
+    if left is not None and fence.is_of(left, live.service):
+        return check(name, "none, or one of an open release", f"{found}, of release {left['seq']}", True)
     known = bool(live.definition) and not any(wording.problems(declared, live, model).values())
     ours = known and not plan.differences(declared, live, model)
     return check(

@@ -150,6 +150,7 @@ RECORD: Document = {
     "before": _object(
         task_definition=_NEEDED_TEXT,
         deployment=_TEXT,
+        service_deployment=_TEXT,
         settings=_FREE,
         running=_NEEDED_WHOLE,
         desired=_WHOLE,

@@ -85,6 +85,9 @@ class World:
     def paginate(self, **_asked: Any) -> list[dict[str, Any]]:
         return [{"taskArns": []}]
 
+    def list_service_deployments(self, **_asked: Any) -> dict[str, Any]:
+        return {"serviceDeployments": []}
+
     def describe_target_group_attributes(self, **_asked: Any) -> dict[str, Any]:
         return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
 

@@ -132,10 +132,15 @@ class System:
             raise ClientError({"Error": {"Code": "ClusterNotFoundException", "Message": "Cluster not found."}}, "X")
         return {"services": [self.service] if SERVICE in asked["services"] else []}
 
+    def list_service_deployments(self, **_asked: Any) -> Answer:
+        self._called("list_service_deployments")
+        return {"serviceDeployments": []}
+
     def get_paginator(self, operation: str) -> types.SimpleNamespace:
         pages = {
             "list_services": {"serviceArns": [self.service["serviceArn"]]},
             "list_clusters": {"clusterArns": [self.service["clusterArn"]]},
+            "list_tasks": {"taskArns": []},
         }
 
         def paginate(**_asked: Any) -> Iterator[Answer]:

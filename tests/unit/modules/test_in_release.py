@@ -12,6 +12,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, le
 from ansible_collections.steady.ecs.plugins.modules import deployment, service_health, target_group_attributes
 
 from tests.unit.answers import GROUP, revision
+from tests.unit.answers import deployment as deployed
 from tests.unit.modules.world import World
 
 ACCOUNT = "111122223333"
@@ -204,3 +205,39 @@ def test_a_stale_look_does_not_repeat_the_update_of_a_run_that_died(world: Balan
     world.at(1, lambda: (world.begin_deployment(2), world.start_tasks(), world.complete()))
     found = of.task(deployment, resumed=True, task_definition="web:2")
     assert (found["verdict"], found["deployment_id"], world.writes()) == ("succeeded", "ecs-svc/2", [])
+
+
+def test_a_release_that_ecs_went_back_from_while_nobody_watched_is_not_rolled_out_again(
+    world: Balanced, tmp_path: Path
+) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    of.note(deployment="ecs-svc/2")
+    world.begin_deployment(2)
+    world.roll_back()
+    found = of.task(deployment, resumed=True, task_definition="web:2")
+    assert (found["failed"], found["verdict"], found["deployment_id"]) == (True, "rolled_back", "ecs-svc/2")
+    assert world.writes() == []
+
+
+def test_a_release_that_a_person_went_back_from_is_left_to_them(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    of.note(deployment="ecs-svc/2")
+    world.begin_deployment(2)
+    world.complete(2)
+    world.begin_deployment(3)
+    world.service["deployments"] = [{**deployed(3), "taskDefinition": revision(1)}]
+    world.service["taskDefinition"] = revision(1)
+    found = of.task(deployment, resumed=True, task_definition="web:2")
+    assert (found["reason"], world.writes()) == ("fenced", [])
+    assert "it was not ECS that went back" in found["msg"]
+
+
+def test_a_deployment_that_goes_on_is_noted_although_nothing_differs(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    world.begin_deployment(2)
+    goes_well(world)
+    found = of.task(deployment, resumed=True, task_definition="web:2")
+    assert (found["verdict"], of.record()["steps"]["deployment"]) == ("succeeded", "ecs-svc/2")
