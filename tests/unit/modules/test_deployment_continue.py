@@ -81,18 +81,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pausing:
     return found
 
 
-def test_c40_a_paused_deployment_is_continued_and_followed_to_its_end(world: Pausing) -> None:
-    arn = world.pause()
-    found = world.verb(module, why="the new colour is tested")
-    assert world.called("continue_service_deployment") == [
-        {"serviceDeploymentArn": arn, "hookId": "manual-approval", "action": "CONTINUE"}
-    ]
-    assert (found["outcome"], found["verdict"], found["hook"]) == ("proven", "succeeded", "manual-approval")
-    assert found["stage"] == "POST_TEST_TRAFFIC_SHIFT"
-    assert world.newest()["operation"]["arguments"]["hook"] == "manual-approval"
-    assert world.newest()["state"] == "succeeded"
-
-
 def test_c40_the_next_pause_ends_the_wait(world: Pausing) -> None:
     arn = world.pause()
 
@@ -106,6 +94,18 @@ def test_c40_the_next_pause_ends_the_wait(world: Pausing) -> None:
     assert "paused at stage POST_PRODUCTION_TRAFFIC_SHIFT by hook second" in found["msg"]
     assert "expires" in found["msg"]
     assert "ROLLBACK" in found["msg"]
+
+
+def test_c40_a_paused_deployment_is_continued_and_followed_to_its_end(world: Pausing) -> None:
+    arn = world.pause()
+    found = world.verb(module, why="the new colour is tested")
+    assert world.called("continue_service_deployment") == [
+        {"serviceDeploymentArn": arn, "hookId": "manual-approval", "action": "CONTINUE"}
+    ]
+    assert (found["outcome"], found["verdict"], found["hook"]) == ("proven", "succeeded", "manual-approval")
+    assert found["stage"] == "POST_TEST_TRAFFIC_SHIFT"
+    assert world.newest()["operation"]["arguments"]["hook"] == "manual-approval"
+    assert world.newest()["state"] == "succeeded"
 
 
 def test_the_answer_may_be_to_roll_back(world: Pausing) -> None:
