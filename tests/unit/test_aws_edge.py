@@ -21,6 +21,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -103,6 +104,16 @@ def test_a_refusal_of_aws_keeps_its_code_and_says_what_to_do(code: str, reason: 
     assert (found.fields["reason"], found.fields["code"]) == (reason, code)
     assert found.msg.startswith(DOING)
     assert remedy in found.msg
+
+
+def test_a_refusal_names_the_action_that_aws_names_and_where_the_policies_are() -> None:
+    """The call needs another right than its own, such as the one to pass a role."""
+    said = (
+        "User: arn:aws:sts::111122223333:assumed-role/A:B/c is not authorized to perform: iam:PassRole on r"
+    )
+    assert "Grant these credentials iam:PassRole: docs/iam has one policy" in failure(refusal("AccessDenied", said)).msg
+    both = refusals.refusal("Reading tasks (ecs:ListTasks, ecs:DescribeTasks)", "AccessDenied", "no").msg
+    assert "Grant these credentials ecs:ListTasks, ecs:DescribeTasks: docs/iam" in both
 
 
 def test_a_text_of_aws_s_brings_no_command_to_a_terminal_or_a_ci_system() -> None:

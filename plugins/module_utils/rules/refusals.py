@@ -34,7 +34,8 @@ UNSIGNED = re.compile(r"Signature (?:expired|not yet current)")
 "Troubleshoot Signature Version 4 signing for AWS API requests", IAM user guide); S3 has a code of its own."""
 SKEW = 240
 """Seconds from which a clock is the likely reason why a signature is refused."""
-ACTIONS = re.compile(r"\b(?:[a-z0-9-]+:[A-Z]\w+)")
+ACTIONS = re.compile(r"\b[a-z0-9-]+:[A-Z]\w+")
+PERFORM = re.compile(r"perform: ([a-z0-9-]+:\w+)")
 POLICIES = "docs/iam"
 
 UNUSABLE_ROLE = re.compile(
@@ -112,7 +113,7 @@ def of_role(failure: Failure, roles: list[str], waited: float) -> Failure:
 
 def _right(doing: str, message: str) -> str:
     """What to grant: the action that AWS names, or else those that the call needs."""
-    actions = ACTIONS.findall(message)[:1] or ACTIONS.findall(doing)
+    actions = PERFORM.findall(message)[:1] or ACTIONS.findall(doing)
     if not actions:
         return f"Grant these credentials the right (policies: {POLICIES}), or use others."
     return f"Grant these credentials {', '.join(actions)}: {POLICIES} has one policy for each playbook. Or use others."
