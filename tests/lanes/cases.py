@@ -206,9 +206,11 @@ def _with_secret(module: str, ok: Arguments) -> Arguments:
     if module in CALLS_NOTHING:
         ok = CASES[module]["ok"] or {}
         return {**ok, "secret_key": CANARY, "access_key": "emulator"}
-    name = "services" if module == "service_info" else "service"
-    value: Any = f"x-{CANARY}"
-    return {**ok, name: [value] if name == "services" else value, "access_key": "emulator", "secret_key": CANARY}
+    name, value = {
+        "service_info": ("services", [f"x-{CANARY}"]),
+        "release_store": ("store", f"s3://x-{CANARY}/steady"),
+    }.get(module, ("service", f"x-{CANARY}"))
+    return {**ok, name: value, "access_key": "emulator", "secret_key": CANARY}
 
 
 def _expired(module: str, ok: Arguments) -> Arguments | None:
