@@ -18,7 +18,8 @@ _DECLARED = """
     release_lease_seconds release_wait_seconds
     release_windows release_window_override release_approved_by release_plan release_from
     target_group_name target_group_attributes
-    rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force rollout_wait_timeout
+    rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force
+    rollout_wait_timeout
     rollout_wait_delay rollout_stable_seconds rollout_safe_environment
     health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
     health_wait_timeout
@@ -26,13 +27,16 @@ _DECLARED = """
     drift_file drift_fail drift_ignore drift_undeclared
     report_verb report_folder report_rollback_command report_traffic
     history_release history_limit history_format history_file status_format status_file
-    operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep prune_skip_schedules
+    operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep
+    prune_skip_schedules
     unlock_confirm unlock_key run_task_container run_task_command run_task_environment run_task_revision
     run_task_timeout
 """
 _REGISTERED = """
-    preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result rollout_revision rollout_deployment health_result
-    rollback_opened rollback_revision rollback_decision rollback_info rollback_deployment rollback_attributes rollback_health
+    preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result
+    rollout_revision rollout_deployment health_result
+    rollback_opened rollback_revision rollback_decision rollback_noted rollback_info rollback_deployment
+    rollback_attributes rollback_health
     drift_result drift_said report_outcome report_closed report_written
 """
 KNOWN = frozenset(_DECLARED.split())
