@@ -82,8 +82,12 @@ def test_releases_live_in_the_bucket(production: Checkout) -> None:
     assert (head["current"], head["open"], head["lease"]) == (2, None, None)
     assert (record["kind"], record["state"]) == ("deploy", "succeeded")
 
+    production.admin("DELETE", "/_bed/calls")
     again = production.run("./steady", "play", "deploy.yml", *KEPT)
     assert again.status == 0 and "outcome: unchanged" in again.text, again.text
+    planned = production.run("./steady", "play", "rollback.yml", "--check", *KEPT)
+    assert planned.status == 0, planned.text
+    assert set(calls(production)) == {"GetObject", "ListObjectsV2"}, "neither lock nor record is written"
     told = production.run("./steady", "play", "history.yml", *KEPT)
     assert told.status == 0 and re.search(r"\b2\b.*deploy", told.text), told.text
     back = production.run("./steady", "play", "rollback.yml", *KEPT)
