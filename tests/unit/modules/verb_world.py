@@ -20,7 +20,6 @@ class VerbWorld(World):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder, self.kept = folder, Kept(folder)
-        self.warnings: list[str] = []
         self.before: list[str] = []
         """States of the newest record at the moment of each call that changes something."""
 
