@@ -59,7 +59,7 @@ class Look:
         wanted = self.target or self.differences or self.task.params["force"] or opening.resumed
         self.opening = opening if wanted else None
         self.settles = not wanted and head["open"] is not None
-        return opening.writes if wanted else release.nothing_to_open(head, records, self.nonce)
+        return opening.writes if wanted else release.nothing_to_open(head, records, self.nonce, now)
 
     def _target(self, head: Document, records: release.Records) -> Document | None:
         if self.task.params["kind"] != ROLLBACK:

@@ -164,9 +164,12 @@ def opening(
     return Opening(record=applying, writes=writes, baseline=baseline)
 
 
-def nothing_to_open(head: Document, records: Records, nonce: str) -> list[Write]:
-    """The writes of a run that found nothing to release: the head as a dead run should have left it, without lease."""
-    return [Write(HEAD, written(settled(head, records), nonce, lease=None))]
+def nothing_to_open(head: Document, records: Records, nonce: str, now: str) -> list[Write]:
+    """The writes of a run that found nothing to release: what a dead run wanted otherwise is abandoned, and the head is
+    as it should have left it, without lease."""
+    head = settled(head, records)
+    writes, _known = _buried(head, records, now)
+    return [*writes, Write(HEAD, written(head, nonce, open=None, lease=None))]
 
 
 def explained(base: int | None, records: Records, live: Document) -> bool:

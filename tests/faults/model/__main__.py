@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "collections"), str(ROOT)]
 
 from tests.faults.ledger import code  # noqa: E402 the path comes first
 from tests.faults.model import chains, deployers, judge, plans  # noqa: E402
+from tests.faults.model.scenarios import Ended, documents  # noqa: E402
 
 CHAINS, INTERLEAVINGS = 2000, 2000
 PARTS = (*plans.PARTS, "chains", "deployers")
@@ -100,6 +101,20 @@ def summary(path: Path, version: str) -> int:
     return int(not parts or any(each["wrong"] for found in parts.values() for each in found))
 
 
+def tell(number: int, ended: Ended) -> None:
+    """One run of a plan: its writes and disturbed calls, and what it left."""
+    run, (head, records) = ended.run, documents(ended.run.cloud)
+    say(f"run {number}: {ended.outcome}")
+    for at, call in enumerate(run.trace):
+        if call.write or at in run.faults:
+            say(f"  {at} {call.service}.{call.method} {run.faults.get(at, '')}")
+    say(f"  head: current {head['current']}, open {head['open']}, lease {head['lease'] and head['lease']['key']}")
+    for seq, each in records.items():
+        states, done = " ".join(entry["state"] for entry in each["log"]), {k: v for k, v in each["steps"].items() if v}
+        say(f"  {seq} {each['kind']} base {each['base']} restores {each['restores']}: {states}; {done}")
+    say(f"  live: {run.cloud.seen()}")
+
+
 def sweep(options: argparse.Namespace, version: str) -> None:
     """Run what is this shard's and not in the file yet."""
     index, of = (int(each) for each in options.shard.split("/"))
@@ -129,7 +144,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
     parser.add_argument("--result", type=Path, default=ROOT / ".state/sweep/model.jsonl")
     parser.add_argument("--summary", action="store_true", help="only read the file")
+    parser.add_argument("--plan", help="only this one, told at length")
     options, version = parser.parse_args(), version_of_code()
+    if options.plan:
+        wrong = judge.carried_out(judge.plan_of(options.plan), tell).wrong
+        say("\n".join(wrong) or "it held")
+        return int(bool(wrong))
     if not options.summary:
         sweep(options, version)
     return summary(options.result, version)

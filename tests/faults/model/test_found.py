@@ -5,14 +5,30 @@ from __future__ import annotations
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
-from tests.faults.model import scenarios
+from tests.faults.model import chains, scenarios
 from tests.faults.model.judge import carried_out, plan_of
 from tests.faults.model.scenarios import BY_NAME, Command
 from tests.faults.model.wire import Run
 
 FOUND = {
     "rollback|s3|0:32:outage|": "a rollback that failed halfway, typed again, restored the release that was to be left",
+    "rollback|files|0:7:border|": "a rollback that was cut, typed again, forced a second deployment",
+    "bad image|s3|0:83:expired|": "a release that ECS put back while nobody watched was deployed a second time",
+    "bad image|files|0:58:kill_before|": "the run after a crash was refused while ECS put our own release back",
+    "deploy|s3|0:100:expired|": "a report that could not be made hid the outcome",
 }
+
+
+CHAINS = {
+    "rollback,35:expired second": "a run without differences left a dead rollback open for ever",
+    "bad,60:term_after": "a deployment that ECS puts back was somebody else's to the next run",
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_the_chains_that_were_found_hold(chain: str) -> None:
+    steps = [chains.step_of(each) for each in ("first", "second", *chain.split())]
+    assert chains.chained(steps).wrong == [], CHAINS[chain]
 
 
 @pytest.mark.parametrize("plan", FOUND, ids=str)
