@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tests, part by part: lint unit bed molecule e2e build; `lanes` repeats some on other cores, `sanity` runs
+# The tests, part by part: lint unit bed molecule faults e2e build; `lanes` repeats some on other cores, `sanity` runs
 # ansible-test on what ships. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
@@ -17,13 +17,15 @@ unit() { pytest -n 2 tests/house tests/unit tests/property; }
 worlds() { pytest -n 4 --dist worksteal "$@"; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
 e2e() { worlds tests/e2e; }
+# The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
+faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
 
 for part in "$@"; do
     case "$part" in
         all)
-            for each in lint unit scenarios; do
+            for each in lint unit faults scenarios; do
                 echo "== $each"
                 $each
             done
@@ -33,9 +35,9 @@ for part in "$@"; do
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | e2e | build) "$part" ;;
+        lint | unit | bed | faults | e2e | build) "$part" ;;
         *)
-            echo "steady: no such part: $part (lint unit bed molecule e2e build lanes sanity)" >&2
+            echo "steady: no such part: $part (lint unit bed molecule faults e2e build lanes sanity)" >&2
             exit 1
             ;;
     esac

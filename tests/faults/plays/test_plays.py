@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults.plays.place import Place
 from tests.faults.plays.plans import Plan, Stage, outcomes
 
 SAMPLE = [
     ("deploy", "RegisterTaskDefinition", "reset_after"),
     ("deploy", "UpdateService", "SIGKILL_after"),
-    ("deploy", "ModifyTargetGroupAttributes", "server_error"),
     ("rollback", "UpdateService", "SIGTERM_after"),
     ("failing", "DescribeServiceDeployments", "expired"),
 ]
@@ -35,12 +35,19 @@ def test_a_cut_between_two_tasks_is_gone_on_from(stage: Stage) -> None:
 
 
 def test_the_referee_sees_a_second_deployment(stage: Stage) -> None:
-    """A command that is typed again although it has its end deploys again: a bad release, tried twice."""
-    plan = Plan("failing", "call-1", "throttle")
-    wanted = stage.undisturbed("failing", "files")
-    stage._undisturbed["failing", "files"] = type(wanted)(**{**vars(wanted), "deployments": wanted.deployments + 1})
+    """Somebody's own deployment of the same revision: the state is right, and one deployment is too many."""
+
+    class Meddling(Place):
+        def rest(self) -> None:
+            super().rest()
+            if self.records():
+                self.ecs.update_service(cluster=self.cluster, service=self.name, forceNewDeployment=True)
+                super().rest()
+
+    stage.undisturbed("deploy", "files")
+    stage.place = lambda store, **more: Meddling(stage.bed, stage.folder)  # type: ignore[method-assign]
     try:
-        problems = stage.perform(plan).problems
+        problems = stage.perform(Plan("deploy", "call-1", "throttle")).problems
     finally:
-        stage._undisturbed["failing", "files"] = wanted
-    assert problems == [f"deployments: expected {wanted.deployments + 1}, found {wanted.deployments}"]
+        del stage.place
+    assert problems == ["deployments: expected 1, found 2"]
