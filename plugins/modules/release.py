@@ -360,6 +360,8 @@ def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
         "resumed": found.opening.resumed,
         "baseline": found.opening.baseline and found.opening.baseline["seq"],
     }
+    scope = f", {hold.store.scope}" if hold.store.scope else ""
+    task.report(f"release {record['seq']} is recorded in {hold.store.place}{scope}")
     result = _permitting(task, found, answer)
     if record["state"] == ROLLING_BACK and found.target is None:
         raise Failure(opening.unfinished(record), reason="rolling_back", **result)

@@ -148,8 +148,8 @@ def _folder(task: Task) -> dict[str, Any]:
         with files.told(folder, "written"):
             folder.chmod(PRIVATE)
     task.warn(
-        f"The release store {folder} is a folder: its history and its lock are this machine's. Where several people or "
-        "a pipeline deploy, set release_store to s3://BUCKET/PREFIX."
+        f"The release store {folder} is a folder: {store_files.FileStore.scope}. Where several people or a pipeline "
+        "deploy, set release_store to s3://BUCKET/PREFIX."
     )
     return _answer(task, str(folder), "folder", mode is None, differences)
 

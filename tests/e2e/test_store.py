@@ -71,6 +71,7 @@ def test_releases_live_in_the_bucket(production: Checkout) -> None:
     done = production.run("./steady", "play", "deploy.yml", *KEPT)
     assert done.status == 0, done.text
     assert production.revision() == "pardon-simulator:75"
+    assert f"release 2 is recorded in {STORE}/{PLACE.removeprefix('steady/').removesuffix('/')}\n" in done.text
     sent = calls(production)
     assert set(sent) == {"GetObject", "PutObject", "ListObjectsV2"}, "nothing else, and never a DELETE"
     assert sent["PutObject"] <= 8 + 2 + LEASE_RENEWALS, sent  # the first release has a baseline besides

@@ -64,6 +64,7 @@ def test_documents_come_back_as_they_were_written(place: Place) -> None:
     head = other.head()
     assert (head["seq"], head["open"], head["current"], head["lease"]) == (2, 2, 1, None)
     assert place.store().place.endswith("/".join(NAMES.values()))
+    assert bool(place.store().scope) != place.store().place.startswith("s3://"), "a folder is one machine's"
 
 
 def test_reading_makes_nothing(place: Place) -> None:

@@ -99,6 +99,8 @@ class Documents(ABC):
 
     REPAIR = ""
     """What to do about a document that cannot be trusted."""
+    scope = ""
+    """For people, who shares history and lock; empty where all do who name the place."""
 
     def __init__(self, identity: Identity, place: str) -> None:
         """Raises Failure when a name is none: it would lead out of the store."""

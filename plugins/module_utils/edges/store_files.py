@@ -51,6 +51,7 @@ class FileStore(Documents):
     """The documents of one service in a folder. Made without touching the disk; only writing makes folders."""
 
     REPAIR = "Restore it from a backup, or move it away to do without it."
+    scope = "its history and its lock are this machine's"
 
     def __init__(self, folder: Path, identity: Identity) -> None:
         """``folder`` is the store's root. Raises Failure when a link leads out of it."""

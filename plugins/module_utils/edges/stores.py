@@ -32,6 +32,8 @@ class Store(Protocol):
     identity: Identity
     place: str
     """For people: the folder, or s3://BUCKET/PREFIX/ACCOUNT/REGION/CLUSTER/SERVICE."""
+    scope: str
+    """For people, who shares history and lock; empty where all do who name the place."""
 
     @property
     def reports(self) -> Path:
