@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -103,7 +104,24 @@ def deployers() -> Iterator[Sweep]:
         yield [f"race-{number}" for number in range(1, RACES + 1)], run
 
 
-KINDS = {"plays": plays, "users": users, "deployers": deployers}
+@contextlib.contextmanager
+def iam() -> Iterator[Sweep]:
+    """Each action of each policy taken away in turn: tests/iam in its long form, a test a plan."""
+    command, environment = [sys.executable, "-m", "pytest", "-q"], {**os.environ, "STEADY_LONG": "1"}
+
+    def pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def run(plan: str) -> tuple[list[str], bool, str]:
+        done = pytest(plan)
+        return ([] if done.returncode == 0 else done.stdout.splitlines()[-3:]), True, done.stdout
+
+    yield [line for line in pytest("--collect-only", "tests/iam").stdout.splitlines() if "::" in line], run
+
+
+KINDS = {"plays": plays, "users": users, "deployers": deployers, "iam": iam}
 
 
 def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: str | None) -> None:
@@ -150,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     kinds, ill = given.kind or ["model", *KINDS], 0
     if "model" in kinds:
         timed = ["--minutes", str(given.minutes)] if given.minutes else []
+        timed += ["--plan", given.plan] if given.plan else []
         ill = model(ledger, "--shard", given.shard, "--seed", str(given.seed), *timed, *["--summary"] * given.summary)
     for kind in [] if given.summary else [each for each in kinds if each != "model"]:
         sweep(kind, shard, ledger, given.minutes, given.plan)
