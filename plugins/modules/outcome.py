@@ -46,6 +46,10 @@ options:
   release:
     description: Number of the release.
     type: int
+  services:
+    description: How many services the run is for. Of several, it is shown how many are done, with O(file).
+    type: int
+    default: 1
   file:
     description: Result file of the run.
     type: path
@@ -129,6 +133,7 @@ SPEC = Spec(
         "not_closed": {"type": "str"},
         "duration_seconds": {"type": "float"},
         "release": {"type": "int"},
+        "services": {"type": "int", "default": 1},
         "file": {"type": "path"},
         "commands": {"type": "list", "elements": "str", "default": []},
         "fail": {"type": "bool", "default": False},
@@ -155,6 +160,8 @@ def run(task: Task) -> dict[str, Any]:
     if params["file"]:
         entry = {"outcome": word, "detail": detail, "release": params["release"]}
         result = merge_outcome(Path(params["file"]), params["verb"], params["host"], entry)
+        if params["services"] > 1:
+            task.report(f"{len(result['hosts'])} of {params['services']} services done: {', '.join(result['hosts'])}")
     line = last_line(word, detail, params["duration_seconds"])
     answer = {
         "changed": False,

@@ -71,7 +71,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 target_group_arn:
-  description: ARN of the target group.
+  description: ARN of the target group; null where nothing is declared and the service has none or several.
   returned: success
   type: str
   sample: arn:aws:elasticloadbalancing:us-east-1:640080112933:targetgroup/pardon-production-coral-tg/6cd8923ffc120347
@@ -203,6 +203,8 @@ def run(task: Task) -> Answer:
     if task.params["put_back"] and hold is None:
         raise Failure("put_back needs the release whose attributes it puts back.", reason="declaration")
     service = reads.service(task, task.params["cluster"], task.params["service"])
+    if not declares(task, hold) and len(live.group_arns(service)) != 1:
+        return answer(None, {}, {}, [])
     group = group_of(task, service, task.params["target_group"])
     arn, name = group["TargetGroupArn"], group["TargetGroupName"]
     before = reads.target_group_attributes(task, arn)
@@ -215,12 +217,27 @@ def run(task: Task) -> Answer:
         after = settled(task, arn, declared, differences)
     if hold and not task.params["put_back"]:
         hold.note({"attributes": "done"})
+    return answer(group, before, after, differences)
+
+
+def declares(task: Task, hold: held.Held | None) -> bool:
+    """Whether any attribute is declared, or was by the release that is put back. A service without attributes to set
+    may have several target groups, or none."""
+    if hold and task.params["put_back"]:
+        return bool(hold.store.record(task.params["release"]["seq"])["intent"]["attributes"])
+    return bool(task.params["attributes"])
+
+
+def answer(
+    group: Answer | None, before: dict[str, str], after: dict[str, str], differences: list[Difference]
+) -> Answer:
+    """What the module returns; without a group, that there was nothing to do."""
     key = redact.run_key()
     shown = [redact.difference(each, set(), key) for each in differences]
     return {
         "changed": bool(differences),
-        "target_group_arn": arn,
-        "target_group_name": name,
+        "target_group_arn": group["TargetGroupArn"] if group else None,
+        "target_group_name": group["TargetGroupName"] if group else None,
         "attributes": after,
         "before": before,
         "differences": [each.as_dict() for each in shown],

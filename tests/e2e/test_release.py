@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.e2e.conftest import Checkout, until
@@ -84,32 +82,6 @@ def test_a_failed_deploy_is_put_back_whole_and_ends_with_its_cause(production: C
 
     plain = production.run("ansible-playbook", "deploy.yml")
     assert plain.status == 2, "ansible-playbook itself ends non-zero too, although the play was rescued"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_deploy_is_resumed_by_the_same_command(production: Checkout, number: signal.Signals) -> None:
-    declare(production, rollout_stable_seconds=20)
-    process = production.start("./steady", "play", "deploy.yml")
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if "if this is interrupted" in line:
-            process.send_signal(number)
-            break
-    rest = process.stdout.read()
-    assert process.wait(30) == 7, seen + rest
-    assert "steady: interrupted. The same command again resumes it" in rest
-    # ansible-playbook dies of SIGTERM at once, and its worker a moment later, when it has noted it.
-    until(lambda: production.records()[-1]["log"][-1]["state"] == "interrupted", 10, "the interruption is noted")
-    assert production.records()[-1]["state"] in {"applying", "verifying"}
-
-    declare(production, rollout_stable_seconds=1)
-    resumed = production.run("./steady", "play", "deploy.yml")
-    assert resumed.status == 0, resumed.text
-    assert production.revision() == "pardon-simulator:75"
-    assert production.records()[-1]["state"] == "succeeded"
-    assert len(production.records()) == 2, "the interrupted release goes on; no second one is opened"
 
 
 def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:

@@ -66,3 +66,13 @@ def test_a_release_whose_record_stays_open_has_not_ended(tmp_path: Path) -> None
     assert json.loads(path.read_text())["outcome"] == "interrupted"
     with pytest.raises(Failure, match="outcome: failed: "):
         say([], outcome="failed", not_closed="full", fail=True)
+
+
+def test_of_several_services_it_is_shown_how_many_are_done(tmp_path: Path) -> None:
+    shown: list[str] = []
+    say(shown, file=str(tmp_path / "result.json"), host="admin", services=2)
+    say(shown, file=str(tmp_path / "result.json"), host="api", services=2)
+    assert [each for each in shown if "done" in each] == [
+        "1 of 2 services done: admin",
+        "2 of 2 services done: admin, api",
+    ]

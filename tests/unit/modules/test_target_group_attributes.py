@@ -191,6 +191,14 @@ def test_a_service_without_group_is_refused(one: Balancing) -> None:
     assert one.run(STICKY)["reason"] == "no_target_group"
 
 
+def test_a_service_without_attributes_to_set_may_have_no_group_or_several(one: Balancing) -> None:
+    one.groups = []
+    assert one.run({})["changed"] is False
+    one.groups = [arn_of("a"), arn_of("b")]
+    found = one.run({})
+    assert (found["changed"], found["target_group_arn"], one.modified()) == (False, None, [])
+
+
 def test_c29_a_group_that_was_deleted_under_the_service_is_named(one: Balancing) -> None:
     one.groups.append(arn_of("tg-gone"))
     failed = one.run(STICKY)
