@@ -83,6 +83,7 @@ VARYING = (
     (re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{16}\b|(?<=hidden:)[0-9a-f]{8}"), "ID"),
     (re.compile(r"ecs-svc/\d+"), "ecs-svc/ID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d| UTC)?"), "TIME"),
+    (re.compile(r"\(\d+ (s|min \d+ s)\)$"), "(DURATION)"),
     (re.compile(r"/[^\s\"']*/steady-(in|mod)[^\s\"'/]*"), "FOLDER"),
 )
 TIMED = {"duration_seconds", "timeline", "seconds", "events", "pid"}
