@@ -166,7 +166,7 @@ target:
     images:
       description: By container, the image with its digest that ran then, as far as it is on record.
       type: dict
-      sample: {coral: "pardon/coral-server:latest@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}
+      sample: {coral: "pardon/coral-server:latest@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddf"}
     attributes:
       description: By target-group ARN, the attributes that later releases declared.
       type: dict

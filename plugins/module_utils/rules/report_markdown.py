@@ -113,7 +113,8 @@ def _summary(report: Document) -> str:
 def _inventory(release: Document) -> str | None:
     """The commit that the release was declared in."""
     commit = release["inventory_commit"]
-    return f"{commit}{', with changes that are not committed' if release['inventory_dirty'] else ''}" if commit else None
+    dirty = ", with changes that are not committed" if release["inventory_dirty"] else ""
+    return f"{commit}{dirty}" if commit else None
 
 
 def _targets(group: Document) -> str:
