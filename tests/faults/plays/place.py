@@ -15,7 +15,7 @@ CANARY = "canary-5f1d"
 """Begins every secret value that a plan's service has or declares."""
 SETTLED = 60.0  # seconds until ECS has come to rest, on a busy machine
 BROKEN = range(2, 8)
-"""Revisions that crash when a failing release is wanted: whichever number a disturbed run registers."""
+"""Revisions that are ill when a failing release is wanted: whichever number a disturbed run registers."""
 RELEASE: dict[str, Any] = {
     "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 7200},
     "rollout_settings": {"healthCheckGracePeriodSeconds": 30},
@@ -131,16 +131,20 @@ class Place:
             "release_store": self.store,
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
             "report_folder": str(self.reports),
-            "rollout_wait_delay": 5,
+            "rollout_wait_delay": 15,
             "rollout_stable_seconds": 0,
         }
         path = self.place / f"inventory-{time.monotonic_ns()}.json"
         path.write_text(json.dumps({"all": {"hosts": {self.name: {**known, **declared}}}}), encoding="utf-8")
         return str(path)
 
-    def crashing(self) -> None:
-        """Whatever is registered from now on crashes at its start."""
-        status, answer = self.bed.admin("PUT", "/_bed/health", {f"{self.name}:{n}": "crash" for n in BROKEN})
+    def ill(self) -> None:
+        """Whatever is registered from now on fails its health checks.
+
+        It takes the grace period for each of three tasks until ECS goes back, as on AWS much longer than a lost answer
+        is waited for: what crashes at once is over, on a bed in such haste, before a run could look.
+        """
+        status, answer = self.bed.admin("PUT", "/_bed/health", {f"{self.name}:{n}": "unhealthy" for n in BROKEN})
         assert status == 200, answer
 
     # -- making and ending it ------------------------------------------------------------------------------------------

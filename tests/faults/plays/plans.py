@@ -180,7 +180,8 @@ class Stage:
             result.reached = len(self.player.borders_file.read_text(encoding="utf-8").splitlines()) == plan.number
             return
         self.rules(rule_of(plan))
-        limit = {"STEADY_HTTP_LIMIT": str(HTTP_LIMIT)} if plan.what.startswith("timeout") else {}
+        silent = plan.signal or plan.what.startswith("timeout")
+        limit = {"STEADY_HTTP_LIMIT": str(HTTP_LIMIT)} if silent else {}
         self.player.start(*arguments, **limit)
         if plan.signal:
             ended = until(lambda: self._struck() or self.player.ended(0.01), 60, lambda: plan.name)

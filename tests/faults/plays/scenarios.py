@@ -42,8 +42,8 @@ def _released(place: Place, player: Player) -> None:
 
 
 def _ill(place: Place, player: Player) -> None:
-    """What the release brings crashes at its start."""
-    place.crashing()
+    """What the release brings is ill."""
+    place.ill()
 
 
 DEPLOY = Scenario("deploy", "deploy.yml", ("proven", "unchanged"), "deploy", "succeeded", _fresh)

@@ -41,7 +41,7 @@ class Served(Place):
             "rollout_changes": {"containers": {"coral": {"environment": environment}}},
         }
 
-    def crashing(self) -> None:
+    def ill(self) -> None:
         """What is declared crashes at its start."""
         self.declared["rollout_changes"]["containers"]["coral"]["environment"]["CRASH_AT_START"] = "3"
 
