@@ -395,7 +395,8 @@ def run(task: Task) -> Answer:
         result_files.merge_drift(Path(task.params["file"]), task.params["host"] or name, entry)
     if wrong is not None:
         raise Failure(wrong.msg, reason="declaration")
-    for line in [*(each.as_text() for each in found.differences + found.released), *found.findings]:
+    unread = [f"not looked at: {each}" for each in found.not_looked_at if each not in drift.NOT_LOOKED_AT]
+    for line in [*(each.as_text() for each in found.differences + found.released), *found.findings, *unread]:
         task.report(line)
     if found.digest:
         task.report(f"this plan and no other: -e release_plan={found.digest}")

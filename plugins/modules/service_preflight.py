@@ -381,7 +381,7 @@ def run(task: Task) -> Answer:
     findings = [*preflight.findings(now), *preflight.movable(declared), *flight.findings]
     findings += preflight.session(seconds_left(task), params["wait_timeout"])
     findings += [] if going_back else rates.registering(params["services"], share(task))
-    for each in findings:
+    for each in [*findings, *checks.unanswered(flight.checks)]:
         task.warn(each)
     return {
         "changed": False,

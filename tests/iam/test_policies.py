@@ -26,6 +26,14 @@ UNPROVEN = {"continue"}
 """The bed runs no deployment that pauses, so this policy is only compared with that of `stop`, which does the same."""
 
 
+EVIDENCE = {
+    *((name, "logs:GetLogEvents") for name in ("deploy", "rollback", "restart", "stop", "run_task")),
+    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop")),
+    *(("deploy", action) for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
+}
+"""What only adds to a record (the last log lines, an image's commit): the run ends the same without it."""
+
+
 def test_each_playbook_has_its_policy_and_each_policy_its_plays() -> None:
     assert {path.stem for path in (POLICIES.parents[1] / "playbooks").glob("*.yml")} == set(ALL)
     assert set(VERBS) | UNPROVEN == set(ALL)
@@ -47,11 +55,16 @@ def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
 @pytest.mark.parametrize(("name", "action"), EACH if os.environ.get("STEADY_LONG") else SAMPLE)
 def test_a_missing_action_is_named(stage: Stage, name: str, action: str) -> None:
     stage.may(without(ALL[name], action))
-    for _expected, ended in VERBS[name](stage):
+    ends = []
+    for end in VERBS[name](stage):
+        ends.append(end)
         denied = [c for c in stage.calls() if action in c["actions"] and "AccessDenied" in str(c.get("error"))]
-        if denied or ended.status:
+        if denied or end[1].status:
             break
+    expected, ended = ends[-1]
     assert denied, "the action was never refused: who needs it?"
-    assert action in ended.text
-    assert "docs/iam" in ended.text
-    assert ended.status != 0 or "not checked" in ended.text, ended.text
+    if (name, action) in EVIDENCE:
+        assert ended.outcome == expected, ended.text
+    else:
+        assert action in ended.text
+        assert "docs/iam" in ended.text

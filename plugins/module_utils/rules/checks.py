@@ -29,6 +29,11 @@ def failed(checks: Iterable[Check]) -> list[Check]:
     return [each for each in checks if each["ok"] is False]
 
 
+def unanswered(checks: Iterable[Check]) -> list[str]:
+    """A sentence for each check that could not be made, with the reason."""
+    return [f"not checked: {each['name']}: {each['reason']}" for each in checks if each["ok"] is None]
+
+
 def table(checks: Iterable[Check]) -> str:
     """One line a check: mark, name, and what was found or why it was not looked at."""
     rows = [(MARKS[each["ok"]], each["name"], _told(each)) for each in checks]
