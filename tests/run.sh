@@ -16,7 +16,7 @@ unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal "$@"; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
-e2e() { worlds tests/e2e; }
+e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
 faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
@@ -30,7 +30,7 @@ for part in "$@"; do
                 $each
             done
             echo "== e2e, bed and build"
-            worlds tests/e2e tests/testbed tests/conformance tests/edges tests/store tests/build
+            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;

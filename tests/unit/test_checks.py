@@ -45,6 +45,11 @@ def test_a_table_has_a_line_a_check_and_a_message_the_failed_ones_with_remedies(
     ]
 
 
+def test_what_was_not_checked_is_said_with_its_reason() -> None:
+    found = [checks.check("image", "there", "gone", False), checks.not_checked("secret", "there", "no right to ask")]
+    assert checks.unanswered(found) == ["not checked: secret: no right to ask"]
+
+
 def test_foreign_text_forges_no_line_and_no_command() -> None:
     found = checks.check("x", "y", ["\x1b[31mred\n::error::gone", {"a": "b\rc"}], False)
     assert found["found"] == ["red : :error::gone", {"a": "bc"}]
