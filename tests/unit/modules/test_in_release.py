@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,18 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, lease, records, release
-from ansible_collections.steady.ecs.plugins.modules import deployment, service_health, target_group_attributes
+from ansible_collections.steady.ecs.plugins.modules import (
+    deployment,
+    service_health,
+    target_group_attributes,
+    task_definition,
+)
 
 from tests.unit.answers import GROUP, revision
 from tests.unit.answers import deployment as deployed
+from tests.unit.modules.ecs_api import EcsApi
 from tests.unit.modules.world import World
+from tests.unit.task_definitions import RICH
 
 ACCOUNT = "111122223333"
 IDENTITY = records.Identity(ACCOUNT, "us-east-1", "c1", "web")
@@ -241,3 +249,32 @@ def test_a_deployment_that_goes_on_is_noted_although_nothing_differs(world: Bala
     goes_well(world)
     found = of.task(deployment, resumed=True, task_definition="web:2")
     assert (found["verdict"], of.record()["steps"]["deployment"]) == ("succeeded", "ecs-svc/2")
+
+
+def test_a_revision_of_the_interrupted_run_is_found_at_a_second_look_and_not_registered_again(
+    world: Balanced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, of = EcsApi(copy.deepcopy(RICH)), Release(world, tmp_path)
+    there = api.register({**copy.deepcopy(RICH), "cpu": "2048"}, 75)
+    of.world = api  # type: ignore[assignment]
+    listed, looks = reads.newer_revisions, list[int]()
+
+    def stale_at_first(*asked: Any) -> list[str]:
+        looks.append(1)
+        return [] if len(looks) == 1 else listed(*asked)
+
+    monkeypatch.setattr(reads, "newer_revisions", stale_at_first)
+
+    def wanted(resumed: bool) -> Answer:
+        options = {name: option.get("default") for name, option in task_definition.SPEC.options.items()}
+        given = {**of.given, "store": str(tmp_path), "resumed": resumed}
+        changes = {"changes": {"cpu": "2048"}, "region": "us-east-1"}
+        return api.run(task_definition, **{**options, "cluster": "c1", "service": "web", **changes, "release": given})
+
+    found = wanted(resumed=True)
+    assert (found["revision"], found["registered"], len(looks)) == (there, False, 2)
+    noted = of.record()["steps"]["task_definition"]
+    assert noted and noted.endswith(":75")
+    looks.clear()
+    monkeypatch.setattr(reads, "newer_revisions", lambda *_asked: [])
+    assert wanted(resumed=True)["revision"] == there, "the one that the record names needs no list"

@@ -216,3 +216,70 @@ def test_a_declaration_that_cannot_be_meant_opens_nothing(act: Any, tmp_path: Pa
     with pytest.raises(Failure, match="stickiness.enabled|pardon-production-coral-tg"):
         act("opened", **{**DECLARED, **wrong})
     assert on_file(tmp_path) == {}
+
+
+def test_a_run_that_died_on_its_way_back_is_gone_on_with(act: Any, world: World, tmp_path: Path) -> None:
+    act("opened", **DECLARED)
+    act("applied", steps={"task_definition": f"{FAMILY}:75"})
+    world.deployed()
+    act("rolling_back", verdict="failed", reason="exit code 3.", cause={"container": "coral"})
+    act("interrupted")
+    for _time in ("first", "second"):
+        with pytest.raises(Failure) as found:
+            act("opened", **{**DECLARED, "differences": []})
+        assert (found.value.fields["reason"], found.value.fields["release"]["seq"]) == ("rolling_back", 2)
+        assert "interrupted: exit code 3. It is undone now" in found.value.msg, "the reason, once"
+        world.opened = found.value.fields["release"]
+        act("rolling_back", reason=found.value.msg)
+        act("interrupted")
+    with pytest.raises(Failure):
+        act("opened", **{**DECLARED, "differences": []})
+    world.opened = {
+        **world.opened,
+        "nonce": json.loads(next(tmp_path.rglob("head.json")).read_text())["lease"]["nonce"],
+    }
+    act("closed", outcome="failed_rolled_back", rolled_back_by="us")
+    record = on_file(tmp_path)[2]
+    assert (record["state"], record["verdict"]["cause"]["container"]) == ("rolled_back", "coral")
+
+
+def test_another_intent_does_not_go_on_going_back(act: Any, world: World, tmp_path: Path) -> None:
+    act("opened", **DECLARED)
+    act("applied", steps={"task_definition": f"{FAMILY}:75"})
+    world.deployed()
+    act("rolling_back", reason="exit code 3.")
+    act("interrupted")
+    other = act("opened", attributes={DURATION: 7200}, differences=[{"resource": "target group"}])["release"]
+    assert (other["seq"], other["resumed"], on_file(tmp_path)[2]["state"]) == (3, False, "abandoned")
+
+
+def test_who_waited_for_a_run_of_the_same_intent_has_nothing_left_to_do(
+    act: Any, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act("opened", **DECLARED)
+    first, sleep = world.opened, world.sleep
+
+    def the_first_ends(seconds: float) -> None:
+        monkeypatch.setattr(world, "sleep", sleep)
+        sleep(seconds)
+        world.deployed()
+        for state, params in (
+            ("applied", {"steps": {"task_definition": f"{FAMILY}:75"}}),
+            ("closed", {"outcome": "proven"}),
+        ):
+            world.release(tmp_path, state, release=first, **params)
+
+    monkeypatch.setattr(world, "sleep", the_first_ends)
+    answer = act("opened", **DECLARED)
+    assert (answer["changed"], answer["release"]) == (False, None)
+    assert any("is held by" in line and "waiting" in line for line in world.lines)
+    head = json.loads(next(tmp_path.rglob("head.json")).read_text())
+    assert (head["lease"], head["open"], head["current"], sorted(on_file(tmp_path))) == (None, None, 2, [1, 2])
+
+
+def test_a_run_that_cannot_be_opened_gives_the_lease_back(act: Any, world: World, tmp_path: Path) -> None:
+    deploy(act, world)
+    world.attributes[DURATION] = "7200"
+    with pytest.raises(Failure):
+        act("opened", kind="rollback", restores="99")
+    assert json.loads(next(tmp_path.rglob("head.json")).read_text())["lease"] is None
