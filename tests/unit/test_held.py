@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import lease
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, interruptible, shielded
 
 from tests.unit.modules.releases import DURATION, World
@@ -129,6 +130,20 @@ def test_c80_a_signal_gives_the_lease_back_and_is_noted(world: World, tmp_path: 
     assert hold.store.record(2)["log"][-1]["state"] == "applying"
 
 
+def test_c82_two_runs_never_touch_one_service_and_do_not_hinder_each_other_elsewhere(
+    run: Run, world: World, tmp_path: Path
+) -> None:
+    admin = run.take("version 2 for both")
+    other = Run(world, tmp_path, service="api", lease_wait=0)
+    api = other.take("version 2 for both")
+    with pytest.raises(Failure, match="version 2 for both"):
+        Run(world, tmp_path, service="api", lease_wait=0).take("a hotfix")
+    api.interrupted()
+    hotfix = Run(world, tmp_path, service="api", lease_wait=0).take("a hotfix")
+    assert lease_of(hotfix)["nonce"] == hotfix.nonce, "what was cancelled is free at once"
+    assert lease_of(admin)["nonce"] == admin.nonce
+
+
 def test_a_call_is_sent_only_when_it_ends_within_the_lease(run: Run, world: World) -> None:
     hold = run.take()
     world.sleep(65)
@@ -223,3 +238,31 @@ def test_an_interruption_does_not_wait_for_the_end_of_a_pause() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert seen == ["sent", "SIGTERM", "dies", "paused"]
+
+
+def ignores_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a tool without a lock does: two runs touch one service."""
+    monkeypatch.setattr(lease.Watch, "is_over", lambda *_asked: True)
+
+
+def leaves_the_lock_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a cancelled run does that nobody told to clean up."""
+    monkeypatch.setattr(held.Held, "interrupted", lambda *_asked: None)
+
+
+def test_c80_and_c82_fail_on_what_others_did_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    c82 = test_c82_two_runs_never_touch_one_service_and_do_not_hinder_each_other_elsewhere
+    c80 = test_c80_a_signal_gives_the_lease_back_and_is_noted
+    for number, wrong in enumerate((ignores_the_lease, leaves_the_lock_behind)):
+        world = World()
+        with monkeypatch.context() as patch:
+            patch.setattr(waits, "clock", world)
+            c82(Run(world, tmp_path / f"ours {number}"), world, tmp_path / f"ours {number}")
+            wrong(patch)
+            with pytest.raises((AssertionError, Failure, pytest.fail.Exception)):
+                c82(Run(world, tmp_path / f"wrong {number}"), world, tmp_path / f"wrong {number}")
+    world = World()
+    monkeypatch.setattr(waits, "clock", world)
+    leaves_the_lock_behind(monkeypatch)
+    with pytest.raises(AssertionError):
+        c80(world, tmp_path / "c80")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, lease, records, release
 from ansible_collections.steady.ecs.plugins.modules import (
@@ -278,3 +278,19 @@ def test_a_revision_of_the_interrupted_run_is_found_at_a_second_look_and_not_reg
     looks.clear()
     monkeypatch.setattr(reads, "newer_revisions", lambda *_asked: [])
     assert wanted(resumed=True)["revision"] == there, "the one that the record names needs no list"
+
+
+def test_c30_fails_on_a_tool_that_updates_twice(
+    world: Balanced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = writes.update_service
+
+    def one_call_a_change(*asked: Any) -> Answer:
+        *others, arguments, arrived = asked
+        answers = [once(*others, {name: value}, arrived) for name, value in arguments.items()]
+        world.begin_deployment(3)
+        return answers[0]
+
+    monkeypatch.setattr(writes, "update_service", one_call_a_change)
+    with pytest.raises(AssertionError):
+        test_c30_one_release_makes_one_deployment(world, tmp_path)
