@@ -56,7 +56,7 @@ def carried_out(part: str, name: str) -> dict[str, Any]:
             "lies": found.lies,
         }
         return {"wrong": found.wrong, "outcomes": found.outcomes, "calls": found.calls, **more}
-    done = judge.carried_out(judge.plan_of(name))
+    done = plans.carried_out(judge.plan_of(name))
     return {"wrong": done.wrong, "outcomes": done.outcomes, "calls": done.calls}
 
 
@@ -147,7 +147,7 @@ def main() -> int:
     parser.add_argument("--plan", help="only this one, told at length")
     options, version = parser.parse_args(), version_of_code()
     if options.plan:
-        wrong = judge.carried_out(judge.plan_of(options.plan), tell).wrong
+        wrong = plans.carried_out(judge.plan_of(options.plan), tell).wrong
         say("\n".join(wrong) or "it held")
         return int(bool(wrong))
     if not options.summary:

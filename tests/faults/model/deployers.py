@@ -50,6 +50,7 @@ class Deployer(Run):
 
     scheduler: Scheduler
     chance: random.Random
+    still = STILL
     wake = 0.0
 
     def pause(self, seconds: float) -> None:
@@ -66,7 +67,7 @@ class Deployer(Run):
         found = super().fault(call)
         if found or self.dying:
             return found
-        if self.chance.random() < STILL:
+        if self.chance.random() < self.still:
             self.pause(self.chance.uniform(*STILL_SECONDS))
         if self.chance.random() < DISTURBED:
             kind = self.chance.choice(MILD)
@@ -179,8 +180,8 @@ def _body(arguments: Answer) -> bytes:
     return body if isinstance(body, (bytes, str)) else body.getvalue()  # type: ignore[no-any-return]
 
 
-def interleaved(seed: int) -> Interleaving:
-    """Two or three deployers by this seed, and then the next run, undisturbed."""
+def interleaved(seed: int, still: float = STILL) -> Interleaving:
+    """Two or three deployers by this seed, and then the next run, undisturbed. ``still``: how often they do."""
     chance, found = random.Random(seed), Interleaving(seed)
     random.seed(seed)
     cloud = scenarios.BY_NAME["third deploy"].start()
@@ -194,7 +195,7 @@ def interleaved(seed: int) -> Interleaving:
         ended[run.name] = scenarios.played(run, variables, command.playbook)
 
     for each in runs:
-        each.scheduler, each.watch = scheduler, watch.see
+        each.scheduler, each.watch, each.still = scheduler, watch.see, still
     with installed(folders.CountedStore):
         scheduler.play({each.name: _bound(work, each, commands[each.name]) for each in runs}, runs)
     found.outcomes = [f"{commands[each.name].playbook} {judge._word(ended[each.name])}" for each in runs]

@@ -22,6 +22,7 @@ WHO = f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/"
 BAD = "bad"
 """An image with this tag starts nothing that lives."""
 COUNT = 3
+BY_HAND = 1
 
 STARTED, HEALTHY, COMPLETE = 2.0, 3.0, 4.0
 """Seconds from the beginning of a deployment of a good image."""
@@ -263,6 +264,10 @@ class Ecs:
             self.begun += 1
             self.begin(number, self.seconds)
         return {"service": self._service()}
+
+    def by_hand(self) -> None:
+        """Somebody deploys the oldest revision in the console."""
+        self.update_service(CLUSTER, SERVICE, taskDefinition=f"{FAMILY}:{BY_HAND}")
 
     def _number(self, name: str) -> int:
         text = name.removeprefix(f"{FAMILY}:").removeprefix("model:")

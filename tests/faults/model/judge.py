@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.faults.model import scenarios
 from tests.faults.model.cloud import Cloud
-from tests.faults.model.ecs import Answer
+from tests.faults.model.ecs import BY_HAND, Answer
 from tests.faults.model.scenarios import BY_NAME, CANARY, Command, Ended, documents, is_live, play, seen, succeeded
 from tests.faults.model.wire import BORDER, Run
 
@@ -262,3 +262,40 @@ def after_crash(cloud: Cloud, plan: Plan) -> Expected:
     if plan.then == "bad":
         return of_intent(intents[-1])
     return of_intent(intents[-1] if made and head["open"] == made[-1]["seq"] else intents[-2])
+
+
+# -- somebody works past the lease
+
+
+def beside_a_console(plan: Plan, see: Callable[[int, Ended], None] = _unseen) -> Done:
+    """Play a command while somebody deploys by hand, and then the same command again.
+
+    The edit survives, unless it was made before the release was opened (a baseline has it then). Who is overtaken says
+    so, and nobody proves what is not live.
+    """
+    scenario, done = BY_NAME[plan.scenario], Done(plan)
+    cloud = scenario.start(plan.files)
+    random.seed(str(plan))
+    first = play(cloud, scenario.command, _run(cloud, plan, 0))
+    see(0, first)
+    seen(cloud)
+    done.outcomes.append(_word(first))
+    baselines = [each for each in documents(cloud)[1].values() if each["kind"] == "baseline"]
+    was_seen = any(each["before"]["task_definition"].endswith(f":{BY_HAND}") for each in baselines)
+    at = plan.faults[0].at
+    later = [each for each in first.run.trace[at:] if each.method in ("describe_services", "update_service")]
+    is_verified = any(each.task == "service_health" and not each.write for each in later)
+    # UpdateService has no condition: what is done between the last look and it cannot be seen.
+    unseen = bool(later) and later[0].write
+    if at < len(first.run.trace) and cloud.primary["revision"] != BY_HAND and not (was_seen or unseen):
+        done.wrong.append(f"what was deployed by hand is gone; {done.outcomes}")
+    if cloud.primary["revision"] == BY_HAND and first.outcome.word in DONE and is_verified:
+        done.wrong.append(f"{first.outcome.word}, and what was deployed by hand is live")
+    again = play(cloud, scenario.command)
+    see(1, again)
+    done.outcomes.append(_word(again))
+    done.calls = len(first.run.trace) + len(again.run.trace)
+    done.wrong += [*_shown(cloud, [first, again]), *tidy(cloud, done.outcomes[-1])]
+    if again.outcome.word not in DONE:
+        done.wrong.append(f"{done.outcomes}: {again.outcome.detail}")
+    return done

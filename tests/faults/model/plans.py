@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from tests.faults.model.judge import Fault, Plan
-from tests.faults.model.scenarios import BY_NAME, SCENARIOS
-from tests.faults.model.wire import BORDER
+from tests.faults.model import judge
+from tests.faults.model.judge import Done, Fault, Plan
+from tests.faults.model.scenarios import BY_NAME, SCENARIOS, Ended
+from tests.faults.model.wire import BORDER, CONSOLE
 
 CRASHES = ("kill_before", "kill_after", "int_before")
 PAIRED = ("kill_before", "kill_after", "term_after", "lost", "unavailable", "stale", "pause")
@@ -39,7 +40,7 @@ def pairs() -> Iterator[Plan]:
             for a, b in itertools.product(trace[first].kinds(), trace[second].kinds())
             if a in PAIRED and b in PAIRED
         ]
-        for a, b in chance.sample(kinds, min(4, len(kinds))):
+        for a, b in chance.sample(kinds, min(2, len(kinds))):
             again = int(a in CRASHES or a == "term_after")
             yield Plan(scenario.name, (Fault(0, first, a), Fault(again, second - again * first, b)))
 
@@ -56,7 +57,20 @@ def other() -> Iterator[Plan]:
             yield Plan(scenario.name, (Fault(0, at, BORDER),), then)
 
 
-PARTS = {"single": single, "pairs": pairs, "other": other}
+def console() -> Iterator[Plan]:
+    """Somebody deploys by hand before each call of a deployment and of a rollback."""
+    for name in ("deploy", "attributes only", "rollback"):
+        for at in range(len(BY_NAME[name].undisturbed()[1])):
+            yield Plan(name, (Fault(0, at, CONSOLE),))
+
+
+def carried_out(plan: Plan, see: Callable[[int, Ended], None] = lambda _number, _ended: None) -> Done:
+    """Carry out a plan of any part."""
+    by_hand = any(each.kind == CONSOLE for each in plan.faults)
+    return judge.beside_a_console(plan, see) if by_hand else judge.carried_out(plan, see)
+
+
+PARTS = {"single": single, "pairs": pairs, "other": other, "console": console}
 
 
 def of_part(part: str) -> list[Plan]:

@@ -41,6 +41,8 @@ READ_KINDS = ("throttle", "unavailable", "reset", "timeout", "expired", "kill_be
 WRITE_KINDS = (*READ_KINDS, "lost", "error_after", "late", "kill_after", "term_after", "pause_after")
 STALE = "stale"
 """Only reads of what is not strongly consistent."""
+CONSOLE = "console"
+"""Somebody deploys another revision by hand just before the call."""
 BORDER = "border"
 """Not at a call: the process dies before a task begins, where nothing of ours runs."""
 
@@ -92,6 +94,7 @@ class Call:
     service: str
     method: str
     write: bool
+    task: str = ""
 
     def kinds(self) -> tuple[str, ...]:
         """The faults that mean something here."""
@@ -228,7 +231,7 @@ class Client:
 
     def _call(self, method: str, **arguments: Any) -> Answer:
         check(self._service, method, arguments)
-        run, call = self._run, Call(self._service, method, is_write(method))
+        run, call = self._run, Call(self._service, method, is_write(method), self._run.tasks[-1])
         fault = run.fault(call)
         if fault == "kill_before":
             raise Killed
@@ -238,6 +241,9 @@ class Client:
             run.expired = True
         if fault == "pause":
             run.stand_still()
+        if fault == CONSOLE:
+            run.cloud.settle()
+            run.cloud.by_hand()
         answer = self._attempted(call, arguments, fault)
         if fault == "kill_after":
             raise Killed
