@@ -13,6 +13,8 @@ from tests.testbed.beds import BREAKER, NETWORK, ROLE, Bed, until
 CLUSTER = "sweep"
 CANARY = "canary-5f1d"
 """Begins every secret value that a plan's service has or declares."""
+KEY = "player"
+"""Access key of the plays: in the bed's log and for its faults they are told from everybody else."""
 SETTLED = 60.0  # seconds until ECS has come to rest, on a busy machine
 BROKEN = range(2, 8)
 """Revisions that are ill when a failing release is wanted: whichever number a disturbed run registers."""
@@ -124,7 +126,7 @@ class Place:
             "service_account": "000000000000",
             "service_region": "us-east-1",
             "service_endpoint_url": self.bed.endpoint,
-            "service_access_key": "emulator",
+            "service_access_key": KEY,
             "service_secret_key": "emulator-secret",
             "service_cluster": self.cluster,
             "service_name": self.name,

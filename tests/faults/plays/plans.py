@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.plays.place import CANARY, Place
+from tests.faults.plays.place import CANARY, KEY, Place
 from tests.faults.plays.player import HASTE, Ended, Player, StuckError
 from tests.faults.plays.scenarios import SCENARIOS, Scenario
 from tests.testbed.beds import Bed, until
@@ -139,9 +139,9 @@ class Stage:
         return found
 
     def calls(self) -> list[Answer]:
-        """The bed's call log."""
+        """The plays' part of the bed's call log."""
         found: list[Answer] = self.bed.admin("GET", "/_bed/calls")[1]["log"]
-        return found
+        return [call for call in found if call["access_key"] == KEY]
 
     def rules(self, *rules: Answer) -> None:
         """Set the faults of the bed."""
@@ -229,10 +229,11 @@ class Stage:
 def rule_of(plan: Plan) -> Answer:
     """The bed's fault rule for a plan at a call. A call that is never answered is open until its client is gone."""
     if plan.signal:
-        return {"at_call": plan.number, "kind": "timeout_after" if plan.what.endswith(AFTER) else "timeout"}
+        kind = "timeout_after" if plan.what.endswith(AFTER) else "timeout"
+        return {"access_key": KEY, "at_call": plan.number, "kind": kind}
     if plan.what == "expired":  # and stays so until somebody logs in again
-        return {"skip": plan.number - 1, "kind": "expired"}
-    rule: Answer = {"at_call": plan.number, "kind": plan.what}
+        return {"access_key": KEY, "skip": plan.number - 1, "kind": "expired"}
+    rule: Answer = {"access_key": KEY, "at_call": plan.number, "kind": plan.what}
     return {**rule, "stale": STALE} if plan.what == "stale" else rule
 
 

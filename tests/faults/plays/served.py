@@ -87,11 +87,7 @@ class ServedStage(Stage):
         return Served(self.bed, self.folder)
 
     def perform(self, plan: Plan) -> Result:
-        """As without users, and none of them may notice.
-
-        Whether a target was healthy when its users moved is not judged here: that needs looks much closer than a busy
-        machine gives (tests/e2e/test_users.py does).
-        """
+        """As without users, and none of them may notice."""
         before = self.users.summary()
         result = super().perform(plan)
         turns = [user.turns for user in self.users.users]
@@ -100,6 +96,7 @@ class ServedStage(Stage):
         harm = {
             "failed requests": after.failed - before.failed,
             "lost messages": after.lost_messages - before.lost_messages,
+            "moves off a healthy target": (after.moves_off_healthy or 0) - (before.moves_off_healthy or 0),
         }
         result.problems += [f"users: {count} {what}" for what, count in harm.items() if count]
         result.requests = after.requests - before.requests
