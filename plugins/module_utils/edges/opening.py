@@ -56,7 +56,8 @@ class Look:
         left = release.opened(head, records)
         differs = left is not None and self.target is None and _content_differs(self.task, left, self.live)
         opening = release.opening(head, records, request, self.live, now, differs)
-        wanted = self.target or self.differences or self.task.params["force"] or opening.resumed
+        goes_on = opening.resumed or opening.unproven
+        wanted = self.target or self.differences or self.task.params["force"] or goes_on
         self.opening = opening if wanted else None
         self.settles = not wanted and head["open"] is not None
         return opening.writes if wanted else release.nothing_to_open(head, records, self.nonce, now)
@@ -111,7 +112,8 @@ def look(task: Task) -> Look:
 def claim(task: Task, hold: held.Held, before: Look) -> Look:
     """Open the release under the lease, or give the lease back when nothing is left to do."""
     differences = before.differences
-    if differences and before.target is None and _said(hold.store.head()) != before.seen:
+    # What a dead run left was perhaps not live yet when the plan was made.
+    if before.target is None and (before.settles or _said(hold.store.head()) != before.seen):
         differences = _differences(task)
     state = {**live.state(task), "service_deployment": live.newest_service_deployment(task)}
     if before.opening and before.opening.baseline:

@@ -110,6 +110,8 @@ class Opening:
     writes: list[Write] = field(default_factory=list)
     baseline: Document | None = None
     resumed: bool = False
+    unproven: bool = False
+    """What is live is the work of releases that died or failed, so nobody has verified it, whoever declares it now."""
 
 
 def worst(outcomes: list[str]) -> str:
@@ -161,7 +163,8 @@ def opening(
     next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base)
     applying = moved(record, APPLYING, now)
     writes += [Write(CREATE, record), Write(HEAD, next_head), Write(REPLACE, applying)]
-    return Opening(record=applying, writes=writes, baseline=baseline)
+    unproven = is_ours and base is not None and bool(differences(state_of(known[base]), live))
+    return Opening(record=applying, writes=writes, baseline=baseline, unproven=unproven)
 
 
 def nothing_to_open(head: Document, records: Records, nonce: str, now: str) -> list[Write]:

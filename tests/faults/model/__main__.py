@@ -48,14 +48,7 @@ def carried_out(part: str, name: str) -> dict[str, Any]:
         return {"wrong": chain.wrong, "outcomes": chain.outcomes, "calls": chain.calls}
     if part == "deployers":
         found = deployers.interleaved(int(name))
-        more = {
-            "crashes": found.crashes,
-            "mixed": found.mixed,
-            "open": found.left_open,
-            "stale": found.stale_writes,
-            "lies": found.lies,
-        }
-        return {"wrong": found.wrong, "outcomes": found.outcomes, "calls": found.calls, **more}
+        return {**vars(found), "wrong": found.wrong}
     done = plans.carried_out(judge.plan_of(name))
     return {"wrong": done.wrong, "outcomes": done.outcomes, "calls": done.calls}
 
