@@ -100,7 +100,11 @@ holder:
   description: Who held the lease - who, host, why, since and nonce; null when nobody did.
   returned: success
   type: dict
-  sample: {who: "arn:aws:iam::640080112933:user/ada", host: runner-7, since: "2025-11-27T10:00:00Z", nonce: 9f1c2b7e0d3a4c55}
+  sample:
+    who: arn:aws:iam::640080112933:user/ada
+    host: runner-7
+    since: "2025-11-27T10:00:00Z"
+    nonce: 9f1c2b7e0d3a4c55
 open:
   description: The release that is open; null when none is.
   returned: success
@@ -158,8 +162,9 @@ def _unlocked(task: Task) -> Answer:
     found = unlocking.found(head, release.opened(head, records))
     task.report("\n".join(unlocking.lines(found, store.now())))
     answer = {**found, "changed": False, "outcome": "unchanged", "release": None}
+    left = verbs.left_open(found["open"] and found["open"]["seq"])
     if found["holder"] is None:
-        return {**answer, "detail": f"nobody holds {store.place}{verbs.left_open(found["open"] and found["open"]["seq"])}"}
+        return {**answer, "detail": f"nobody holds {store.place}{left}"}
     if task.check_mode:
         return {**answer, "changed": True, "detail": "check mode: the lease would be taken away, if it is not renewed"}
     refusal = unlocking.refusal(found["holder"], task.params["confirm"], task.params["key"])
@@ -169,7 +174,7 @@ def _unlocked(task: Task) -> Answer:
     _take_away(store, head["lease"]["key"], found)
     arguments = {"holder": found["holder"]}
     made = rolling.recorded(task, "unlock", arguments, lambda by: {"operation": {"taken_from": found["holder"]["who"]}})
-    detail = f"the lease of {found['holder']['who']} was taken away{verbs.left_open(found["open"] and found["open"]["seq"])}"
+    detail = f"the lease of {found['holder']['who']} was taken away{left}"
     return {**answer, **made, "changed": True, "outcome": "proven", "detail": detail}
 
 

@@ -65,8 +65,11 @@ def parts(page: str) -> list[Part]:
 
 
 def missing(excerpt: list[str], printed: str) -> str:
-    """The first line of an excerpt that was not printed after the ones before it; "" when all were."""
-    lines = iter(printed.splitlines())
+    """The first line of an excerpt that was not printed after the ones before it; "" when all were.
+
+    Columns are as wide as what stands in them, so blanks are compared as one.
+    """
+    lines = iter(re.sub(" +", " ", printed).splitlines())
     for wanted in excerpt:
         pattern = re.compile(".*".join(re.escape(part) for part in wanted.strip().split("...")))
         if not any(pattern.search(line) for line in lines):
@@ -81,6 +84,7 @@ def missing(excerpt: list[str], printed: str) -> str:
         (["one", "two"], "two\none\n", "two"),
         (["one", "two"], "one\nbetween\ntwo\n", ""),
         (["a.c"], "abc\n", "a.c"),
+        (["2 deploy proven"], "host:  2  deploy    proven\n", ""),
     ],
 )
 def test_an_excerpt_is_compared_line_by_line(excerpt: list[str], printed: str, wrong: str) -> None:

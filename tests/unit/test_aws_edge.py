@@ -108,9 +108,7 @@ def test_a_refusal_of_aws_keeps_its_code_and_says_what_to_do(code: str, reason: 
 
 def test_a_refusal_names_the_action_that_aws_names_and_where_the_policies_are() -> None:
     """The call needs another right than its own, such as the one to pass a role."""
-    said = (
-        "User: arn:aws:sts::111122223333:assumed-role/A:B/c is not authorized to perform: iam:PassRole on r"
-    )
+    said = "User: arn:aws:sts::111122223333:assumed-role/A:B/c is not authorized to perform: iam:PassRole on r"
     assert "Grant these credentials iam:PassRole: docs/iam has one policy" in failure(refusal("AccessDenied", said)).msg
     both = refusals.refusal("Reading tasks (ecs:ListTasks, ecs:DescribeTasks)", "AccessDenied", "no").msg
     assert "Grant these credentials ecs:ListTasks, ecs:DescribeTasks: docs/iam" in both
