@@ -1,9 +1,12 @@
-"""For all tests: a started process can be interrupted, also where the tests themselves run in the background.
+"""For all tests: a started process can be interrupted, and none is taken for a build machine, wherever they run.
 
-A shell without job control starts background jobs with SIGINT ignored, and what is ignored stays so in every child.
+A shell without job control starts background jobs with SIGINT ignored, and what is ignored stays so in every child. CI
+makes the product refuse a store that nobody named; the tests of that refusal set it themselves.
 """
 
+import os
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ.pop("CI", None)
