@@ -164,7 +164,7 @@ CALLS_NOTHING = {"release_grounds", "outcome", "release_outcome", "release_histo
 def tasks_of(module: str) -> list[dict[str, Any]]:
     """The tasks that try one module, each registered as MODULE__CASE; all of them may fail."""
     cases = CASES[module]
-    ok = cases["ok"] or cases["changed"] or {}
+    ok = cases["ok"] or cases["changed"] or cases["failure"] or {}
     wanted: dict[str, tuple[Arguments | None, Arguments]] = {
         "ok": (cases["ok"], {}),
         "check": (cases["changed"], {"check_mode": True, "diff": True}),
