@@ -26,8 +26,9 @@ BY_HAND = 1
 
 STARTED, HEALTHY, COMPLETE = 2.0, 3.0, 4.0
 """Seconds from the beginning of a deployment of a good image."""
-FAILURES, BROKEN, RESTORED = (1.0, 2.0, 3.0), 4.0, 3.0
-"""Of a bad one: its tasks fail, the circuit breaker trips; and then until the service is back."""
+FAILURES, BROKEN, RESTORED = (1.0, 2.0, 24.0), 25.0, 3.0
+"""Of a bad one: its tasks fail, the circuit breaker trips, not before a client has given up waiting for the answer that
+began it; and then until the service is back."""
 
 CONTENT_MEMBERS = {
     *("family", "containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities", "executionRoleArn"),

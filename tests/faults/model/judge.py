@@ -142,8 +142,8 @@ def has_ended(word: str | None, proves: bool) -> bool:
 def went_back(cloud: Cloud, command: Command, start: int) -> bool:
     """Whether a rollback is over although its process died before it said so: typed again, it would go back further."""
     head, records = documents(cloud)
-    current = records.get(head["current"])
-    return command.playbook == "rollback" and bool(current) and current["seq"] > start and not head["open"]
+    last = records.get(head["open"] or head["current"])
+    return command.playbook == "rollback" and last is not None and last["seq"] > start and succeeded(last)
 
 
 def _shown(cloud: Cloud, ended: list[Ended]) -> list[str]:
@@ -159,7 +159,7 @@ def _end(cloud: Cloud, plan: Plan, ended: list[Ended]) -> list[str]:
     """What must be so whatever was wanted: the last word said, nothing open, no record that lies."""
     proves = BY_NAME[plan.scenario].proves and plan.then != "bad"
     words, wrong = [_word(each) for each in ended], []
-    over = plan.scenario == "rollback" and words[-1] == "killed" and documents(cloud)[0]["open"] is None
+    over = plan.scenario == "rollback" and words[-1] == "killed"
     if not has_ended(ended[-1].outcome.word, proves) and not over:
         wrong.append(f"{words}: {ended[-1].outcome.detail}")
     for each in ended:
@@ -170,7 +170,7 @@ def _end(cloud: Cloud, plan: Plan, ended: list[Ended]) -> list[str]:
     strong = {each.kind for each in plan.faults} <= MILD | PASSES
     if proves and strong and len(plan.faults) < 2:
         wrong += [f"one fault, and a release failed: {words}" for each in words if each.startswith("failed")]
-    return wrong + tidy(cloud, words[-1])
+    return wrong + tidy(cloud, "unchanged" if over else words[-1])
 
 
 def tidy(cloud: Cloud, last: str) -> list[str]:

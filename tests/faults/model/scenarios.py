@@ -52,7 +52,7 @@ def declared(image: str, duration: int, grace: int = 60, **more: Any) -> Answer:
 FIRST = declared("1", 7200, 70)
 SECOND = declared("2", 86400, 80)
 OTHER = declared("3", 600, 90)
-BAD = declared("bad", 60, 100)
+BAD = declared("bad", 60, 100, rollout_wait_delay=5)
 BREAKER_OFF: Answer = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 
 
