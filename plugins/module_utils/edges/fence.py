@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
 from ansible_collections.steady.ecs.plugins.module_utils.rules import fence
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -31,8 +31,15 @@ def passed(task: Task, hold: Held | None, service: dict[str, Any]) -> None:
         problems.extend([problem] if problem else [])
         return True if problem is None else None
 
-    if waits.until(look, SECOND_LOOK, SECOND_LOOK) is None:
+    if waits.until(look, SECOND_LOOK, SECOND_LOOK) is None and not _put_back_by_ecs(task, record):
         raise refusal(task.params["service"], record, problems[-1])
+
+
+def _put_back_by_ecs(task: Task, record: dict[str, Any]) -> bool:
+    """Whether nobody has begun a deployment since the release was opened: then ECS itself has gone back to an earlier
+    one, from what a dead run had left in progress."""
+    newest = live.newest_service_deployment(task)
+    return newest is not None and newest == record["before"].get("service_deployment")
 
 
 def refusal(service: str, record: dict[str, Any], problem: str) -> Failure:

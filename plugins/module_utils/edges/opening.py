@@ -115,7 +115,9 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     # What a dead run left was perhaps not live yet when the plan was made.
     if before.target is None and (before.settles or _said(hold.store.head()) != before.seen):
         differences = _differences(task)
-    state = {**live.state(task), "service_deployment": live.newest_service_deployment(task)}
+    # Read first: what begins between the two reads is then in the state, and not taken for known.
+    newest = live.newest_service_deployment(task)
+    state = {**live.state(task), "service_deployment": newest}
     if before.opening and before.opening.baseline:
         # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
         state["images"] = live.running_images(task)

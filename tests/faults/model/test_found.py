@@ -22,6 +22,7 @@ FOUND = {
 CHAINS = {
     "rollback,35:expired second": "a run without differences left a dead rollback open for ever",
     "attributes,95:kill_after second,4:border attributes": "what dead runs left was live, declared, and unproven",
+    "bad,89:int_before": "what ECS put back from a dead release was taken for somebody else's deployment",
     "bad,60:term_after": "a deployment that ECS puts back was somebody else's to the next run",
 }
 
