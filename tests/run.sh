@@ -1,6 +1,6 @@
 #!/bin/sh
-# The tests, part by part: lint unit bed molecule faults e2e build; `lanes` repeats some on other cores, `sanity` runs
-# ansible-test on what ships. Called by ./steady test.
+# The tests, part by part: lint unit bed molecule faults e2e build; `long` has walks through many plays and variants of
+# shorter tests, `lanes` repeats some on other cores, `sanity` runs ansible-test on what ships. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
@@ -14,7 +14,8 @@ lint() {
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
-worlds() { pytest -n 4 --dist worksteal "$@"; }
+worlds() { pytest -n 4 --dist worksteal -m "not long" "$@"; }
+long() { pytest -n 4 --dist worksteal -m long tests; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
 e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
@@ -35,9 +36,9 @@ for part in "$@"; do
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build) "$part" ;;
+        lint | unit | bed | faults | e2e | build | long) "$part" ;;
         *)
-            echo "steady: no such part: $part (lint unit bed molecule faults e2e build lanes sanity)" >&2
+            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes sanity)" >&2
             exit 1
             ;;
     esac

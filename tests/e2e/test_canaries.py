@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.exits import CALLBACKS, CANARY, Runs
 from tests.testbed.beds import Bed, running
 
-WAYS = [pytest.param(True, id="in process"), pytest.param(False, id="as modules")]
+WAYS = [pytest.param(True, id="in process"), pytest.param(False, id="as modules", marks=pytest.mark.long)]
 
 SECRETS = {
     "environment": {
@@ -89,7 +89,7 @@ def test_c91_no_canary_leaves_a_deployment_that_goes_well_or_a_rollback(runs: Ru
 
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
 def test_c91_no_canary_leaves_a_deployment_that_fails_and_is_rolled_back(runs: Runs) -> None:
-    runs.place.crashing()
+    runs.place.ill()
     assert runs.play("deploy.yml") != 0
     assert "failed_rolled_back" in runs.text
     assert runs.found() == {}
@@ -135,6 +135,7 @@ def test_c91_no_canary_leaves_a_defect_of_ours(runs: Runs) -> None:
     assert runs.found() == {}
 
 
+@pytest.mark.long
 def test_c91_kept_modules_are_private_and_said_to_hold_values(bed: Bed, folder: Path) -> None:
     """What ANSIBLE_KEEP_REMOTE_FILES is for is to keep a module with its arguments; in process there is none."""
     bed.admin("POST", "/_bed/reset")

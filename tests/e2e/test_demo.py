@@ -1,11 +1,10 @@
-"""What a newcomer sees: the demo, the commands that it names, and the runbook for three in the morning."""
+"""What a newcomer sees: the demo, and the commands that it names."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from tests.e2e.conftest import ROOT, Checkout
+from tests.e2e.conftest import Checkout
 
 
 def commands_below(text: str, heading: str) -> list[str]:
@@ -43,27 +42,3 @@ def test_the_demo_shows_a_release_and_its_commands_work(checkout: Checkout) -> N
     assert checkout.stickiness() == "3600"
     assert checkout.run(*commands[-1].split()).status == 0
     assert not (checkout.path / ".state/bed.json").exists()
-
-
-def test_each_step_of_the_rollback_runbook(production: Checkout) -> None:
-    assert production.run("./steady", "play", "deploy.yml").status == 0
-    page = Path(ROOT / "docs/runbooks/rollback.md").read_text(encoding="utf-8")
-    steps = [block.strip() for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
-    assert len(steps) == 4
-    look, back, verify, drift = (production.run("sh", "-c", step) for step in steps)
-    assert look.status == 0, look.text
-    assert "outcome: unchanged: check mode" in look.text
-    assert "86400 -> 3600" in look.text
-    assert back.status == 0, back.text
-    assert "outcome: proven" in back.text
-    assert verify.status == 4, "the inventory still declares what was left, and verify says so"
-    assert "CORAL_SESSIONS" in verify.text
-    assert drift.status == 2, drift.text
-    forward = re.search(r"`(./steady play rollback.yml -e rollback_to=)NUMBER`", page)
-    assert forward
-    again = production.run("sh", "-c", f"{forward[1]}2")
-    assert again.status == 0, again.text
-    assert production.revision() == "pardon-simulator:75"
-    nothing = production.run("./steady", "play", "rollback.yml", "-e", "rollback_to=9")
-    assert nothing.status == 1
-    assert "Set rollback_to to one of" in nothing.text

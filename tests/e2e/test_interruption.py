@@ -112,6 +112,7 @@ def image_of(checkout: Checkout, name: str) -> str:
     return str(content[0]["image"])
 
 
+@pytest.mark.long
 def test_c82_cancelled_between_two_services(checkout: Checkout, tmp_path: Path) -> None:
     checkout.prepare("--engine", "none")
     two_services(checkout)

@@ -25,7 +25,9 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         yield found
 
 
-@pytest.fixture(params=[pytest.param(True, id="in process"), pytest.param(False, id="as modules")])
+@pytest.fixture(
+    params=[pytest.param(True, id="in process"), pytest.param(False, id="as modules", marks=pytest.mark.long)]
+)
 def runs(request: pytest.FixtureRequest, bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     bed.admin("POST", "/_bed/reset")
     return Runs(bed, tmp_path_factory.mktemp("u"), request.param, rollout_changes=CHANGES)

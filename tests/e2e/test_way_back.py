@@ -63,6 +63,7 @@ def pushed(checkout: Checkout, commit: str) -> str:
     return digest
 
 
+@pytest.mark.long
 def test_c68_a_rollback_to_a_tag_that_was_moved_fails_and_says_so(quick: Checkout) -> None:
     old, new = (f"sha256:{digit * 64}" for digit in "12")
     quick.admin("PUT", "/_bed/images", {"pardon/coral-server": {**CORAL, "digest": old}})
@@ -97,6 +98,7 @@ def test_c68_where_the_registry_has_it_the_content_that_ran_is_restored(quick: C
     play(quick, "rollback", "--check")
 
 
+@pytest.mark.long
 def test_c67_an_image_that_is_gone_is_refused_before_anything_moves(quick: Checkout) -> None:
     ecr = quick.client("ecr")
     ecr.create_repository(repositoryName="coral")
@@ -113,6 +115,7 @@ def test_c67_an_image_that_is_gone_is_refused_before_anything_moves(quick: Check
     assert quick.revision() == "pardon-simulator:74"
 
 
+@pytest.mark.long
 def test_an_inactive_revision_comes_back_under_a_new_number(quick: Checkout) -> None:
     before = quick.environment_of("coral")
     play(quick, "deploy")
@@ -142,6 +145,7 @@ def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: 
     assert cause["container"] == "coral" and "log_lines" in cause
 
 
+@pytest.mark.long
 def test_a_failed_release_may_stay_to_be_looked_at(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "unhealthy"})
     settings = {"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}}
@@ -150,6 +154,7 @@ def test_a_failed_release_may_stay_to_be_looked_at(quick: Checkout) -> None:
     assert quick.revision() == "pardon-simulator:75" and quick.stickiness() == "86400"
 
 
+@pytest.mark.long
 def test_an_approval_and_a_window_hold_and_are_on_record(quick: Checkout) -> None:
     plan = play(quick, "deploy", "--check")
     digest = plan.split("-e release_plan=")[1].split()[0]

@@ -42,6 +42,7 @@ def test_each_playbook_has_its_policy_and_each_policy_its_plays() -> None:
     assert stop - answer == {"ecs:StopServiceDeployment"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", VERBS)
 def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     stage.may(ALL[name])
@@ -52,6 +53,7 @@ def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     assert {action for call in calls for action in call["actions"]} == actions(ALL[name])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "action"), EACH if os.environ.get("STEADY_LONG") else SAMPLE)
 def test_a_missing_action_is_named(stage: Stage, name: str, action: str) -> None:
     stage.may(without(ALL[name], action))
