@@ -173,6 +173,7 @@ AGAIN = """
 
 
 def test_c91_a_task_that_runs_again_has_its_arguments_again_and_shows_none(bed: Bed, folder: Path) -> None:
+    bed.admin("POST", "/_bed/reset")
     runs = made(bed, folder, in_process=True)
     (folder / "again.yml").write_text(AGAIN)
     assert runs.play(str(folder / "again.yml")) != 0
