@@ -26,8 +26,12 @@ JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_
 
 RUN_ROLLBACK = "Run the rollback playbook"
 
-CUT_OFF = {"no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"}
-"""Reasons for which no further call can succeed: neither is anything known of the release, nor could it be undone."""
+CUT_OFF = {
+    *("no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"),
+    "too_late",
+}
+"""Reasons for which no further call can succeed, or none left in time: neither is anything known of the release, nor
+could it be undone."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task, TooLate
 
 from tests.faults.model import chains, scenarios
 from tests.faults.model.judge import carried_out, plan_of
@@ -60,3 +61,17 @@ def test_a_run_that_had_nothing_to_release_changes_nothing_that_came_later() -> 
     assert (ended.outcome.word, ended.outcome.failed) == ("error", True)
     assert "Run the same command again" in ended.outcome.detail and not run.wrong
     assert scenarios.play(cloud, Command("deploy", scenarios.SECOND)).outcome.word == "proven"
+
+
+def test_a_release_whose_writes_never_leave_in_time_is_interrupted_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known against it: undoing it would be a change for want of time (interleaving 913)."""
+
+    def late(_self: held.Held) -> None:
+        raise TooLate("not sent", reason="too_late")
+
+    cloud, command = BY_NAME["deploy"].start(), BY_NAME["deploy"].command
+    with monkeypatch.context() as patched:
+        patched.setattr(held.Held, "in_time", late)
+        assert scenarios.play(cloud, command).outcome.word == "interrupted"
+    assert scenarios.play(cloud, command).outcome.word == "proven"
+    assert scenarios.seen(cloud) == BY_NAME["deploy"].undisturbed()[0]
