@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import documents, stores, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import Connection
+from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
@@ -52,6 +53,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(waits, "clock", found)
     return found
+
+
+def interrupt(store: Any, seq: int, steps: dict[str, Any] | None = None) -> None:
+    """What a signal does to the run that works on a release."""
+    Held(Task(params={}, connection=None), store, "mine", 90, seq=seq, known=lambda: steps or {}).interrupted()
 
 
 @dataclass

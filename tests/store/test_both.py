@@ -24,6 +24,7 @@ from tests.store.conftest import (
     Clock,
     Place,
     heads,
+    interrupt,
     opened,
     opening,
     touched,
@@ -395,7 +396,7 @@ def test_an_interruption_is_noted_and_leaves_the_release_open(place: Place) -> N
     store = opened(place)
     before = store.record(2)
     arn = f"{LIVE['task_definition'][:-2]}75"
-    assert store.interrupted(2, {"task_definition": arn, "unknown": 1, "deployment": None})
+    interrupt(store, 2, {"task_definition": arn, "deployment": None})
     record = place.store().record(2)
     assert (record["log"][-1]["state"], record["state"]) == ("interrupted", "applying")
     assert record["steps"]["task_definition"] == arn and record["n"] == before["n"] + 1
@@ -403,9 +404,13 @@ def test_an_interruption_is_noted_and_leaves_the_release_open(place: Place) -> N
 
 
 def test_an_interruption_never_raises(place: Place) -> None:
-    assert place.store().interrupted(1) is False, "there is nothing at all"
+    interrupt(place.store(), 1)  # there is nothing at all
+    assert place.store().head()["seq"] == 0
     opened(place)
-    assert place.store().interrupted(1) is False, "a final record has nothing to note"
+    final = place.store().record(1)
+    interrupt(place.store(), 1)
+    assert place.store().record(1) == final, "a final record has nothing to note"
     place.write(RECORD, b"{}")
-    assert place.store().interrupted(2) is False
+    interrupt(place.store(), 2)
+    assert place.read(RECORD) == b"{}"
     assert place.store().in_handler(lambda: {}["nothing"]) is False

@@ -12,7 +12,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
-from tests.store.conftest import HEAD, RECORD, Bucket, Clock, heads, opened, opening, touched
+from tests.store.conftest import HEAD, RECORD, Bucket, Clock, heads, interrupt, opened, opening, touched
 
 PUT = {"operation": "PutObject"}
 
@@ -134,10 +134,12 @@ def test_a_foreign_document_with_our_write_id_is_not_ours(bucket: Bucket) -> Non
 
 def test_a_signal_handler_sends_once(bucket: Bucket) -> None:
     store = opened(bucket)
+    before = bucket.store().record(2)
     bucket.bed.admin("DELETE", "/_bed/calls")
     bucket.fault({**PUT, "kind": "throttle"})
-    assert store.interrupted(2) is False
+    interrupt(store, 2)
     assert bucket.bed.admin("GET", "/_bed/calls")[1]["calls"]["s3:PutObject"] == 1
+    assert bucket.store().record(2) == before
 
 
 def test_a_signal_handler_does_not_wait_for_what_it_interrupted(

@@ -21,7 +21,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import files, sto
 from ansible_collections.steady.ecs.plugins.module_utils.rules import release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
-from tests.store.conftest import HEAD, RECORD, Folder, heads, opened, opening, touched
+from tests.store.conftest import HEAD, RECORD, Folder, heads, interrupt, opened, opening, touched
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.store.conftest"])
@@ -248,7 +248,7 @@ def test_a_handler_that_interrupts_a_write_does_not_wait_for_it(folder: Folder) 
 
     def act() -> None:
         with files.locked(folder.folder):
-            assert store.interrupted(2)
+            interrupt(store, 2)
         done.set()
 
     threading.Thread(target=act, daemon=True).start()

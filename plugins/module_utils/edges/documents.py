@@ -24,7 +24,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     new_head,
     read_back,
     strangers,
-    written,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, Write
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import HEAD as HEAD_WRITE
@@ -171,24 +170,6 @@ class Documents(ABC):
                 raise Conflict(f"{self.place}/{name}") from None
             if each.how == HEAD_WRITE:
                 self._head = each.document
-
-    def interrupted(self, seq: int, steps: Document | None = None) -> bool:
-        """Note in a release's record that its run was interrupted; for a signal handler: one attempt, never raises.
-
-        ``steps`` adds what is known by now (``task_definition``, ``deployment``, ``service_deployment``), so that the
-        next run recognises its own. The record stays open, in its state. False when there was nothing to note, or it
-        could not be written.
-        """
-        return self.in_handler(lambda: self._note(seq, steps or {}))
-
-    def _note(self, seq: int, steps: Document) -> bool:
-        record = self.record(seq)
-        if record["state"] in FINAL:
-            return False
-        done = {name: value for name, value in steps.items() if value is not None and name in record["steps"]}
-        log = [*record["log"], {"t": self.now(), "state": "interrupted"}]
-        self.apply([Write("replace", written(record, log=log, steps={**record["steps"], **done}))])
-        return True
 
     def _record(self, seq: int) -> Document | None:
         """A record as it is in the store; a final one never changes, so it is read once."""

@@ -57,9 +57,6 @@ class Store(Protocol):
     def now(self) -> str:
         """The time in UTC for records. No decision depends on it."""
 
-    def interrupted(self, seq: int, steps: Document | None = None) -> bool:
-        """Note in a record that its run was interrupted; for a signal handler: one attempt, never raises."""
-
     def in_handler(self, act: Callable[[], object]) -> bool:
         """Call ``act`` from a signal handler: soon over, one attempt, no exception. Whether it answered something."""
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
-from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
-    group_name,
     live_settings,
 )
 
@@ -94,9 +92,3 @@ def to_put_back(record: Document, arn: str, now: dict[str, str]) -> dict[str, st
     return {
         key: before[key] for key, value in ours.items() if now.get(key) == value and before.get(key, value) != value
     }
-
-
-def attribute_differences(wanted: dict[str, str], now: dict[str, str], arn: str) -> list[Difference]:
-    """What putting them back changes, for people."""
-    resource = f"target group {group_name(arn)}"
-    return [Difference(resource, key, value, now[key]) for key, value in wanted.items()]
