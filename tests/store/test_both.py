@@ -24,7 +24,6 @@ from tests.store.conftest import (
     Clock,
     Place,
     heads,
-    interrupt,
     opened,
     opening,
     touched,
@@ -387,30 +386,3 @@ def test_other_names_among_the_records_are_not_records(place: Place) -> None:
     for name in ("releases/notes.json", "releases/00000009.json.bak", "releases/-1.json"):
         place.write(name, b"x")
     assert list(place.store().records()) == [1, 2]
-
-
-# -- a signal
-
-
-def test_an_interruption_is_noted_and_leaves_the_release_open(place: Place) -> None:
-    store = opened(place)
-    before = store.record(2)
-    arn = f"{LIVE['task_definition'][:-2]}75"
-    interrupt(store, 2, {"task_definition": arn, "deployment": None})
-    record = place.store().record(2)
-    assert (record["log"][-1]["state"], record["state"]) == ("interrupted", "applying")
-    assert record["steps"]["task_definition"] == arn and record["n"] == before["n"] + 1
-    assert place.store().head()["open"] == 2
-
-
-def test_an_interruption_never_raises(place: Place) -> None:
-    interrupt(place.store(), 1)  # there is nothing at all
-    assert place.store().head()["seq"] == 0
-    opened(place)
-    final = place.store().record(1)
-    interrupt(place.store(), 1)
-    assert place.store().record(1) == final, "a final record has nothing to note"
-    place.write(RECORD, b"{}")
-    interrupt(place.store(), 2)
-    assert place.read(RECORD) == b"{}"
-    assert place.store().in_handler(lambda: {}["nothing"]) is False
