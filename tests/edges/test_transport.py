@@ -56,11 +56,16 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 
 @pytest.fixture
-def task(bed: Bed, home: object) -> Task:
+def lease() -> Lease:
+    return Lease()
+
+
+@pytest.fixture
+def task(bed: Bed, home: object, lease: Lease) -> Task:
     options = {"region": "us-east-1", "endpoint_url": bed.endpoint, "validate_certs": True}
     options |= {"access_key": "AKIAX", "secret_key": "x"}
     found = Task(params=options, connection=aws.Connection(options))
-    found.lease = Lease()
+    found.lease = lease
     return found
 
 
@@ -77,25 +82,25 @@ def nothing_arrived() -> Any:
     return None
 
 
-def test_a_write_that_is_too_late_does_not_leave_and_is_no_lost_answer(bed: Bed, task: Task) -> None:
-    task.lease.over = True  # type: ignore[union-attr]
+def test_a_write_that_is_too_late_does_not_leave_and_is_no_lost_answer(bed: Bed, task: Task, lease: Lease) -> None:
+    lease.over = True
     with pytest.raises(TooLate), aws.translated("Making a cluster"):
         aws.writing(task, "ecs").create_cluster(clusterName="late")
     assert sent(bed, "CreateCluster") == []
 
 
-def test_a_read_of_the_same_task_is_not_held_to_the_lease(bed: Bed, task: Task) -> None:
-    task.lease.over = True  # type: ignore[union-attr]
+def test_a_read_of_the_same_task_is_not_held_to_the_lease(bed: Bed, task: Task, lease: Lease) -> None:
+    lease.over = True
     aws.reading(task, "ecs").list_clusters()
     assert sent(bed, "ListClusters") == [None]
 
 
-def test_the_lease_that_ends_while_the_request_is_made_is_noticed(bed: Bed, task: Task) -> None:
+def test_the_lease_that_ends_while_the_request_is_made_is_noticed(bed: Bed, task: Task, lease: Lease) -> None:
     """A check before the call would let this one through: the process stood still after it."""
     client = aws.writing(task, "ecs")
 
     def stand_still(**_request: Any) -> None:
-        task.lease.over = True  # type: ignore[union-attr]
+        lease.over = True
 
     client.meta.events.register("request-created", stand_still)
     with pytest.raises(TooLate):
@@ -103,10 +108,10 @@ def test_the_lease_that_ends_while_the_request_is_made_is_noticed(bed: Bed, task
     assert sent(bed, "CreateCluster") == []
 
 
-def test_each_task_s_writes_are_held_to_its_own_lease(bed: Bed, task: Task) -> None:
+def test_each_task_s_writes_are_held_to_its_own_lease(bed: Bed, task: Task, lease: Lease) -> None:
     """The store renews the lease by a task without one, over the same connection."""
     store = Task(params=task.params, connection=task.connection)
-    task.lease.over = True  # type: ignore[union-attr]
+    lease.over = True
     aws.writing(store, "ecs").create_cluster(clusterName="early")
     with pytest.raises(TooLate):
         aws.writing(task, "ecs").create_cluster(clusterName="late")
@@ -114,15 +119,15 @@ def test_each_task_s_writes_are_held_to_its_own_lease(bed: Bed, task: Task) -> N
     assert sent(bed, "CreateCluster") == [None, None]
 
 
-def test_what_was_not_sent_is_sent_once_the_lease_is_renewed(world: World, task: Task) -> None:
-    task.lease.over = True  # type: ignore[union-attr]
+def test_what_was_not_sent_is_sent_once_the_lease_is_renewed(world: World, task: Task, lease: Lease) -> None:
+    lease.over = True
     found = writes.register_task_definition(task, definition(world), nothing_arrived)
     assert found["revision"] == 1
-    assert task.lease.renewals == 1  # type: ignore[union-attr]
+    assert lease.renewals == 1
 
 
-def test_what_was_not_sent_stays_so_when_another_run_has_the_lease(world: World, task: Task) -> None:
-    task.lease.over, task.lease.lost = True, True  # type: ignore[union-attr]
+def test_what_was_not_sent_stays_so_when_another_run_has_the_lease(world: World, task: Task, lease: Lease) -> None:
+    lease.over, lease.lost = True, True
     before = len(sent(world.bed, "RegisterTaskDefinition"))
     with pytest.raises(Failure) as found:
         writes.register_task_definition(task, definition(world), nothing_arrived)
