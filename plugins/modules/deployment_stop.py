@@ -17,64 +17,10 @@ description:
     first.
 author:
   - The steady.ecs authors (@steady-ecs)
-options:
-  store:
-    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
-      C(${XDG_STATE_HOME:-~/.local/state}/steady).
-    type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the ECS cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the ECS service.
-    type: str
-    required: true
-  host:
-    description: Name of the host in the result file; the service's by default.
-    type: str
-  result_file:
-    description: Result file of the run, as in M(steady.ecs.outcome).
-    type: path
-  why:
-    description: The reason, for the record and for whoever finds the service held.
-    type: str
-    default: ''
-  hosts:
-    description: All hosts of the run. With more than one, the module refuses unless O(many) is true.
-    type: list
-    elements: str
-    default: []
-  many:
-    description: Whether several services are meant.
-    type: bool
-    default: false
-  lease_seconds:
-    description: Seconds for which the lease on the service is taken, and renewed while the module works.
-    type: int
-    default: 90
-  lease_wait:
-    description: Seconds to wait for another run's lease; after that the outcome is V(held).
-    type: int
-    default: 180
-  wait_timeout:
-    description: Seconds to watch. After that the outcome is V(interrupted), and the same task watches again.
-    type: int
-    default: 1800
-  wait_delay:
-    description: Seconds between two looks.
-    type: int
-    default: 5
-    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
-  stable_seconds:
-    description: Seconds for which the tasks must stay up and healthy.
-    type: int
-    default: 10
 extends_documentation_fragment:
+  - steady.ecs.records
+  - steady.ecs.operation
+  - steady.ecs.following
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -26,18 +26,6 @@ options:
         C(${XDG_STATE_HOME:-~/.local/state}/steady).
       - Must be named when E(CI) is true, for a build machine's folder does not outlive its job.
     type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the ECS cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the ECS service.
-    type: str
-    required: true
   state:
     description:
       - V(opened) before the first change, V(applied) after a step, V(rolling_back) before an undo, V(closed) last.
@@ -160,6 +148,7 @@ options:
     type: str
     choices: [us, ecs]
 extends_documentation_fragment:
+  - steady.ecs.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

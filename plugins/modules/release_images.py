@@ -39,30 +39,12 @@ options:
     description: Whether to replace tags in O(images) by digests. Of registries other than Amazon ECR the tag stays.
     type: bool
     default: false
-  changes:
-    description: The declared changes, as M(steady.ecs.task_definition) takes them.
-    type: dict
-    default: {}
-  definition:
-    description: The declared whole task definition, as M(steady.ecs.task_definition) takes it.
-    type: dict
-    default: {}
   images:
     description: Declared image of each container. One that O(promotes) brings otherwise is refused.
     type: dict
     default: {}
-  settings:
-    description: The declared settings, as M(steady.ecs.deployment) takes them.
-    type: dict
-    default: {}
-  attributes:
-    description: The declared attributes, as M(steady.ecs.target_group_attributes) takes them.
-    type: dict
-    default: {}
-  target_group:
-    description: Name or ARN of the target group of O(attributes). The default is the service's only one.
-    type: str
 extends_documentation_fragment:
+  - steady.ecs.declaration
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -15,22 +15,6 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  store:
-    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
-      C(${XDG_STATE_HOME:-~/.local/state}/steady).
-    type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the ECS cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the ECS service.
-    type: str
-    required: true
   rollback_to:
     description:
       - The release to go back to. Its number, its revision (C(FAMILY:NUMBER) or the ARN), or a commit of at least
@@ -41,6 +25,7 @@ options:
     type: int
     default: 20
 extends_documentation_fragment:
+  - steady.ecs.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -16,22 +16,6 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  store:
-    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
-      C(${XDG_STATE_HOME:-~/.local/state}/steady).
-    type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the ECS cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the ECS service.
-    type: str
-    required: true
   seq:
     description: Number of the release. Without it nothing is written, for no release was opened.
     type: int
@@ -68,6 +52,7 @@ options:
     type: str
     default: ansible-playbook rollback.yml
 extends_documentation_fragment:
+  - steady.ecs.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

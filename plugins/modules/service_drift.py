@@ -26,41 +26,6 @@ options:
       - Folder or C(s3://BUCKET/PREFIX) of the release records, for the findings about the last release. The default is
         C(${XDG_STATE_HOME:-~/.local/state}/steady); it may be missing.
     type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the service.
-    type: str
-    required: true
-  changes:
-    description: The declared changes, as M(steady.ecs.task_definition) takes them.
-    type: dict
-    default: {}
-  definition:
-    description: The declared whole task definition, as M(steady.ecs.task_definition) takes it.
-    type: dict
-    default: {}
-  images:
-    description: Declared image of each container.
-    type: dict
-    default: {}
-  settings:
-    description: The declared settings, as M(steady.ecs.deployment) takes them.
-    type: dict
-    default: {}
-  attributes:
-    description: The declared attributes, as M(steady.ecs.target_group_attributes) takes them.
-    type: dict
-    default: {}
-  target_group:
-    description: Name or ARN of the target group of O(attributes). The default is the service's only one.
-    type: str
   safe_environment:
     description: Names of environment variables whose values may be shown.
     type: list
@@ -112,6 +77,8 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - steady.ecs.records
+  - steady.ecs.declaration
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

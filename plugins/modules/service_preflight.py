@@ -22,29 +22,6 @@ options:
     required: true
   cluster: {description: Name of the cluster., type: str, required: true}
   service: {description: Name of the service., type: str, required: true}
-  changes:
-    description: The declared changes, as M(steady.ecs.task_definition) takes them.
-    type: dict
-    default: {}
-  definition:
-    description: The declared whole task definition, as M(steady.ecs.task_definition) takes it.
-    type: dict
-    default: {}
-  images:
-    description: Declared image of each container.
-    type: dict
-    default: {}
-  settings:
-    description: The declared settings, as M(steady.ecs.deployment) takes them.
-    type: dict
-    default: {}
-  attributes:
-    description: The declared attributes, as M(steady.ecs.target_group_attributes) takes them.
-    type: dict
-    default: {}
-  target_group:
-    description: Name or ARN of the target group of O(attributes). The default is the service's only one.
-    type: str
   url:
     description: Where users meet the service, as M(steady.ecs.service_health) takes it. It is not asked.
     type: str
@@ -105,6 +82,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - steady.ecs.declaration
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

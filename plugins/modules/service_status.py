@@ -15,22 +15,6 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  store:
-    description: Folder or C(s3://BUCKET/PREFIX) of the release records. The default is
-      C(${XDG_STATE_HOME:-~/.local/state}/steady).
-    type: str
-  account:
-    description: AWS account id of the service, twelve digits.
-    type: str
-    required: true
-  cluster:
-    description: Name of the ECS cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the ECS service.
-    type: str
-    required: true
   services:
     description: Names of the services of the cluster to say it of, any number of them, read ten a call. The default is
       O(service) alone.
@@ -52,6 +36,7 @@ options:
     description: Result file of the run, as in M(steady.ecs.outcome).
     type: path
 extends_documentation_fragment:
+  - steady.ecs.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -72,17 +72,28 @@ def test_nothing_is_routed_that_does_not_exist() -> None:
     assert {each for each in runtime["action_groups"]["aws"] if isinstance(each, str)} == names
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_documented_options_are_those_of_the_spec(path: Path) -> None:
+def documentation(path: Path) -> dict[str, Any]:
+    """The documentation blocks of a plugin file, each read as the YAML that it is."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    texts = {
-        node.targets[0].id: node.value.value
-        for node in tree.body
+    return {
+        node.targets[0].id: yaml.safe_load(str(node.value.value))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
         and isinstance(node.value, ast.Constant)
     }
-    documented = set(yaml.safe_load(texts["DOCUMENTATION"])["options"])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_documented_options_are_those_of_the_spec(path: Path) -> None:
+    texts = documentation(path)
+    assert {"DOCUMENTATION", "EXAMPLES", "RETURN"} <= set(texts)
+    documented = set(texts["DOCUMENTATION"].get("options", {}))
+    for each in texts["DOCUMENTATION"]["extends_documentation_fragment"]:
+        if each.startswith("steady.ecs."):
+            fragment = PLUGINS / "doc_fragments" / f"{each.rpartition('.')[2]}.py"
+            documented |= set(documentation(fragment)["DOCUMENTATION"]["options"])
     module = __import__(f"ansible_collections.steady.ecs.plugins.modules.{path.stem}", fromlist=["SPEC"])
     assert documented == set(module.SPEC.options)
 
