@@ -196,9 +196,7 @@ SPEC = Spec(
         "settings": {"type": "dict", "default": {}},
         "force": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 1800},
-        "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
-        "stable_seconds": {"type": "int", "default": 10},
+        **following.OPTIONS,
         **held.RELEASE_OPTION,
     }
 )

@@ -143,7 +143,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Sp
 SPEC = Spec(
     options={
         **last_word.WRITING_OPTIONS,
-        **rolling.OPTIONS,
+        **following.OPTIONS,
         "hook": {"type": "str"},
         "action": {"type": "str", "choices": ["continue", "rollback"], "default": "continue"},
     },

@@ -126,7 +126,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
-SPEC = Spec(options={**last_word.WRITING_OPTIONS, **rolling.OPTIONS})
+SPEC = Spec(options={**last_word.WRITING_OPTIONS, **following.OPTIONS})
 
 LISTED_WITHIN = 30
 """Seconds that ECS may take to list the service deployment of a deployment that has just begun."""

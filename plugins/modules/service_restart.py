@@ -113,7 +113,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import following,
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute
 
-SPEC = Spec(options={**last_word.WRITING_OPTIONS, **rolling.OPTIONS})
+SPEC = Spec(options={**last_word.WRITING_OPTIONS, **following.OPTIONS})
 
 Answer = dict[str, Any]
 

@@ -127,6 +127,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     autoscaling,
+    following,
     held,
     last_word,
     reads,
@@ -140,7 +141,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Sp
 SPEC = Spec(
     options={
         **last_word.WRITING_OPTIONS,
-        **rolling.OPTIONS,
+        **following.OPTIONS,
         "count": {"type": "int", "required": True},
         "autoscaled": {"type": "bool", "default": False},
     },

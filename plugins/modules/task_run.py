@@ -131,6 +131,7 @@ line:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    following,
     held,
     last_word,
     one_off,
@@ -150,8 +151,8 @@ SPEC = Spec(
         "command": {"type": "list", "elements": "str", "default": []},
         "environment": {"type": "dict", "default": {}},
         "task_definition": {"type": "str"},
-        "wait_timeout": rolling.OPTIONS["wait_timeout"],
-        "wait_delay": rolling.OPTIONS["wait_delay"],
+        "wait_timeout": following.OPTIONS["wait_timeout"],
+        "wait_delay": following.OPTIONS["wait_delay"],
     },
 )
 

@@ -14,6 +14,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 
 Answer = dict[str, Any]
 
+OPTIONS: dict[str, Any] = {
+    "wait_timeout": {"type": "int", "default": 1800},
+    "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
+    "stable_seconds": {"type": "int", "default": 10},
+}
+"""How a deployment is followed, by the module deployment and by each verb that moves tasks."""
+
 
 @dataclass
 class Following:

@@ -56,7 +56,7 @@ def newest_service_deployment(task: Task) -> str | None:
 def revision_arn(service: Document) -> str:
     """The revision that a service names. Raises Failure for one that has none of its own: its task sets do (C36)."""
     if not service.get("taskDefinition"):
-        controller = (service.get("deploymentController") or {}).get("type", "ECS")
+        controller = looks.controller(service)
         raise Failure(
             f"{service['serviceName']} names no task definition, for its deployment controller is {controller}. Use "
             "that controller's own tools, or move the service to the controller ECS.",

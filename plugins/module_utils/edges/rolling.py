@@ -14,13 +14,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 
 Answer = dict[str, Any]
 
-OPTIONS: dict[str, Any] = {
-    "wait_timeout": {"type": "int", "default": 1800},
-    "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
-    "stable_seconds": {"type": "int", "default": 10},
-}
-"""How a deployment is followed; as in the module deployment."""
-
 NOTHING: Answer = {
     "verdict": None,
     "cause": None,
@@ -35,7 +28,7 @@ NOTHING: Answer = {
 def service(task: Task) -> Answer:
     """The service that a verb is about. Raises Failure where ECS keeps no deployments of it (case C36)."""
     found = reads.service(task, task.params["cluster"], task.params["service"])
-    controller = (found.get("deploymentController") or {}).get("type", "ECS")
+    controller = looks.controller(found)
     if controller != "ECS":
         raise Failure(
             f"The deployment controller of {found['serviceName']} is {controller}. Use that controller's own tools, or "

@@ -11,7 +11,7 @@ import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     CALLER_SAYS,
@@ -20,7 +20,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     Document,
     proven,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import flat_settings, group_name, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import flat_settings, state_of
 
 AUDIT = (*CALLER_SAYS, "started", "finished")
 APPROVAL = "Steady records who approved, and does not check it"

@@ -27,6 +27,12 @@ class Look:
     """Targets by the ARN of their group, as reads.target_health gives them."""
 
 
+def controller(service: Answer) -> str:
+    """Who deploys a service: ``ECS``, ``CODE_DEPLOY`` or ``EXTERNAL``; the others keep no deployments of ECS's own
+    (case C36)."""
+    return str((service.get("deploymentController") or {}).get("type", "ECS"))
+
+
 def primary(service: Answer) -> Answer:
     """The PRIMARY deployment of a service; an empty one where the controller keeps no deployments (case C36)."""
     return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})

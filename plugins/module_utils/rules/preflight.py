@@ -61,7 +61,7 @@ def place(account: str, region: str, live: plan.Live, caller_arn: str | None = N
 def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
     """Whether the service is one that a rolling release can be made of (cases C36, C40, C60)."""
     answer = live.service
-    controller = (answer.get("deploymentController") or {}).get("type", "ECS")
+    controller = looks.controller(answer)
     strategy = (answer.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
     configuration = declared.settings.get("deploymentConfiguration")
     becomes = (configuration.get("strategy") if isinstance(configuration, dict) else None) or strategy

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import shlex
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import BASELINE, CALLER_SAYS, ROLLBACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
     flat_settings,
-    group_name,
     state_of,
 )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 
@@ -158,7 +158,7 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
 
 def planned(task_definition: str | None, settings: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
     """All that one UpdateService would settle: the revision, then the settings. Raises DeclarationError."""
-    controller = (live.get("deploymentController") or {}).get("type", "ECS")
+    controller = looks.controller(live)
     if controller != "ECS":
         raise DeclarationError(
             f"{live.get('serviceName')} is deployed by the controller {controller}, which keeps no deployments of "

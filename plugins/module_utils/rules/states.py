@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.service import NO_DEFAULT, SETTINGS
 
@@ -115,12 +116,6 @@ def differences(state: Document, live: Document) -> list[Difference]:
         if actual.get((resource, path), value) != value:
             found.append(Difference(resource, path, value, actual[resource, path]))
     return found
-
-
-def group_name(arn: str) -> str:
-    """``targetgroup/NAME/ID`` of an ARN, shortened to NAME."""
-    parts = arn.split("/")
-    return parts[1] if len(parts) > 1 else arn
 
 
 def declared(record: Document) -> Document:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, plan, service, states, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, looks, plan, service, states, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import CONTAINERS, RESOURCE
 
@@ -60,7 +60,7 @@ def no_longer_declared(declared: plan.Declared, live: plan.Live, record: Answer 
         gone = [path for path in then["task_definition"] if path not in now["task_definition"]]
         found += [f"task definition: {path}: {NO_LONGER}" for path in gone if _is_there(path, live.definition)]
     for arn, keys in then["attributes"].items():
-        here, name = live.attributes.get(arn, {}), states.group_name(arn)
+        here, name = live.attributes.get(arn, {}), looks.group_name(arn)
         found += [
             f"target group {name}: {key}: {NO_LONGER}"
             for key in keys
