@@ -113,7 +113,7 @@ options:
     default: {}
     suboptions:
       attributes: {description: V(done) when the target-group attributes are settled., type: str}
-      task_definition: {description: ARN of the revision, noted before the service is updated., type: str}
+      task_definition: {description: "ARN of the revision, noted before the service is updated.", type: str}
       registered: {description: Whether the revision was registered by this release., type: bool}
       deployment: {description: Id of the deployment., type: str}
       service_deployment: {description: ARN of the service deployment., type: str}

@@ -39,6 +39,7 @@ attributes:
     description: Says what it would change, and changes nothing.
   diff_mode:
     support: full
+    description: Shows what the bucket or folder has and gets.
 """
 
 EXAMPLES = r"""

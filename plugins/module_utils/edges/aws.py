@@ -126,6 +126,7 @@ class Connection:
         except (ValueError, TypeError, BotoCoreError) as problem:
             raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
         turns = pace.of(self._owner(profile), client.meta.region_name, client.meta.endpoint_url)
+        # pylint: disable-next=unnecessary-lambda  # a task may take over the connection, and its lines go there then
         transport.Transport(turns, lambda line: self.say(line), lease).attach(client)
         return client
 

@@ -90,7 +90,7 @@ class Records(Mapping[int, Document]):
         return iter(self._numbers)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _number in self)
 
 
 class Documents(ABC):

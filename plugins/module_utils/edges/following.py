@@ -22,6 +22,10 @@ OPTIONS: dict[str, Any] = {
 """How a deployment is followed, by the module deployment and by each verb that moves tasks."""
 
 
+def _now() -> float:
+    return waits.clock.now()
+
+
 @dataclass
 class Following:
     """A deployment that is followed, and what is known of it so far."""
@@ -38,12 +42,12 @@ class Following:
     arn: str | None = None
     """ARN of its service deployment, once it is listed; stays None where they are not offered."""
     cause: Answer | None = None
-    began: float = field(default_factory=lambda: waits.clock.now())
+    began: float = field(default_factory=_now)
     """When the run began, by ``waits.clock``: lines are timed from here."""
 
     def elapsed(self) -> float:
         """Seconds since the run began."""
-        return waits.clock.now() - self.began
+        return _now() - self.began
 
     def say(self, line: str) -> None:
         """Show a line of the module's own and enter it into the timeline."""

@@ -134,8 +134,9 @@ class Held:
         """Renew, and write the open release as ``change(record, now)`` makes it; its answer."""
         made: list[Document] = []
 
-        def changing(_head: Document) -> list[Write]:
-            assert self.seq is not None
+        def changing(head: Document) -> list[Write]:
+            if self.seq is None:
+                raise self._lost(head)
             with _still_open():
                 made[:] = [change(self.store.record(self.seq), self.store.now())]
             return [Write(REPLACE, made[0])]

@@ -84,6 +84,7 @@ def _git(folder: str, *words: str) -> str | None:
     # The variables by which git is told of another repository, as inside one of its hooks, are not for this folder.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
+        # pylint: disable-next=ansible-bad-function  # run_command is AnsibleModule's, and in process there is none
         done = subprocess.run(
             [*GIT, "-C", folder, *words],
             env={**environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},

@@ -113,7 +113,8 @@ def _sent[T](task: Task, call: str, send: Callable[[], T], roles: Sequence[str])
             return send()
         except TooLate as late:
             last.append(late)
-            assert task.lease is not None
+            if task.lease is None:
+                raise
             task.lease.renew()
         except Failure as failure:
             last.append(failure)

@@ -85,11 +85,14 @@ def _kept(current: int | None, records: Mapping[int, Document], keep: int) -> li
     numbers = sorted(records, reverse=True)
     kept = [number for number in numbers if proven(records[number])][:keep]
     not_closed = [number for number in numbers if records[number]["state"] not in FINAL]
-    found = list(dict.fromkeys([*kept, *([] if current is None else [current]), *not_closed]))
-    for number in found:  # grows while it is gone through
-        restored = records[number]["restores"]
-        if restored in records and restored not in found:
-            found.append(restored)
+    found: list[int] = []
+    waiting = [*kept, *([] if current is None else [current]), *not_closed]
+    while waiting:
+        number = waiting.pop(0)
+        if number not in found:
+            found.append(number)
+            restored = records[number]["restores"]
+            waiting += [restored] if restored in records else []
     return found
 
 
