@@ -122,8 +122,25 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
         # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
         state["images"] = live.running_images(task)
     found = Look(task, state, differences, hold.who, hold.nonce)
-    hold.claim(lambda head, records: (found.decide(head, records, hold.store.now()), None))
+
+    def deciding(head: Document, records: release.Records) -> tuple[list[release.Write], None]:
+        writes = found.decide(head, records, hold.store.now())
+        _as_said(before.target, found.target)
+        return writes, None
+
+    hold.claim(deciding)
     return found
+
+
+def _as_said(before: Document | None, now: Document | None) -> None:
+    """A rollback goes where its first look has said: two that are typed at once must not go back twice."""
+    if before and now and before["seq"] != now["seq"]:
+        raise Failure(
+            f"This rollback was to restore release {before['seq']}; another run has ended while it waited, and from "
+            f"what is live now it would go back to release {now['seq']}. Nothing was changed by this run. Look at "
+            "status and history; to go back further all the same, run the same command again.",
+            reason="overtaken",
+        )
 
 
 def _said(head: Document) -> tuple[int, int | None, int | None]:

@@ -229,9 +229,7 @@ def _repaired(cloud: Cloud, found: Interleaving, before: judge.Expected, command
     """What everything has come to, and whether the next run makes it whole."""
     wanted = [judge.of_intent(each.variables) for each in commands.values() if each.playbook == "deploy"]
     earlier = [judge.of_intent(each) for each in (scenarios.FIRST, scenarios.SECOND)]
-    head, records = documents(cloud)
-    open_record = records.get(head["open"])
-    found.left_open = open_record is not None and not scenarios.final(open_record)
+    found.left_open = not all(map(scenarios.final, documents(cloud)[1].values()))
     found.mixed = not found.left_open and judge.of_world(cloud) not in [before, *wanted, *earlier]
     last = scenarios.play(cloud, Command("deploy", scenarios.OTHER))
     if last.outcome.word not in judge.DONE:

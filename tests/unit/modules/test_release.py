@@ -277,6 +277,39 @@ def test_who_waited_for_a_run_of_the_same_intent_has_nothing_left_to_do(
     assert (head["lease"], head["open"], head["current"], sorted(on_file(tmp_path))) == (None, None, 2, [1, 2])
 
 
+@pytest.mark.parametrize("named", [None, 2], ids=["chosen", "named"])
+def test_who_waited_to_roll_back_goes_no_further_back_than_it_said(
+    act: Any, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: int | None
+) -> None:
+    """Two people type rollback at once: the first one's rollback is the second one's too."""
+    deploy(act, world)  # 2, over the baseline 1
+    world.attributes[DURATION] = "7200"
+    world.release(tmp_path, "opened", **{**DECLARED, "attributes": {DURATION: 7200}})
+    world.release(tmp_path, "closed", outcome="proven", verdict="succeeded")
+    before = sorted(on_file(tmp_path))
+    act("opened", kind="rollback", restores=named)
+    first, sleep = world.opened, world.sleep
+
+    def the_first_ends(seconds: float) -> None:
+        monkeypatch.setattr(world, "sleep", sleep)
+        sleep(seconds)
+        world.attributes[DURATION] = "86400"
+        world.release(tmp_path, "closed", release=first, outcome="proven")
+
+    monkeypatch.setattr(world, "sleep", the_first_ends)
+    if named:
+        assert act("opened", kind="rollback", restores=named)["target"]["seq"] == named
+        return
+    with pytest.raises(Failure, match=r"release 2; .* release 1\..*the same command again") as refused:
+        act("opened", kind="rollback")
+    assert refused.value.fields["reason"] == "overtaken"
+    head = json.loads(next(tmp_path.rglob("head.json")).read_text())
+    assert (head["lease"], head["open"], head["current"]) == (None, None, first["seq"])
+    assert sorted(on_file(tmp_path)) == [*before, first["seq"]]
+    # Meant all the same: the next command says where it goes, and goes there.
+    assert act("opened", kind="rollback")["target"]["seq"] == 1
+
+
 def test_a_run_that_cannot_be_opened_gives_the_lease_back(act: Any, world: World, tmp_path: Path) -> None:
     deploy(act, world)
     world.attributes[DURATION] = "7200"
