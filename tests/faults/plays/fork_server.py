@@ -21,7 +21,7 @@ from typing import Any
 
 import ansible.cli.playbook as cli
 from ansible import constants
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import callback_loader, filter_loader, init_plugin_loader, test_loader
 
 COLLECTION = "ansible_collections.steady.ecs.plugins"
 
@@ -44,6 +44,8 @@ class FastClock:
 def warm_up() -> None:
     """Import what the plays need, and put the clock in."""
     init_plugin_loader([])
+    for loader in (filter_loader, test_loader, callback_loader):
+        list(loader.all(class_only=True))
     importlib.import_module(f"{COLLECTION}.callback.warm").CallbackModule().v2_playbook_on_start(None)
     waits = importlib.import_module(f"{COLLECTION}.module_utils.edges.waits")
     waits.clock = FastClock(float(os.environ["STEADY_HASTE"]))

@@ -70,15 +70,17 @@ class Undisturbed:
     deployments: int
 
     def plans(self, scenario: str, store: str) -> Iterator[Plan]:
-        """Every disturbance that the sweep knows."""
+        """Every disturbance that the sweep knows, once: in a bucket those of the bucket, in a folder all others."""
         for number, operation in enumerate(self.calls, 1):
+            if store == "s3" and not operation.startswith("s3:"):
+                continue
             where, reads = f"call-{number}", READS.match(operation.partition(":")[2])
             kinds = ANYWHERE + (READS_ONLY if reads else WRITES_ONLY)
             signals = SIGNALS if reads else (*SIGNALS, *(each + AFTER for each in SIGNALS))
             for what in (*kinds, *signals):
                 if not (what == "stale" and operation.startswith(("s3:", "sts:"))):
                     yield Plan(scenario, where, what, store)
-        for number in range(1, len(self.borders) + 1):
+        for number in range(1, len(self.borders) + 1) if store != "s3" else ():
             for what in SIGNALS:
                 yield Plan(scenario, f"border-{number}", what, store)
 
