@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.faults.ledger import PLACE, ROOT, Ledger, Shard
+from tests.faults.ledger import PLACE, ROOT, Ledger, Shard, digest
 
 Run = Callable[[str], tuple[list[str], bool, str]]
 """Performs the plan of that name: its problems, whether its disturbance happened, and what was printed."""
-Sweep = tuple[list[str], Run]
+Sweep = tuple[list[list[str]], Run]
+"""The plans, in tiers: none of the next is begun before the shard's part of this one has ended."""
 SCALE = "0.02"
 STORES = ("files", "s3")
 SAMPLE, RACES = 50, 100
@@ -43,17 +44,26 @@ def plays() -> Iterator[Sweep]:
     ):
         stage = Stage(bed, player, Path(name) / "places")
         known = [
-            plan.name
+            (plan.name, (store, scenario, undisturbed.what_is_at(plan), plan.what))
             for store in STORES
             for scenario in SCENARIOS
-            for plan in stage.undisturbed(scenario, store).plans(scenario, store)
+            for undisturbed in (stage.undisturbed(scenario, store),)
+            for plan in undisturbed.plans(scenario, store)
         ]
 
         def run(plan: str) -> tuple[list[str], bool, str]:
             result = stage.perform(Plan.parse(plan))
             return result.problems, result.reached, result.text()
 
-        yield known, run
+        yield by_worth(known), run
+
+
+def by_worth(known: list[tuple[str, tuple[str, ...]]]) -> list[list[str]]:
+    """First one of each disturbance of each operation, chosen by chance, and each border; then the same at the other
+    calls of that operation."""
+    mixed = sorted(known, key=lambda each: digest(each[0]))
+    first = set({key: name for name, key in mixed}.values())
+    return [sorted(first), [name for name, _ in mixed if name not in first]]
 
 
 @contextlib.contextmanager
@@ -81,7 +91,7 @@ def users() -> Iterator[Sweep]:
             result = stage.perform(Plan.parse(plan))
             return result.problems, result.reached, f"{result.requests} requests of users\n{result.text()}"
 
-        yield Shard(1, 1, seed=1).of(known)[:SAMPLE], run
+        yield [Shard(1, 1, seed=1).of(known)[:SAMPLE]], run
 
 
 @contextlib.contextmanager
@@ -101,7 +111,7 @@ def deployers() -> Iterator[Sweep]:
             said = f"{race.deployers}\nmixed end: {race.mixed}\n{race.result.text()}"
             return race.result.problems, True, said
 
-        yield [f"race-{number}" for number in range(1, RACES + 1)], run
+        yield [[f"race-{number}" for number in range(1, RACES + 1)]], run
 
 
 @contextlib.contextmanager
@@ -118,7 +128,7 @@ def iam() -> Iterator[Sweep]:
         done = pytest(plan)
         return ([] if done.returncode == 0 else done.stdout.splitlines()[-3:]), True, done.stdout
 
-    yield [line for line in pytest("--collect-only", "tests/iam").stdout.splitlines() if "::" in line], run
+    yield [[line for line in pytest("--collect-only", "tests/iam").stdout.splitlines() if "::" in line]], run
 
 
 KINDS = {"plays": plays, "users": users, "deployers": deployers, "iam": iam}
@@ -128,8 +138,11 @@ def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: 
     """One shard of one kind; what the ledger has is not run again."""
     end = time.monotonic() + 60 * minutes if minutes else None
     with KINDS[kind]() as (known, run):
-        left = [only] if only else [name for name in shard.of(known) if name not in ledger.done(kind)]
-        say(f"{kind}: {len(known)} plans, {len(left)} left in shard {shard.number}/{shard.count}")
+        done = ledger.done(kind)
+        tiers = [[name for name in shard.of(tier) if name not in done] for tier in known]
+        left = [only] if only else sum(tiers, [])
+        counts = " + ".join(f"{len(mine)} of {len(tier)}" for mine, tier in zip(tiers, known, strict=True))
+        say(f"{kind}: {counts} plans left in shard {shard.number}/{shard.count}")
         for name in left:
             if end and time.monotonic() > end:
                 say(f"{kind}: the time is over; the same command goes on")

@@ -69,6 +69,10 @@ class Undisturbed:
     state: Answer
     deployments: int
 
+    def what_is_at(self, plan: Plan) -> str:
+        """The operation that a plan disturbs; a border is one by itself."""
+        return plan.where if plan.where.startswith("border") else self.calls[plan.number - 1]
+
     def plans(self, scenario: str, store: str) -> Iterator[Plan]:
         """Every disturbance that the sweep knows, once: in a bucket those of the bucket, in a folder all others."""
         for number, operation in enumerate(self.calls, 1):
