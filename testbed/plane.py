@@ -11,17 +11,15 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from . import balancing, stickiness
 from .draining import drain
 from .elbv2 import Elbv2, Listener, Rule, Target, TargetGroup
-from .elbv2.actions import location
 from .elbv2.conditions import Facts, met
 from .elbv2.model import Json, forwards_to
-from .forwarding import SERVER, Forwarder, own_answer, peer
+from .forwarding import SERVER, Forwarder, own_answer
 from .health_checks import Checker, Declared
 
 log = logging.getLogger(__name__)
@@ -190,11 +188,6 @@ class Plane:
         action = rule.actions[-1]
         if action["Type"] == "fixed-response":
             return fixed_response(action["FixedResponseConfig"])
-        if action["Type"] == "redirect":
-            query = request.raw_path.partition("?")[2]
-            return redirect(
-                location(action["RedirectConfig"], "http", facts.host, listener.port, facts.path, query), action
-            )
         return await self._route(request, api, listener, rule, action["ForwardConfig"])
 
     async def _route(
@@ -222,15 +215,8 @@ class Plane:
 
 
 def facts_of(request: web.BaseRequest) -> Facts:
-    path, _, query = request.raw_path.partition("?")
-    return Facts(
-        method=request.method,
-        host=request.headers.get("Host", "").rpartition(":")[0] or request.headers.get("Host", ""),
-        path=path,
-        query=tuple(parse_qsl(query, keep_blank_values=True)),
-        headers=tuple((name.lower(), value) for name, value in request.headers.items()),
-        source=peer(request)[0],
-    )
+    host = request.headers.get("Host", "")
+    return Facts(host=host.rpartition(":")[0] or host, path=request.raw_path.partition("?")[0])
 
 
 def fixed_response(config: Json) -> web.Response:
@@ -238,8 +224,3 @@ def fixed_response(config: Json) -> web.Response:
     return web.Response(
         status=int(config["StatusCode"]), text=config.get("MessageBody", ""), content_type=kind, headers=SERVER
     )
-
-
-def redirect(where: str, action: Json) -> web.Response:
-    status = int(action["RedirectConfig"]["StatusCode"].removeprefix("HTTP_"))
-    return web.Response(status=status, headers={**SERVER, "Location": where})

@@ -242,15 +242,6 @@ class Definitions(State):
         items, token = page([d.arn for d in wanted], p, 100, "maxResults", "nextToken")
         return {"taskDefinitionArns": items, "nextToken": token}
 
-    @reads("familyPrefix", "status", "maxResults", "nextToken")
-    def list_task_definition_families(self, p: Params) -> Params:
-        active = {d.family for d in self.definitions.values() if d.status == "ACTIVE"}
-        known = {d.family for d in self.definitions.values() if d.status != "DELETE_IN_PROGRESS"}
-        wanted = {"ACTIVE": active, "INACTIVE": known - active, "ALL": known}[p.get("status", "ALL")]
-        found = sorted(f for f in wanted if f.startswith(p.get("familyPrefix", "")))
-        items, token = page(found, p, 100, "maxResults", "nextToken")
-        return {"families": items, "nextToken": token}
-
     @reads("taskDefinition")
     def deregister_task_definition(self, p: Params) -> Params:
         if ":" not in p["taskDefinition"].rsplit("/", 1)[-1]:

@@ -1,4 +1,4 @@
-"""Actions of listener rules: forward, redirect, fixed-response. Authentication needs HTTPS: refused by name.
+"""Actions of listener rules: forward and fixed-response; the others are refused by name.
 
 Source: API reference, Action; user guide, "Action types for listener rules".
 """
@@ -12,17 +12,9 @@ from .state import refused, within
 
 CONFIGS = {
     "forward": ("TargetGroupArn", "ForwardConfig"),
-    "redirect": ("RedirectConfig",),
     "fixed-response": ("FixedResponseConfig",),
 }
 CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
-REDIRECT = {  # a component that is not given keeps the request's
-    "Protocol": "#{protocol}",
-    "Host": "#{host}",
-    "Port": "#{port}",
-    "Path": "/#{path}",
-    "Query": "#{query}",
-}
 MOST_GROUPS = 5  # quota "Target groups per action"
 
 
@@ -42,7 +34,7 @@ def checked(actions: list[Json], check_group: Callable[[str], object]) -> list[J
                 "InvalidLoadBalancerAction", f"'{member}' cannot be specified for an action of the type {kind}"
             )
     within("Order", action.get("Order"), 1, 50000)
-    maker = {"forward": _forward, "redirect": _redirect, "fixed-response": _fixed}[kind]
+    maker = {"forward": _forward, "fixed-response": _fixed}[kind]
     stored = {"Type": kind, **({"Order": action["Order"]} if "Order" in action else {}), **maker(action)}
     for group in stored.get("ForwardConfig", {}).get("TargetGroups", []):
         check_group(group["TargetGroupArn"])
@@ -76,24 +68,6 @@ def _forward(action: Json) -> Json:
     return {"TargetGroupArn": arns[0], **stored} if len(arns) == 1 else stored
 
 
-def _redirect(action: Json) -> Json:
-    config = {**REDIRECT, **(action.get("RedirectConfig") or {})}
-    if "StatusCode" not in config:
-        raise AwsError("ValidationError", "A redirect action must have a StatusCode")
-    if not re.fullmatch(r"HTTPS?|#\{protocol\}", config["Protocol"]):
-        raise AwsError("ValidationError", f"The redirect protocol '{config['Protocol']}' is not valid")
-    port = config["Port"]
-    if port != "#{port}" and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        raise AwsError("ValidationError", f"The redirect port '{port}' is not valid")
-    if not config["Path"].startswith("/"):
-        raise AwsError("ValidationError", "The redirect path must start with a '/'")
-    # "You must modify at least one of: protocol, port, hostname or path" (user guide, "Redirect actions")
-    if all(config[key] == REDIRECT[key] for key in ("Protocol", "Host", "Port", "Path")):
-        text = "The redirect configuration is not valid because it creates a loop."
-        raise AwsError("InvalidLoadBalancerAction", text)
-    return {"RedirectConfig": config}
-
-
 def _fixed(action: Json) -> Json:
     config = dict(action.get("FixedResponseConfig") or {})
     if not re.fullmatch(r"[245]\d\d", config.get("StatusCode", ""), re.ASCII):
@@ -101,11 +75,3 @@ def _fixed(action: Json) -> Json:
     if config.get("ContentType", CONTENT_TYPES[0]) not in CONTENT_TYPES or len(config.get("MessageBody", "")) > 1024:
         raise AwsError("ValidationError", "The content type or the message body of a fixed response is not valid")
     return {"FixedResponseConfig": config}
-
-
-def location(config: Json, protocol: str, host: str, port: int, path: str, query: str) -> str:
-    """Where a redirect action sends a request: the port is always written, as AWS does."""
-    words = {"protocol": protocol, "host": host, "port": str(port), "path": path.removeprefix("/"), "query": query}
-    filled = {key: re.sub(r"#\{(\w+)\}", lambda match: words.get(match[1], match[0]), config[key]) for key in REDIRECT}
-    question = f"?{filled['Query']}" if filled["Query"] else ""
-    return f"{filled['Protocol'].lower()}://{filled['Host']}:{filled['Port']}{filled['Path']}{question}"

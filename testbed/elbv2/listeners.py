@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from collections.abc import Iterable
 
 from ..strict import reads
 from ..wire import AwsError, Params
@@ -10,7 +9,7 @@ from . import actions, conditions
 from .model import Json, Listener, Rule, forwards_to
 from .state import State, refused, tags_of, within
 
-ACTION = ("Type", "Order", "TargetGroupArn", "ForwardConfig", "RedirectConfig", "FixedResponseConfig")
+ACTION = ("Type", "Order", "TargetGroupArn", "ForwardConfig", "FixedResponseConfig")
 DEFAULT_ACTIONS = tuple(f"DefaultActions.{member}" for member in ACTION)
 ACTIONS = tuple(f"Actions.{member}" for member in ACTION)
 
@@ -98,7 +97,8 @@ class Listeners(State):
     def create_rule(self, params: Params) -> Params:
         listener, priority = self.listener(params["ListenerArn"]), params["Priority"]
         within("Priority", priority, 1, 50000)
-        self._check_priorities(listener, {}, [priority])
+        if any(rule.priority == priority for rule in listener.rules):
+            raise AwsError("PriorityInUse", f"Priority '{priority}' is currently in use")
         tags = tags_of(params.get("Tags", []))
         stored = self._actions(listener.balancer, params["Actions"])
         arn = self.new_arn("listener-rule/app", listener.arn.split("/", 2)[2])
@@ -107,15 +107,6 @@ class Listeners(State):
         self.tags[arn] = tags
         self.changed()
         return {"Rules": [rule.view()]}
-
-    @staticmethod
-    def _check_priorities(listener: Listener, moved: dict[str, int], new: Iterable[int]) -> None:
-        """No two rules of a listener with one priority; `moved` are rules about to leave theirs."""
-        taken = [rule.priority for rule in listener.rules if rule.priority and rule.arn not in moved]
-        for priority in new:
-            if priority in taken:
-                raise AwsError("PriorityInUse", f"Priority '{priority}' is currently in use")
-            taken.append(priority)
 
     @reads("ListenerArn", "RuleArns", "Marker", "PageSize")
     def describe_rules(self, params: Params) -> Params:
@@ -128,21 +119,6 @@ class Listeners(State):
         items, marker = self.page(found, params)
         return {"Rules": [rule.view() for rule in items], "NextMarker": marker}
 
-    @reads("RuleArn", "Conditions", *ACTIONS)
-    def modify_rule(self, params: Params) -> Params:
-        listener, rule = self.rule(params["RuleArn"])
-        if rule.priority is None:
-            raise AwsError("OperationNotPermitted", f"Default rule '{rule.arn}' cannot be modified")
-        new = Rule(
-            rule.arn,
-            rule.priority,
-            conditions.checked(params["Conditions"]) if "Conditions" in params else rule.conditions,
-            self._actions(listener.balancer, params["Actions"]) if "Actions" in params else rule.actions,
-        )
-        listener.put(new)
-        self.changed()
-        return {"Rules": [new.view()]}
-
     @reads("RuleArn")
     def delete_rule(self, params: Params) -> Params:
         listener, rule = self.rule(params["RuleArn"])
@@ -152,24 +128,3 @@ class Listeners(State):
         self.tags.pop(rule.arn, None)
         self.changed()
         return {}
-
-    @reads("RulePriorities")
-    def set_rule_priorities(self, params: Params) -> Params:
-        """All or nothing; "any existing rules that you do not specify retain their current priority"."""
-        wanted: dict[str, int] = {}
-        for pair in params["RulePriorities"]:
-            within("Priority", pair.get("Priority"), 1, 50000)
-            wanted[pair["RuleArn"]] = pair["Priority"]
-        found = [self.rule(arn) for arn in wanted]
-        if any(rule.priority is None for _, rule in found):
-            raise AwsError("OperationNotPermitted", "The priority of a default rule cannot be changed")
-        if len({listener.arn for listener, _ in found}) > 1:
-            raise AwsError("ValidationError", "Rules of one listener only can be given new priorities in one call")
-        moved = []
-        for listener, rule in found:
-            self._check_priorities(listener, wanted, wanted.values())
-            moved.append(Rule(rule.arn, wanted[rule.arn], rule.conditions, rule.actions))
-        for listener, _ in found[:1]:
-            listener.put(*moved)
-        self.changed()
-        return {"Rules": [rule.view() for rule in moved]}

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 from urllib.parse import parse_qs
 
-from testbed import elb_path, strict, wire
+from testbed import strict, wire
 from testbed.addresses import Addresses
 from testbed.elbv2 import Elbv2
 from testbed.plane import Plane
@@ -38,12 +38,6 @@ def main(address: str, net: str, scale: float) -> None:
             except wire.AwsError as e:
                 status, headers, content = wire.failure("query", e.code, e.message, e.status)
             self.answer(status, headers, content)
-
-        def do_GET(self) -> None:
-            """LocalStack's way to a load balancer, as the bed's server calls it."""
-            environ = {f"HTTP_{k.upper().replace('-', '_')}": v for k, v in self.headers.items()}
-            environ |= {"REQUEST_METHOD": "GET", "REQUEST_URI": self.path, "PATH_INFO": self.path}
-            self.answer(*elb_path.answer([api], environ, b""))
 
         def do_PUT(self) -> None:
             """PUT /held/ADDRESS/PORT: does the load balancer still hold the target? PUT /declare/ADDRESS/STATE."""

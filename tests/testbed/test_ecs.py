@@ -111,16 +111,13 @@ def test_a_deregistered_revision_is_described_but_not_used(declared: World) -> N
     assert declared.register("v3").endswith(":3")  # numbers are never used twice
 
 
-def test_revisions_and_families_are_listed(declared: World) -> None:
+def test_revisions_are_listed(declared: World) -> None:
     arns = [declared.register(f"v{n}") for n in range(3)]
     declared.ecs.deregister_task_definition(taskDefinition=arns[1])
     listed = declared.ecs.list_task_definitions
     assert listed(familyPrefix=declared.name)["taskDefinitionArns"] == [arns[0], arns[2]]
     assert listed(familyPrefix=declared.name, sort="DESC")["taskDefinitionArns"] == [arns[2], arns[0]]
     assert listed(familyPrefix=declared.name, status="INACTIVE")["taskDefinitionArns"] == [arns[1]]
-    families = declared.ecs.list_task_definition_families
-    assert families(familyPrefix="conf-")["families"] == [declared.name]
-    assert families(familyPrefix="conf-", status="INACTIVE")["families"] == []
 
 
 def test_only_inactive_revisions_are_deleted(declared: World) -> None:

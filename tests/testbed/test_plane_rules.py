@@ -1,11 +1,11 @@
-"""The data plane's routing: rules, listeners, and the way through the API's own port."""
+"""The data plane's routing: rules and listeners."""
 
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from tests.testbed.harness import Entrance, Host, forward, running, until
+from tests.testbed.harness import Host, forward, running, until
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +34,6 @@ def fixed(text: str, status: str = "200") -> dict[str, object]:
             [("/", {"Host": "API.example.com"}), ("/", {"Host": "b.org:8080"})],
             [("/", {"Host": "example.com"}), ("/", {"Host": "b.org.evil"})],
         ),
-        (
-            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Beta", "Values": ["yes*"]}},
-            [("/", {"x_bETA": "YES please"})],
-            [("/", {}), ("/", {"X_Beta": "no"})],
-        ),
-        (
-            {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "v", "Value": "1*"}, {"Value": "\\*"}]}},
-            [("/?v=12", {}), ("/?a=b&V=1", {}), ("/?q=*", {})],
-            [("/?v=2", {}), ("/?q=x", {}), ("/v=1", {})],
-        ),
-        (
-            {"Field": "source-ip", "SourceIpConfig": {"Values": ["127.0.0.0/24"]}},
-            [("/", {"X_Forwarded_For": "203.0.113.7"})],
-            [],
-        ),
-        (
-            {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}},
-            [],
-            [("/", {"X_Forwarded_For": "10.1.1.1"})],
-        ),
     ],
 )
 def test_conditions(
@@ -72,25 +52,22 @@ def test_conditions(
         assert entrance.get(path, **headers).content == b"default", (path, headers)
 
 
-def test_method_condition_and_the_order_of_rules(host: Host) -> None:
+def test_the_order_of_rules(host: Host) -> None:
     entrance = host.listen(fixed("default"))
-    method = {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["POST", "PUT"]}}
+    site = {"Field": "host-header", "Values": ["example.com"]}
     path = {"Field": "path-pattern", "Values": ["/a"]}
+    wanted = ((20, [path], "path"), (10, [site, path], "both"))
     arns = [
         host.elb.create_rule(ListenerArn=entrance.listener, Priority=p, Conditions=c, Actions=[fixed(t)])["Rules"][0][
             "RuleArn"
         ]
-        for p, c, t in ((20, [method, path], "both"), (10, [path], "path"))
+        for p, c, t in wanted
     ]
-    assert entrance.get("/a", "POST").content == b"path"
-    host.elb.set_rule_priorities(RulePriorities=[{"RuleArn": arns[0], "Priority": 5}])
-    assert entrance.get("/a", "POST").content == b"both"
-    assert entrance.get("/a", "GET").content == b"path"
-    assert entrance.get("/b", "PUT").content == b"default"
-    host.elb.modify_rule(RuleArn=arns[1], Actions=[fixed("changed")])
-    assert entrance.get("/a").content == b"changed"
+    assert entrance.get("/a", Host="example.com").content == b"both"
+    assert entrance.get("/a").content == b"path"
+    assert entrance.get("/b", Host="example.com").content == b"default"
     host.elb.delete_rule(RuleArn=arns[1])
-    assert entrance.get("/a").content == b"default"
+    assert entrance.get("/a", Host="example.com").content == b"path"
 
 
 def test_fixed_response(host: Host) -> None:
@@ -99,23 +76,6 @@ def test_fixed_response(host: Host) -> None:
     assert (answer.status, answer.content) == (418, b'{"a": 1}')
     assert answer.headers["Content-Type"].startswith("application/json")
     assert answer.headers["Server"] == "awselb/2.0"
-
-
-@pytest.mark.parametrize(
-    ("config", "status", "location"),
-    [
-        ({"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}, 301, "https://example.com:443/a/b?c=d"),
-        (
-            {"Host": "new.#{host}", "Path": "/v2/#{path}", "Query": "", "StatusCode": "HTTP_302"},
-            302,
-            "http://new.example.com:8080/v2/a/b",
-        ),
-    ],
-)
-def test_redirect(host: Host, config: dict[str, str], status: int, location: str) -> None:
-    entrance = host.listen({"Type": "redirect", "RedirectConfig": config})
-    answer = entrance.get("/a/b?c=d", Host="example.com")
-    assert (answer.status, answer.headers["Location"]) == (status, location)
 
 
 def test_weights_and_no_failover_between_groups(host: Host) -> None:
@@ -153,18 +113,3 @@ def test_a_port_that_is_taken_is_refused_by_name(host: Host) -> None:
         )
     assert "EADDRINUSE" in str(failure.value)
     assert host.elb.describe_listeners(LoadBalancerArn=made["LoadBalancerArn"])["Listeners"] == []
-
-
-# -- the way through the API's port --------------------------------------------------------------------------------
-
-
-def test_localstacks_way_to_a_load_balancer(host: Host) -> None:
-    entrance, _ = host.served(host.app(), stickiness__enabled="true")
-    (balancer,) = host.elb.describe_load_balancers(LoadBalancerArns=[entrance.balancer])["LoadBalancers"]
-    endpoint = host.endpoint.removeprefix("http://").split(":")
-    api = Entrance(endpoint[0], int(endpoint[1]), "", "")
-    answer = api.get(f"/_aws/elb/{balancer['LoadBalancerName']}/a%20b?x=1", X_Beta="yes")
-    assert (answer.status, answer.told["path"]) == (200, "/a%20b?x=1")
-    assert ["X-Beta", "yes"] in answer.told["headers"]
-    assert sorted(answer.cookies) == ["AWSALB", "AWSALBCORS"]
-    assert api.get("/_aws/elb/nobody/").status == 404
