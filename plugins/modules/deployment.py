@@ -66,6 +66,13 @@ options:
       count a task that runs for three seconds as a success. Not waited for when nothing was changed.
     type: int
     default: 10
+  fail_fast:
+    description:
+      - Whether three tasks that fail of the same cause, while none of the new ones is in service, are the verdict
+        V(failed). ECS's circuit breaker waits for half of the desired count, at least 3 and at most 200.
+      - What is to become of the deployment then is not decided here. ECS goes on with it until something else is begun.
+    type: bool
+    default: false
   release:
     description:
       - RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), when this deployment belongs to a
@@ -196,6 +203,7 @@ SPEC = Spec(
         "settings": {"type": "dict", "default": {}},
         "force": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
+        "fail_fast": {"type": "bool", "default": False},
         **following.OPTIONS,
         **held.RELEASE_OPTION,
     }
@@ -270,7 +278,7 @@ class Rollout:
         self.following.known = known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
-        self.following.progress = progress.Progress(ours, hold, settled)
+        self.following.progress = progress.Progress(ours, hold, settled, fail_fast=self.params["fail_fast"])
 
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. To begin it anew would only fail

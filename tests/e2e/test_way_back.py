@@ -130,6 +130,17 @@ def test_an_inactive_revision_comes_back_under_a_new_number(quick: Checkout) -> 
     assert kinds == ["baseline", "deploy", "rollback", "deploy"], "what the rollback made is no change by hand"
 
 
+@pytest.mark.long
+def test_the_same_failure_again_and_again_is_put_back_before_the_breaker_has_had_enough(quick: Checkout) -> None:
+    breaker = {"enable": True, "rollback": True, "thresholdConfiguration": {"type": "COUNT", "value": 40}}
+    declare(quick, rollout_settings={"deploymentConfiguration": {"deploymentCircuitBreaker": breaker}})
+    quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
+    said = play(quick, "deploy", status=3)
+    assert "have failed alike (container" in said and "everything that this run changed was put back" in said
+    assert quick.records()[-1]["verdict"]["rolled_back_by"] == "us", "ECS would have waited for the fortieth"
+    assert quick.revision() == "pardon-simulator:74" and quick.stickiness() == "3600"
+
+
 def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
     grace = quick.service()["healthCheckGracePeriodSeconds"]

@@ -75,6 +75,43 @@ def test_the_second_exit_fails_a_deployment_that_no_breaker_guards() -> None:
     assert "no circuit breaker" in found.reason
 
 
+def many(tasks: list[dict[str, Any]], desired: int = 12, threshold: int | None = None) -> Look:
+    """A service of so many tasks, and what was started of its new revision."""
+    breaker = {} if threshold is None else {"deploymentCircuitBreaker": {"threshold": threshold, "failureCount": 1}}
+    ours = deployment(2, state="IN_PROGRESS", runningCount=0, pendingCount=desired, failedTasks=len(tasks))
+    guarded = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    found = service(ours, deployment(1, "ACTIVE"), desiredCount=desired, deploymentConfiguration=guarded)
+    return Look(found, rollout(2, "IN_PROGRESS", **breaker), tasks, WELL)
+
+
+THREE = [crashed(2, index) for index in range(3)]
+
+
+@pytest.mark.parametrize("threshold", [None, 6])
+def test_the_same_cause_three_times_ends_what_the_breaker_would_try_on(threshold: int | None) -> None:
+    watched = Progress(OURS, hold=10, fail_fast=True)
+    assert watched.observe(0, many(THREE[:2], threshold=threshold)).verdict is None
+    found = watched.observe(5, many(THREE, threshold=threshold)).verdict
+    assert found is not None
+    assert (found.word, found.final) == ("failed", True)
+    assert "3 of its tasks have failed alike (container app exited with code 3)" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("tasks", "more", "fast"),
+    [
+        ([*THREE[:2], crashed(2, 3, code=1)], {}, True),
+        ([*THREE, TASKS[2]], {}, True),
+        (THREE, {"desired": 6}, True),
+        (THREE, {"threshold": 3}, True),
+        (THREE, {}, False),
+    ],
+    ids=["another cause", "one is in service", "ECS ends it itself", "by its own word", "not wanted"],
+)
+def test_what_may_still_come_right_is_watched_on(tasks: list[dict[str, Any]], more: dict[str, int], fast: bool) -> None:
+    assert Progress(OURS, hold=10, fail_fast=fast).observe(0, many(tasks, **more)).verdict is None
+
+
 @pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "STOP_REQUESTED"])
 def test_a_crashing_deployment_that_was_asked_to_end_is_followed_to_its_end(status: str) -> None:
     watched = Progress(OURS, hold=10)

@@ -8,6 +8,7 @@ that must be seen twice, and the time for which all was well.
 
 from __future__ import annotations
 
+import collections
 import datetime
 import math
 import re
@@ -43,6 +44,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
 
 SILENCE = 15.0
 """Seconds after which the state is said again although it has not changed."""
+ALIKE = 3
+"""Tasks that fail of the same cause, while none is in service, after which a fourth would say nothing new."""
 PATIENCE = 60.0
 """Seconds that ECS may take to begin a rollback of a deployment that it has declared failed."""
 
@@ -74,6 +77,8 @@ class Progress:
     events: list[dict[str, str]] = field(default_factory=list)
     """Events of the service since our deployment began: ``{"at", "text"}``, oldest first."""
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    fail_fast: bool = False
+    """Whether the same cause, ALIKE times, is the last word where ECS would go on trying."""
     first_failure: Answer | None = None
     last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
 
@@ -176,7 +181,13 @@ class Progress:
             step.lines.append(f"{count} more {'task' if count == 1 else 'tasks'} failed: {words}")
 
     def _judge(self, elapsed: float, look: Look, lines: list[str]) -> Verdict | None:
-        now = self._unguarded(look) or self._overdue(elapsed, look) or self._vanished(look) or verdict(self.ours, look)
+        now = (
+            self._unguarded(look)
+            or self._hopeless(look)
+            or self._overdue(elapsed, look)
+            or self._vanished(look)
+            or verdict(self.ours, look)
+        )
         if now.word == SUCCEEDED:
             now = self._held(elapsed, now, look, lines)
         else:
@@ -218,6 +229,28 @@ class Progress:
             return None
         why = "the deployment counts as complete" if complete else "no circuit breaker is configured"
         return Verdict(FAILED, f"{count} of its tasks have failed. ECS goes on starting tasks, for {why}")
+
+    def _hopeless(self, look: Look) -> Verdict | None:
+        """The same failure over and over, where ECS's circuit breaker waits for more of them: its threshold grows with
+        the desired count, up to 200 (Amazon ECS developer guide, deployment circuit breaker)."""
+        listed = listed_as(self.ours, look.service) or {}
+        status = (look.service_deployment or {}).get("status", "IN_PROGRESS")
+        threshold = ((look.service_deployment or {}).get("deploymentCircuitBreaker") or {}).get("threshold", 0)
+        if (
+            not self.fail_fast
+            or listed.get("rolloutState") != "IN_PROGRESS"
+            or status not in ("PENDING", "IN_PROGRESS")
+        ):
+            return None
+        if (threshold or math.ceil(look.service.get("desiredCount", 0) / 2)) <= ALIKE:
+            return None  # ECS ends it itself, at the same failure
+        if any(is_running(each) and not unhealthy(each, look) for each in own_tasks(self.ours, look.tasks)):
+            return None
+        counts = collections.Counter(_briefly(each) for each in self._failures.values())
+        words, count = counts.most_common(1)[0] if counts else ("", 0)
+        if count < ALIKE:
+            return None
+        return Verdict(FAILED, f"{count} of its tasks have failed alike ({words}), and none is in service")
 
     def _overdue(self, elapsed: float, look: Look) -> Verdict | None:
         """A rollback that is configured and does not begin: say so rather than wait for ever (case C37)."""
