@@ -250,7 +250,10 @@ class Progress:
         words, count = counts.most_common(1)[0] if counts else ("", 0)
         if count < ALIKE:
             return None
-        return Verdict(FAILED, f"{count} of its tasks have failed alike ({words}), and none is in service")
+        return Verdict(
+            FAILED,
+            f"{count} of its tasks have failed alike ({words}) and none is in service. ECS goes on starting tasks",
+        )
 
     def _overdue(self, elapsed: float, look: Look) -> Verdict | None:
         """A rollback that is configured and does not begin: say so rather than wait for ever (case C37)."""
