@@ -33,10 +33,17 @@ def only_what_the_bed_runs(p: Params) -> None:
     controller = p.get("deploymentController", {}).get("type", "ECS")
     if controller != "ECS":
         raise not_done(f"the deployment controller {controller}")
+    platform(p)
     if p.get("schedulingStrategy", "REPLICA") != "REPLICA":
         raise not_done(f"the scheduling strategy {p['schedulingStrategy']}")
     if p.get("launchType", "EC2") != "FARGATE":
         raise not_done(f"services of launchType {p.get('launchType', 'EC2 (the default)')}: FARGATE only")
+
+
+def platform(p: Params) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/platform-fargate.html"""
+    if p.get("platformVersion", "LATEST") not in ("LATEST", "1.3.0", "1.4.0"):
+        raise AwsError("PlatformUnknownException", "The specified platform does not exist.")
 
 
 def network(definition: Definition, settings: Params) -> None:

@@ -6,9 +6,10 @@ from .state import State
 
 
 class Tags(State):
-    def _tagged(self, arn: str) -> list[Params]:
+    def _tagged(self, arn: str, code: str = "ResourceNotFoundException") -> list[Params]:
+        """The code is the one that the operation's page names for a resource that is missing."""
         if arn not in self.tags:
-            raise AwsError("InvalidParameterException", "The specified resource was not found.")
+            raise AwsError(code, "The specified resource was not found.")
         return self.tags[arn]
 
     @reads("resourceArn", "tags")
@@ -27,4 +28,4 @@ class Tags(State):
 
     @reads("resourceArn")
     def list_tags_for_resource(self, p: Params) -> Params:
-        return {"tags": self._tagged(p["resourceArn"])}
+        return {"tags": self._tagged(p["resourceArn"], "InvalidParameterException")}

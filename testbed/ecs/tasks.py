@@ -4,6 +4,7 @@ import secrets
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
+from . import checks
 from .definitions import unrunnable
 from .state import Cluster, Definition, Deployment, Service, State, Task, digests
 
@@ -61,6 +62,7 @@ class Tasks(State):
         unrunnable(definition)
         if p.get("launchType") != "FARGATE":
             raise AwsError("InvalidAction", "The test bed runs tasks of launchType FARGATE only")
+        checks.platform(p)
         if "networkConfiguration" not in p:
             raise AwsError(
                 "InvalidParameterException",

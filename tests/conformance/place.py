@@ -66,7 +66,7 @@ class Place:
         self.image = os.environ.get("CONFORMANCE_IMAGE", "steady/echo:v1")
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self._removals: dict[str, list[Callable[[], Any]]] = {
-            kind: [] for kind in ("service", "cluster", "balancer", "group")
+            kind: [] for kind in ("service", "drained", "cluster", "balancer", "group")
         }
 
     @staticmethod
@@ -132,8 +132,7 @@ class Place:
     def service(self, group: str, count: int) -> str:
         """A cluster with one service of `count` tasks that are healthy in the group; its name is the cluster's."""
         name = self.name()
-        self.ecs.create_cluster(clusterName=name)
-        self._removals["cluster"].append(lambda: self.ecs.delete_cluster(cluster=name))
+        self.cluster(name)
         container = {"name": "app", "image": self.image, "portMappings": [{"containerPort": PORT}]}
         definition = self.ecs.register_task_definition(
             family=name,
@@ -154,19 +153,28 @@ class Place:
             networkConfiguration={"awsvpcConfiguration": network},
             loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": PORT}],
         )
-        self._removals["service"].append(lambda: self._delete_service(name))
+        self.remove_service(name, name)
         until(lambda: list(self.states(group).values()) == ["healthy"] * count, self.patience)
         return name
 
-    def _delete_service(self, name: str) -> None:
-        self.ecs.delete_service(cluster=name, service=name, force=True)
+    def cluster(self, name: str) -> None:
+        self.ecs.create_cluster(clusterName=name)
+        self._removals["cluster"].append(lambda: self.ecs.delete_cluster(cluster=name))
 
-        def gone() -> bool:
-            running = self.ecs.list_tasks(cluster=name)["taskArns"]
-            described = self.ecs.describe_services(cluster=name, services=[name])["services"]
-            return not running and all(service["status"] == "INACTIVE" for service in described)
+    def remove_service(self, cluster: str, name: str) -> None:
+        """Have it deleted in the end."""
+        self._removals["service"].append(lambda: self._delete_service(cluster, name))
+        self._removals["drained"].append(lambda: until(lambda: self._is_drained(cluster, name), self.patience))
 
-        until(gone, self.patience)
+    def _delete_service(self, cluster: str, name: str) -> None:
+        (found,) = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
+        if found["status"] == "ACTIVE":
+            self.ecs.delete_service(cluster=cluster, service=name, force=True)
+
+    def _is_drained(self, cluster: str, name: str) -> bool:
+        running = self.ecs.list_tasks(cluster=cluster)["taskArns"]
+        described = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
+        return not running and all(service["status"] == "INACTIVE" for service in described)
 
     def get(self, balancer: Json, path: str = "/", cookies: dict[str, str] | None = None, port: int = PORT) -> Answer:
         """One request on a connection of its own; waits until the listener is open."""

@@ -1,0 +1,131 @@
+"""One of everything that the table of errors names, in each state; nothing runs there for longer than it must."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance.place import PORT, Json, Place, until
+
+FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+ELB = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
+
+
+class Stage:
+    no_group = f"{ELB}:targetgroup/gone/0123456789abcdef"
+    no_balancer = f"{ELB}:loadbalancer/app/gone/0123456789abcdef"
+    no_listener = f"{ELB}:listener/app/gone/0123456789abcdef/0123456789abcdef"
+    no_rule = f"{ELB}:listener-rule/app/gone/0123456789abcdef/0123456789abcdef/0123456789abcdef"
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.ecs, self.elb = place, place.ecs, place.elb
+        self.name, self.gone, self.group = place.name(), f"{place.name()}-gone", place.group()
+        self.network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
+        self.revision = str(self.register()["taskDefinitionArn"])
+        self._removed = {each: self._deregistered() for each in ("INACTIVE", "DELETE_IN_PROGRESS")}
+        self.ecs.delete_task_definitions(taskDefinitions=[self._removed["DELETE_IN_PROGRESS"]])
+        place.cluster(self.name)
+        self.idle, self.busy, self.deleted = (self._service() for _ in range(3))
+        self.over = self._newest(self.idle)
+        self.nowhere = f"{self.over[:-16]}{'0' * 16}"
+        self.ecs.delete_service(cluster=self.name, service=self.deleted)
+        until(lambda: self._described(self.deleted)["status"] == "INACTIVE", place.patience)
+        self.under_way = self._begun()
+        self.stopped = self._ran()
+
+    # -- making it ---------------------------------------------------------------------------------------------------
+
+    def register(self, image: str | None = None, **more: Any) -> Json:
+        container = {"name": "app", "image": image or self.place.image, "portMappings": [{"containerPort": PORT}]}
+        body = {"family": self.name, "executionRoleArn": self.place.role, "containerDefinitions": [container]}
+        return dict(self.ecs.register_task_definition(**{**body, **FARGATE, **more})["taskDefinition"])
+
+    def _deregistered(self) -> str:
+        arn = str(self.register()["taskDefinitionArn"])
+        self.ecs.deregister_task_definition(taskDefinition=arn)
+        return arn
+
+    def _service(self) -> str:
+        """A service of no tasks whose first deployment is over."""
+        name = self.place.name()
+        self.ecs.create_service(
+            cluster=self.name,
+            serviceName=name,
+            taskDefinition=self.revision,
+            desiredCount=0,
+            launchType="FARGATE",
+            networkConfiguration=self.network,
+        )
+        self.place.remove_service(self.name, name)
+        until(lambda: self._described(name)["deployments"][0]["rolloutState"] == "COMPLETED", self.place.patience)
+        return name
+
+    def _described(self, name: str) -> Json:
+        return dict(self.ecs.describe_services(cluster=self.name, services=[name])["services"][0])
+
+    def _newest(self, name: str) -> str:
+        listed = self.ecs.list_service_deployments(cluster=self.name, service=name)["serviceDeployments"]
+        return str(listed[0]["serviceDeploymentArn"])
+
+    def _begun(self) -> str:
+        """A deployment that neither ends nor gives up: its image does not exist, and nobody counts."""
+        arn = self.register(f"conformance/{self.gone}:v1")["taskDefinitionArn"]
+        self.update(service=self.busy, taskDefinition=arn, desiredCount=1)
+        return self._newest(self.busy)
+
+    def _ran(self) -> str:
+        arn = str(self.run()["tasks"][0]["taskArn"])
+        self.ecs.stop_task(cluster=self.name, task=arn)
+        until(lambda: self.tasks(arn)["tasks"][0]["lastStatus"] == "STOPPED", self.place.patience)
+        return arn
+
+    # -- the calls of the table --------------------------------------------------------------------------------------
+
+    def definition_in(self, state: str) -> str:
+        return self._removed.get(state) or f"{self.revision.rpartition(':')[0]}:9999"
+
+    def deregister_definition(self, arn: str) -> Any:
+        return self.ecs.deregister_task_definition(taskDefinition=arn)
+
+    def describe_definition(self, arn: str) -> Any:
+        return self.ecs.describe_task_definition(taskDefinition=arn)
+
+    def run_definition(self, arn: str) -> Any:
+        return self.run(taskDefinition=arn)
+
+    def update_definition(self, arn: str) -> Any:
+        return self.update(taskDefinition=arn)
+
+    def tag_definition(self, arn: str, *tags: Json) -> Any:
+        return self.ecs.tag_resource(resourceArn=arn, tags=list(tags) or [{"key": "team", "value": "a"}])
+
+    def run(self, **more: Any) -> Json:
+        body = {"cluster": self.name, "taskDefinition": self.revision, "launchType": "FARGATE"}
+        return dict(self.ecs.run_task(**{**body, "networkConfiguration": self.network, **more}))
+
+    def run_twice(self) -> Json:
+        """The same token with other parameters; the one task is stopped again."""
+        token = self.place.name()
+        arn = self.run(clientToken=token)["tasks"][0]["taskArn"]
+        self.ecs.stop_task(cluster=self.name, task=arn)
+        return self.run(clientToken=token, startedBy="another")
+
+    def update(self, **more: Any) -> Json:
+        return dict(self.ecs.update_service(**{"cluster": self.name, "service": self.idle, **more}))
+
+    def tasks(self, *arns: str) -> Json:
+        return dict(self.ecs.describe_tasks(cluster=self.name, tasks=list(arns)))
+
+    def rollouts(self, *arns: str) -> Json:
+        return dict(self.ecs.describe_service_deployments(serviceDeploymentArns=list(arns)))
+
+    def health(self, port: int) -> Json:
+        return dict(
+            self.elb.describe_target_health(TargetGroupArn=self.group, Targets=[{"Id": "10.0.0.9", "Port": port}])
+        )
+
+    def attribute(self, group: str, seconds: str = "60") -> Any:
+        return self.place.modify(group, stickiness__lb_cookie__duration_seconds=seconds)
+
+    def excluding(self) -> Any:
+        algorithm = {"load_balancing__algorithm__type": "least_outstanding_requests"}
+        return self.place.modify(self.group, slow_start__duration_seconds="30", **algorithm)
