@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from tests.testbed.modelled import watch
+
 PORT = 8080
 EMULATOR = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret", "region_name": "us-east-1"}
 Json = dict[str, Any]
@@ -57,8 +59,8 @@ class Answer:
 class Place:
     def __init__(self, endpoint: str | None) -> None:
         keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
-        self.elb: Any = boto3.client("elbv2", **keys)
-        self.ecs: Any = boto3.client("ecs", **keys)
+        self.elb: Any = watch(boto3.client("elbv2", **keys))
+        self.ecs: Any = watch(boto3.client("ecs", **keys))
         self.patience = 30 if endpoint else 600  # seconds for something that needs health checks and tasks
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")

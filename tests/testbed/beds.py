@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.testbed.modelled import watch
+
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-bed/bin/python"
 PORT = 8080
@@ -47,7 +49,7 @@ class Bed:
     def client(self, service: str, key: str = "emulator", region: str = "us-east-1", attempts: int = 1) -> Any:
         name = f"{service} {key} {region} {attempts}"
         if name not in self._clients:
-            self._clients[name] = boto3.client(
+            made = boto3.client(
                 service,
                 endpoint_url=self.endpoint,
                 region_name=region,
@@ -55,6 +57,7 @@ class Bed:
                 aws_secret_access_key="emulator-secret",
                 config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
             )
+            self._clients[name] = watch(made)
         return self._clients[name]
 
     def admin(self, method: str, path: str, given: Any = None) -> tuple[int, Any]:

@@ -17,6 +17,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.testbed.modelled import watch
+
 ROOT = Path(__file__).parents[2]
 BED_PYTHON = os.environ.get("BED_PYTHON", str(ROOT / ".venv-bed/bin/python"))
 PORT = 8080
@@ -110,7 +112,7 @@ class Host:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self.process.stdout
         self.endpoint = self.process.stdout.readline().strip()
-        self.elb: Any = boto3.client(
+        made = boto3.client(
             "elbv2",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
@@ -118,6 +120,7 @@ class Host:
             aws_secret_access_key="b",
             config=Config(retries={"total_max_attempts": 1}),
         )
+        self.elb: Any = watch(made)
         self.numbers = iter(range(1, 10000))
         self.apps: list[App] = []
 
