@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
 from tests.conformance.errors import ANSWERED, CELLS, NAMES, NO_STATES, STATES, codes, granted, injected, reason
 
 BEYOND = {"ValidationError"}  # CommonErrors of load balancing: no operation's model names it
@@ -26,3 +32,18 @@ def test_no_cell_stands_twice_or_expects_a_code_that_the_model_does_not_have() -
 def test_every_code_that_no_state_brings_about_has_its_reason() -> None:
     for operation, code in injected():
         assert reason(operation, code)
+
+
+def test_every_known_difference_is_about_a_test_that_exists() -> None:
+    folder = Path(__file__).parents[1] / "conformance"
+    tests = {
+        f"{path.name}::{name}"
+        for path in folder.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    known = yaml.safe_load((folder / "known_differences.yml").read_text(encoding="utf-8"))
+    assert set(known) == {"aws", "localstack"}
+    for each in (each for listed in known.values() for each in listed):
+        assert each["lacks"] and each["source"]
+        for pattern in each["tests"]:
+            assert any(fnmatchcase(name, pattern) for name in tests), pattern
