@@ -80,6 +80,15 @@ def group(place: Place) -> str:
     return place.group()
 
 
+@pytest.mark.parametrize("key", RANGES)
+def test_the_edges_of_an_attributes_range(place: Place, group: str, key: str) -> None:
+    low, high = RANGES[key][0], RANGES[key][-1]
+    for value in (low - 1, low, low + 1, high - 1, high, high + 1):
+        said = accepted(lambda number=str(value): place.modify(group, **{key.replace(".", "__"): number}))
+        assert said == valid(key, str(value)), value
+    place.modify(group, **{key.replace(".", "__"): str(low)})
+
+
 @EASY
 @given(wanted=attributes())
 def test_attributes_of_a_target_group(place: Place, group: str, wanted: dict[str, str]) -> None:
@@ -96,14 +105,19 @@ def test_attributes_of_a_target_group(place: Place, group: str, wanted: dict[str
 # -- task definitions --------------------------------------------------------------------------------------------------
 
 
+MEMORY = sorted({memory for sizes in SIZES.values() for memory in sizes})
+
+
+@pytest.mark.parametrize("cpu", SIZES)
+def test_each_pair_of_cpu_and_memory(place: Place, cpu: int) -> None:
+    for memory in MEMORY:
+        register = definition(place, [container("app")], cpu=str(cpu), memory=str(memory))
+        assert accepted(register) == (memory in SIZES[cpu]), memory
+
+
 @EASY
-@given(
-    cpu=st.one_of(st.sampled_from(sorted(SIZES)), st.sampled_from([0, 1, 128, 255, 257, 32768])),
-    memory=st.one_of(
-        st.sampled_from(sorted({m for sizes in SIZES.values() for m in sizes})), st.integers(1, 200 * GIB)
-    ),
-)
-def test_pairs_of_cpu_and_memory(place: Place, cpu: int, memory: int) -> None:
+@given(cpu=st.one_of(st.sampled_from(sorted(SIZES)), st.integers(0, 32768)), memory=st.integers(1, 200 * GIB))
+def test_any_pair_of_cpu_and_memory(place: Place, cpu: int, memory: int) -> None:
     register = definition(place, [container("app")], cpu=str(cpu), memory=str(memory))
     assert accepted(register) == (memory in SIZES.get(cpu, ()))
 
