@@ -22,7 +22,7 @@ from functools import partial
 from testbed.app import faults, web
 from testbed.app.store import Store
 
-AGENTS = [f"agent-{n}" for n in range(1, 9)]
+AGENTS = [f"agent-{n}" for n in range(1, 1 + int(os.environ.get("AGENTS") or 8))]
 SSE_PATH = "/sse/v1/devmode/app/priv"
 REPLY_SECONDS = 10.0
 PORT = 5555
@@ -106,11 +106,17 @@ class Coral:
         shared = os.environ.get("SHARED_FOLDER", ".")
         self.store = Store(os.path.join(shared, "coral.sqlite"))
         self.agents = Agents([s for s in os.environ.get("CORAL_SESSIONS", "").split(",") if s])
-        self.never_healthy = faults.is_on("NEVER_HEALTHY", "the health check will answer 503")
+        self.never_healthy = faults.is_on("NEVER_HEALTHY", "the health check will fail")
+        self.sick = 503 if os.environ.get("NEVER_HEALTHY", "1") == "1" else int(faults.number("NEVER_HEALTHY"))
         self.answers_500 = faults.is_on("ANSWER_500", "every turn will fail")
         self.loses = faults.is_on("LOSES_MESSAGES", "restoring a session recreates its thread")
-        self.slow = faults.number("SLOW_ANSWER")
-        self._log = os.open(os.path.join(shared, "requests.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.slow_health = faults.number("SLOW_HEALTH")
+        self.slow, self.slow_stream = faults.number("SLOW_ANSWER"), faults.number("SLOW_STREAM")
+        self.work_after, self.keep_alive = faults.number("WORK_AFTER"), faults.number("KEEP_ALIVE")
+        self._log, self._receipts = (
+            os.open(os.path.join(shared, name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            for name in ("requests.log", "receipts.log")
+        )
 
     def log_request(self, request: web.Request, status: int) -> None:
         name = "".join(c for c in request.id[:80] if c.isalnum() or c in "-_.:") or "-"
@@ -131,6 +137,7 @@ class Coral:
             request.answer(200, {})
         else:
             request.on_answer = lambda status: self.log_request(request, status)
+            request.connection.settimeout(self.keep_alive or None)
             self.handle_user(request, [request.method, *route])
 
     def handle_user(self, request: web.Request, route: list[str]) -> None:
@@ -158,7 +165,9 @@ class Coral:
         agents, sessions = self.agents.joined()
         ready = set(AGENTS) <= set(agents) and not self.never_healthy
         status = "healthy" if ready else "unhealthy"
-        request.answer(200 if ready else 503, {"status": status, "agents": agents, "sessions": sessions})
+        if self.slow_health:
+            threading.Event().wait(self.slow_health)
+        request.answer(200 if ready else self.sick, {"status": status, "agents": agents, "sessions": sessions})
 
     def join(self, request: web.Request) -> None:
         name, session = request.query.get("agentId", ""), self.agents.session_for(request.path)
@@ -191,6 +200,7 @@ class Coral:
             return
         text, client = str(given.get("text") or ""), str(given.get("client_id") or request.id)
         turn = self.store.begin_turn(thread, text, client) if text else None
+        request.keep_alive = request.keep_alive and not self.work_after
         if turn is None:
             request.answer(404 if text else 400, {"error": "no thread" if text else "no text"})
         elif given.get("stream") is True:
@@ -202,6 +212,9 @@ class Coral:
                 request.answer(200, {"thread": thread, "turn": turn, "replies": list(self.answer_turn(thread, turn))})
             except NoReply as error:
                 request.answer(503, {"error": str(error)})
+        if turn is not None and self.work_after:  # still in flight here: SIGTERM waits for it, the client does not
+            threading.Event().wait(self.work_after)
+            os.write(self._receipts, f"{client}\n".encode())
 
     def stream(self, request: web.Request, thread: str) -> None:
         messages = self.store.history(thread)
@@ -212,6 +225,8 @@ class Coral:
         try:
             for reply in self.answer_turn(thread, int(str(messages[-1]["turn"]))):
                 request.event("reply", reply)
+                if self.slow_stream:
+                    threading.Event().wait(self.slow_stream)
             request.event("done", {})
         except NoReply as error:
             request.event("error", {"error": str(error)})

@@ -1,7 +1,9 @@
 """Faults that a task definition switches on by environment variables, for the tests of what Steady finds and undoes.
 
-CRASH_AT_START=code  CRASH_AFTER=seconds  NEVER_HEALTHY=1  SLOW_START=seconds  ANSWER_500=1  IGNORE_SIGTERM=1
-WRONG_PORT=port  LOSES_MESSAGES=1  SLOW_ANSWER=seconds: each says so in the log before it does harm.
+CRASH_AT_START=code  CRASH_AFTER=seconds  NEVER_HEALTHY=1 (or the status)  SLOW_HEALTH=seconds  SLOW_START=seconds
+ANSWER_500=1  IGNORE_SIGTERM=1  WRONG_PORT=port  LOSES_MESSAGES=1  SLOW_ANSWER=seconds: each says so in the log before
+it does harm. What is no fault, but a way to be that settings must fit (docs/hazards.md): SLOW_STREAM=seconds after each
+reply of a stream, WORK_AFTER=seconds from an answer to its receipt, KEEP_ALIVE=seconds that an idle connection is kept.
 """
 
 import os
