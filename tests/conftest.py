@@ -7,6 +7,12 @@ makes the product refuse a store that nobody named; the tests of that refusal se
 import os
 import signal
 
+import pytest
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("CI", None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--machine-seconds", type=float, default=60, help="how long tests/testbed/test_machine.py goes on")
