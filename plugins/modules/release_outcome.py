@@ -129,6 +129,7 @@ SPEC = Spec(
 def run(task: Task) -> dict[str, Any]:
     """Decide."""
     answers = {name: task.params[name] for name in (*ANSWERS, "undoing", "stay")}
+    answers["failure"] = conclusion.failed_item(answers["failure"])
     whole = conclusion.Run(check_mode=task.check_mode, **answers)
     word, note = conclusion.outcome(whole), conclusion.last_note(whole)
     return {

@@ -71,6 +71,11 @@ options:
       - RV(digest) of the plan that was approved. Any other plan fails the task, with what differs; what is left of the
         approved one, while a release is open, does not.
     type: str
+  before:
+    description: One-off tasks that must end with 0 before the rollout (C(rollout_before)). The digest binds them too.
+    type: list
+    elements: dict
+    default: []
   variables:
     description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
     type: list
@@ -230,6 +235,7 @@ SPEC = Spec(
         },
         "digest": {"type": "bool", "default": False},
         "approved_plan": {"type": "str"},
+        "before": {"type": "list", "elements": "dict", "default": []},
         "file": {"type": "path"},
         "host": {"type": "str"},
     },
@@ -290,7 +296,8 @@ def compared(task: Task, now: plan.Live) -> Found:
 
 def bound(task: Task, now: plan.Live, differences: list[Difference]) -> str:
     """The digest of the plan. Raises Failure when it is not the one that was approved."""
-    whole = approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences)
+    gates = approval.gates(task.params["before"]) if differences else []
+    whole = approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences + gates)
     if task.params["approved_plan"]:
         store = live.store(task)
         resumes = release.opened(store.head(), store.records()) is not None

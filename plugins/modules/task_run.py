@@ -130,66 +130,14 @@ line:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import (
-    following,
-    held,
-    last_word,
-    one_off,
-    operations,
-    reads,
-    rolling,
-)
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, job, last_word, one_off, rolling
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off as rule
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import FAILED, SUCCEEDED, UNKNOWN
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
-SPEC = Spec(
-    options={
-        **last_word.WRITING_OPTIONS,
-        "container": {"type": "str"},
-        "command": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "dict", "default": {}},
-        "task_definition": {"type": "str"},
-        "wait_timeout": following.OPTIONS["wait_timeout"],
-        "wait_delay": following.OPTIONS["wait_delay"],
-    },
-)
+SPEC = Spec(options={**last_word.WRITING_OPTIONS, **job.OPTIONS, "task_definition": {"type": "str"}})
 
 Answer = dict[str, Any]
-
-
-class Job:
-    """What is to be run."""
-
-    def __init__(self, task: Task) -> None:
-        params = task.params
-        self.task, self.cluster = task, params["cluster"]
-        self.command, self.environment = params["command"], params["environment"]
-        self.service = rolling.service(task)
-        self.definition = reads.task_definition(task, params["task_definition"] or self.service["taskDefinition"])
-        self.revision = str(self.definition["taskDefinitionArn"])
-        self.container, refusal = rule.chosen_container(self.definition, self.service, params["container"])
-        if refusal:
-            raise Failure(f"{refusal} Nothing was started.", reason="declaration")
-        self.overrides = rule.overrides(self.container, self.command, self.environment)
-
-    @property
-    def secrets(self) -> set[str]:
-        """What must not come back in a log line."""
-        return {*self.command, *(str(value) for value in self.environment.values())}
-
-    def answer(self, **fields: Any) -> Answer:
-        """The keys that every run returns."""
-        nothing: Answer = {
-            "task": None,
-            "exit_code": None,
-            "verdict": None,
-            "cause": None,
-            "log_lines": [],
-            "release": None,
-        }
-        return {**nothing, "container": self.container, "task_definition_arn": self.revision, **fields}
 
 
 def run(task: Task) -> Answer:
@@ -198,101 +146,44 @@ def run(task: Task) -> Answer:
 
 
 def _ran(task: Task) -> Answer:
-    job = Job(task)
-    what = f"container {job.container} of {looks.name_of(job.revision)}"
+    wanted = job.Job(task, rolling.service(task))
+    what = f"container {wanted.container} of {looks.name_of(wanted.revision)}"
     if task.check_mode:
-        detail = f"check mode: a task with {what} would be run as {job.service['serviceName']} runs its own"
-        return job.answer(changed=True, outcome="unchanged", detail=detail)
-    arguments = rule.told(job.container, job.revision, job.command, job.environment)
-    answer = rolling.recorded(task, rule.KIND, arguments, lambda by: _act(job, by))
+        detail = f"check mode: a task with {what} would be run as {wanted.service['serviceName']} runs its own"
+        return wanted.answer(changed=True, outcome="unchanged", detail=detail, release=None)
+    arguments = rule.told(wanted.container, wanted.revision, wanted.command, wanted.environment)
+    answer = rolling.recorded(task, rule.KIND, arguments, lambda by: _act(wanted, by))
     return {**answer, "outcome": "proven", "detail": f"{what} ended with 0 in task {answer['task']}"}
 
 
-def _act(job: Job, by: held.Held) -> Answer:
-    found = _of_an_interrupted_run(job, by)
+def _act(wanted: job.Job, by: held.Held) -> Answer:
+    found = _of_an_interrupted_run(wanted, by)
     changed = found is None
     if found is None:
-        found = _start(job, by)
+        found = job.started(wanted, rule.started_by(by.nonce), by.nonce)
     else:
-        job.task.report(f"goes on waiting for task {_id(found)}, which an interrupted run started")
-    return {**_ended(job, found), "changed": changed}
+        wanted.task.report(f"goes on waiting for task {job.id_of(found)}, which an interrupted run started")
+    return {**job.ended(wanted, found), "changed": changed}
 
 
-def _of_an_interrupted_run(job: Job, by: held.Held) -> Answer | None:
+def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
     """The task that a dead run of this very job started. Raises Failure while one of another job still runs."""
     numbers = sorted((seq for seq in by.store.records() if by.seq is None or seq < by.seq), reverse=True)
     nonces, ended = rule.unfinished(by.store.record(seq) for seq in numbers)
     for nonce in nonces:
-        for found in one_off.started_by(job.task, job.cluster, rule.started_by(nonce)):
-            if _id(found) in ended:
+        for found in one_off.started_by(wanted.task, wanted.cluster, rule.started_by(nonce)):
+            if job.id_of(found) in ended:
                 continue
-            if rule.is_equal(found, job.revision, job.overrides):
+            if rule.is_equal(found, wanted.revision, wanted.overrides):
                 return found
             if found.get("lastStatus") != "STOPPED":
+                name = job.id_of(found)
                 raise Failure(
-                    f"Task {_id(found)}, which an interrupted run started, still runs something else. Nothing was "
-                    f"started. Wait for its end, or `aws ecs stop-task --cluster {job.cluster} --task {_id(found)}`.",
+                    f"Task {name}, which an interrupted run started, still runs something else. Nothing was started. "
+                    f"Wait for its end, or `aws ecs stop-task --cluster {wanted.cluster} --task {name}`.",
                     reason="task_at_work",
                 )
     return None
-
-
-def _start(job: Job, by: held.Held) -> Answer:
-    arguments = rule.request(job.cluster, job.service, job.revision, job.overrides, by.nonce)
-    answer = operations.run_task(job.task, arguments)
-    if not answer.get("tasks"):
-        cause = rule.not_started(answer.get("failures") or [])
-        words = f": {cause['meaning']}" if cause["meaning"] else ""
-        raise Failure(
-            f"ECS started no task: {cause['reason']}{words}. Mend that, then run the same command again.",
-            **job.answer(verdict=FAILED, cause=cause, reason="not_started"),
-        )
-    found: Answer = answer["tasks"][0]
-    job.task.report(f"started task {_id(found)}; if this is interrupted: the same command goes on waiting for it")
-    return found
-
-
-def _ended(job: Job, found: Answer) -> Answer:
-    """Wait, and judge."""
-    task, params, name = job.task, job.task.params, _id(found)
-    unknown = job.answer(task=name, verdict=UNKNOWN, operation={"task": name, "verdict": UNKNOWN})
-    try:
-        last = one_off.until_stopped(task, job.cluster, found["taskArn"], params["wait_timeout"], params["wait_delay"])
-    except Failure as failure:  # whatever keeps us from looking is no failure of the task (case C78)
-        raise Failure(
-            f"{failure.msg} Task {name} goes on; the same command looks again.", **{**unknown, **failure.fields}
-        ) from None
-    if last is None:
-        raise Failure(
-            f"{params['wait_timeout']} s have passed, and task {name} has not ended. It goes on: the same command goes "
-            f"on waiting, `aws ecs stop-task --cluster {job.cluster} --task {name}` ends it.",
-            **{**unknown, "reason": UNKNOWN},
-        )
-    code = rule.exit_code(last, job.container)
-    if rule.succeeded(last, job.definition, job.container):
-        lines = _log(job, job.container, name)
-        result: Answer = {"task": name, "exit_code": code, "verdict": SUCCEEDED}
-        return job.answer(task=name, exit_code=code, verdict=SUCCEEDED, log_lines=lines, operation=result)
-    culprit = str(causes.culprit(last).get("name") or job.container)
-    lines = _log(job, culprit, name)
-    cause = causes.cause(last, lines, [], [])
-    result = {"task": name, "exit_code": code, "verdict": FAILED, "cause": cause}
-    raise Failure(
-        f"The one-off task {name} failed. {causes.as_text(cause)}",
-        **job.answer(
-            task=name, exit_code=code, verdict=FAILED, cause=cause, log_lines=lines, operation=result, reason=FAILED
-        ),
-    )
-
-
-def _log(job: Job, container: str, name: str) -> list[str]:
-    lines = one_off.log_tail(job.task, job.definition, container, name, job.secrets)
-    job.task.report("\n".join(f"log: {line}" for line in lines) or f"{container} has written no log that can be read")
-    return lines
-
-
-def _id(found: Answer) -> str:
-    return looks.name_of(found["taskArn"])
 
 
 def main() -> None:

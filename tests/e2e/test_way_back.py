@@ -130,6 +130,28 @@ def test_an_inactive_revision_comes_back_under_a_new_number(quick: Checkout) -> 
     assert kinds == ["baseline", "deploy", "rollback", "deploy"], "what the rollback made is no change by hand"
 
 
+def test_a_migration_that_fails_stops_the_release_before_a_task_of_the_service_is_touched(quick: Checkout) -> None:
+    declare(quick, rollout_before=[{"container": "coral", "command": ["./manage", "migrate"]}])
+    quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
+    quick.admin("DELETE", "/_bed/calls")
+    said = play(quick, "deploy", status=3)
+    last = said.rstrip().splitlines()[-1]
+    assert "everything that this run changed was put back. The one-off task" in last and "code 1" in last
+    assert "ecs:RunTask" in quick.writes() and "ecs:UpdateService" not in quick.writes()
+    assert quick.revision() == "pardon-simulator:74" and quick.stickiness() == "3600"
+    assert quick.records()[-1]["verdict"]["cause"]["exit_code"] == 1
+
+    quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "healthy"})
+    quick.admin("DELETE", "/_bed/calls")
+    play(quick, "deploy")
+    writes = quick.writes()
+    assert writes.index("ecs:RunTask") < writes.index("ecs:UpdateService")
+    assert quick.revision() == "pardon-simulator:75"
+    quick.admin("DELETE", "/_bed/calls")
+    play(quick, "deploy")
+    assert quick.writes() == []
+
+
 @pytest.mark.long
 def test_the_same_failure_again_and_again_is_put_back_before_the_breaker_has_had_enough(quick: Checkout) -> None:
     breaker = {"enable": True, "rollback": True, "thresholdConfiguration": {"type": "COUNT", "value": 40}}

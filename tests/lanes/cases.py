@@ -84,6 +84,11 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "changed": {"store": "s3://lane-releases/steady", "account": ACCOUNT, "create": True},
         "failure": {"store": "s3://no-such-bucket/steady", "account": ACCOUNT},
     },
+    "release_task": {
+        "ok": None,  # where the revision runs already; see changed
+        "changed": {**WHICH, "task_definition": "pardon-simulator:74", "command": ["true"], "wait_delay": 1},
+        "failure": {**WHICH, "task_definition": "pardon-simulator:74", "container": "corall"},
+    },
     "release_grounds": {
         "ok": {"approved_by": "ada", "window_override": "the shop is down"},
         "changed": None,  # it only reads

@@ -50,6 +50,16 @@ def test_anything_else_is_refused_by_name_and_without_a_value(now: approval.Plan
     assert "hunter" not in found
 
 
+def test_a_migration_other_than_the_approved_one_is_refused() -> None:
+    printed = approval.digest(plan(DURATION, *approval.gates([{"command": ["migrate", "canary"]}])))
+    assert (
+        approval.refusal(printed, plan(DURATION, *approval.gates([{"command": ["migrate", "canary"]}])), False) is None
+    )
+    for other in ([], [{"command": ["drop", "canary"]}], [{"command": ["migrate", "canary"], "container": "web"}]):
+        found = approval.refusal(printed, plan(DURATION, *approval.gates(other)), resumes=False)
+        assert found is not None and "canary" not in found
+
+
 def test_a_run_that_resumes_half_of_an_approved_plan_is_known() -> None:
     printed = approval.digest(plan(DURATION, secret()))
     rest = plan(secret(), base=BASE.replace("74", "75"))

@@ -9,6 +9,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import
     Run,
     closing,
     detail,
+    failed_item,
     last_note,
     outcome,
     puts_back_attributes,
@@ -145,6 +146,14 @@ def test_a_way_back_that_fails_says_so_before_the_cause() -> None:
     assert outcome(run) == "failed"
     assert detail(run).startswith(f"the way back failed: {item['msg']} ")
     assert detail(run).endswith(BROKEN["msg"])
+
+
+def test_of_a_loop_the_item_that_failed_is_the_cause() -> None:
+    item = {"failed": True, "msg": "the migration failed", "cause": {"exit_code": 3}}
+    loop = {"failed": True, "msg": "One or more items failed", "results": [{"msg": "fine"}, item, {"failed": True}]}
+    assert failed_item(loop) is item
+    assert failed_item(BROKEN) is BROKEN
+    assert closing(Run(failure=item, opened=OPENED))["cause"] == {"exit_code": 3}
 
 
 def test_what_could_not_be_put_back_is_named() -> None:

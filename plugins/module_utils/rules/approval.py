@@ -16,6 +16,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -34,6 +35,11 @@ class Plan:
     service: str
     base: str
     differences: list[Difference]
+
+
+def gates(before: list[dict[str, Any]]) -> list[Difference]:
+    """The one-off tasks before a rollout, as entries of the plan: what they do is approved with the rest."""
+    return [Difference("one-off task", f"rollout_before[{number}]", each, None) for number, each in enumerate(before)]
 
 
 def digest(plan: Plan) -> str:

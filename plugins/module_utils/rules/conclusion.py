@@ -133,7 +133,7 @@ def closing(run: Run) -> Answer:
         "failure": run.failure.get("msg"),
         "checks": run.health.get("checks") or run.failure.get("checks") or [],
         "images": run.health.get("images") or {},
-        "cause": run.deployment.get("cause"),
+        "cause": run.deployment.get("cause") or run.failure.get("cause"),
         "timeline": run.deployment.get("timeline") or [],
         "rolled_back_by": ("ecs" if by_ecs else "us") if _is_back(run) else None,
     }
@@ -223,8 +223,11 @@ def _reasons(run: Run) -> set[str]:
     return {str(each.get("reason")) for each in (run.failure, *map(_first_failed, run.undoing)) if each}
 
 
+def failed_item(failure: Answer) -> Answer:
+    """A failure, of a loop its first item that failed: what Ansible says of the loop is no cause."""
+    return next((each for each in failure.get("results") or [] if each.get("failed")), failure)
+
+
 def _first_failed(step: Answer) -> Answer:
     """A step that failed; of a loop, the first item that did; empty for one that went well."""
-    if not step.get("failed"):
-        return {}
-    return next((each for each in step.get("results") or [] if each.get("failed")), step)
+    return failed_item(step) if step.get("failed") else {}

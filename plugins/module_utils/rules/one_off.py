@@ -7,10 +7,12 @@ Commands and variables may be secrets: they reach ECS, and neither a record nor 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary, serving_container
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, OPERATIONS, Document
@@ -18,6 +20,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FI
 Answer = dict[str, Any]
 
 KIND = "run_task"
+SUCCEEDED, FAILED, UNKNOWN = verdict.SUCCEEDED, verdict.FAILED, verdict.UNKNOWN
+"""What may become of it."""
 ENDED_BY_SIGNAL = {137, 143}
 NOT_STARTED = {
     "RESOURCE:MEMORY": "no instance of the cluster has so much memory free",
@@ -50,13 +54,13 @@ def chosen_container(definition: Answer, service: Answer, wanted: str | None) ->
     names = ", ".join(essential)
     if name in every:
         return "", (
-            f"Container {name} is not essential, so the task would go on after it has ended. Set run_task_container to "
-            f"an essential one: {names}."
+            f"Container {name} is not essential, so the task would go on after it has ended. Name an essential one: "
+            f"{names}."
         )
-    return "", f"{definition['family']} has no container {one_line(name)}. Set run_task_container to one of: {names}."
+    return "", f"{definition['family']} has no container {one_line(name)}. Name one of: {names}."
 
 
-def request(cluster: str, service: Answer, revision: str, overrides: Answer, nonce: str) -> Answer:
+def request(cluster: str, service: Answer, revision: str, overrides: Answer, mark: str, token: str) -> Answer:
     """RunTask's arguments: where and how the service's own tasks run (case C77), once (the client token)."""
     strategy = service.get("capacityProviderStrategy")
     lead = primary(service)
@@ -64,8 +68,8 @@ def request(cluster: str, service: Answer, revision: str, overrides: Answer, non
         "cluster": cluster,
         "taskDefinition": revision,
         "count": 1,
-        "clientToken": nonce,
-        "startedBy": started_by(nonce),
+        "clientToken": token,
+        "startedBy": mark,
         "networkConfiguration": service.get("networkConfiguration") or lead.get("networkConfiguration"),
         "capacityProviderStrategy": strategy,
         "launchType": None if strategy else service.get("launchType"),
@@ -100,6 +104,16 @@ def told(container: str, revision: str, command: list[str], environment: dict[st
 def started_by(nonce: str) -> str:
     """What ECS notes of a task that a run with this nonce started."""
     return f"steady/{nonce}"
+
+
+def gate(service: str, seq: int, revision: str, overrides: Answer) -> tuple[str, str]:
+    """(mark, token) of a gate of a release: the same whoever goes on with it, so that it is run once.
+
+    ECS keeps a task for an hour after its end; a release that is gone on with later runs its gates again.
+    """
+    mark = hashlib.sha256(f"{service} {seq}".encode()).hexdigest()[:24]
+    content = json.dumps([mark, revision, overrides], sort_keys=True)
+    return f"steady/{mark}", hashlib.sha256(content.encode()).hexdigest()[:48]
 
 
 def unfinished(earlier: Iterable[Document]) -> tuple[list[str], set[str]]:

@@ -19,8 +19,8 @@ _DECLARED = """
     release_windows release_window_override release_approved_by release_plan release_from
     target_group_name target_group_attributes
     rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force
-    rollout_wait_timeout
-    rollout_wait_delay rollout_stable_seconds rollout_fail_fast rollout_safe_environment
+    rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast
+    rollout_safe_environment
     health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
     health_wait_timeout
     rollback_on_failure rollback_why rollback_to
@@ -34,7 +34,7 @@ _DECLARED = """
 """
 _REGISTERED = """
     preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result
-    rollout_revision rollout_deployment health_result
+    rollout_revision rollout_gates rollout_deployment health_result
     rollback_opened rollback_revision rollback_decision rollback_noted rollback_info rollback_deployment
     rollback_attributes rollback_health
     drift_result drift_said report_outcome report_closed report_written

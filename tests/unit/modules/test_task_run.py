@@ -257,7 +257,7 @@ def test_commands_and_variables_are_nowhere_but_in_ecs(world: Runner, tmp_path: 
 def test_a_container_that_would_not_end_the_task_is_refused(world: Runner) -> None:
     found = world.verb(module, container="sidecar")
     assert "is not essential" in found["msg"]
-    assert "run_task_container to an essential one: app" in found["msg"]
+    assert "Name an essential one: app" in found["msg"]
     assert "has no container nobody" in world.verb(module, container="nobody")["msg"]
     assert world.jobs == []
     assert not world.kept.store.records()
