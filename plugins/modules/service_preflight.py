@@ -306,6 +306,7 @@ class Preflight:
             now.definition, model, declared.changes or None, declared.definition or None, declared.images
         ).declared
         self.image = images.serving(content, now.service)
+        self.findings += preflight.in_clear(content)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)
         self.add(*registry.checks_of(self.task, wanted))
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, images, looks, plan, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, images, looks, plan, redact, wording
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 
@@ -222,6 +222,24 @@ def movable(declared: plan.Declared) -> list[str]:
         f"{', '.join(tags)}: a tag can be moved, so the same declaration may bring another image later. The record "
         "keeps the digest that runs, and a rollback is held to it. Name the image by digest, or set "
         "rollout_pin_images: true (Amazon ECR)."
+    ]
+
+
+def in_clear(content: Answer) -> list[str]:
+    """Environment variables that are named like a secret. Their values stand in clear in each revision, for whoever may
+    describe it (Amazon ECS developer guide, passing sensitive data to a container)."""
+    names = sorted(
+        f"{variable['name']} of {container.get('name')}"
+        for container in content.get("containerDefinitions") or []
+        for variable in container.get("environment") or []
+        if redact.names_secret(str(variable.get("name"))) and variable.get("value")
+    )
+    if not names:
+        return []
+    return [
+        f"{', '.join(names)}: named like a secret, and a plain environment variable, which everybody reads who may "
+        "describe the task definition. Put it into Secrets Manager or Parameter Store, and name it under the "
+        "container's secrets."
     ]
 
 

@@ -93,7 +93,12 @@ def environment(values: dict[str, str | None], safe: set[str], key: bytes) -> di
 
 def may_show(name: str, safe: set[str]) -> bool:
     """Whether the value of an environment variable may be shown: it is declared safe, and its name names no secret."""
-    return name in safe and not SECRET & {word.upper() for word in _WORD.findall(name)}
+    return name in safe and not names_secret(name)
+
+
+def names_secret(name: str) -> bool:
+    """Whether a variable is named like one that holds a secret: DB_PASSWORD, apiToken."""
+    return bool(SECRET & {word.upper() for word in _WORD.findall(name)})
 
 
 def hidden(value: Any, key: bytes) -> Any:
