@@ -139,6 +139,28 @@ def test_a_url_that_is_wrong_before_and_after_is_no_failure_of_the_way_back(chec
         assert closing(run)["rolled_back_by"] == "us"
 
 
+NOT_AS_DECLARED = {"name": "task definition", "expected": "as declared", "found": "FEATURE is off", "ok": False}
+ILL = {"failed": True, "reason": "unhealthy", "msg": "web runs web:76; 1 check failed"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "opened", "check", "word"),
+    [
+        pytest.param(EMPTY, {}, NOT_AS_DECLARED, "superseded", id="nothing differed when it began"),
+        pytest.param(EMPTY, {}, {**NOT_AS_DECLARED, "name": "attributes of web"}, "superseded", id="attributes"),
+        pytest.param(EMPTY, {}, {**NOT_AS_DECLARED, "name": "task count"}, "failed", id="ill, and as declared"),
+        pytest.param({}, {}, NOT_AS_DECLARED, "failed", id="verify, which compares once"),
+        pytest.param({"differences": [{"path": "x"}]}, OPENED, NOT_AS_DECLARED, "failed", id="its own release"),
+    ],
+)
+def test_a_run_with_nothing_to_release_is_overtaken_not_failed(plan: Any, opened: Any, check: Any, word: str) -> None:
+    health = {"ok": False, "checks": [check]}
+    run = Run(plan={**plan, "status": "IN_SYNC"} if plan else {}, opened=opened, health=health, failure=ILL)
+    assert outcome(run) == word
+    assert detail(run).endswith(ILL["msg"])
+    assert ("somebody has changed the service since" in detail(run)) == (word == "superseded")
+
+
 def test_a_way_back_that_fails_says_so_before_the_cause() -> None:
     item = {"failed": True, "msg": "ModifyTargetGroupAttributes was refused."}
     loop = {"failed": True, "msg": "One or more items failed", "results": [{"msg": "fine"}, item]}

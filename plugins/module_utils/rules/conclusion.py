@@ -18,8 +18,12 @@ Answer = dict[str, Any]
 GOES_ON = {verdict.UNKNOWN, verdict.PAUSED}
 """Verdicts that are not the last word: the deployment goes on, and the same command watches it again."""
 
-LOST, FENCED, UNFINISHED = "lease_lost", "fenced", "rolling_back"
-"""Reasons: another run has the service; somebody else has changed it; an earlier run was on its way back."""
+LOST, FENCED, OVERTAKEN, UNFINISHED = "lease_lost", "fenced", "overtaken", "rolling_back"
+"""Reasons: another run has the service; somebody else has changed it; somebody did so since this run looked, which has
+nothing to do with it; an earlier run was on its way back."""
+
+COMPARED = ("task definition", "attributes of ")
+"""Checks of the verification that compare what the plan has compared."""
 
 JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_RAN, "unhealthy"}
 """Reasons of the way back that are its own last word: what was live before does not get healthy again."""
@@ -113,7 +117,7 @@ def outcome(run: Run) -> str:
 def detail(run: Run) -> str:
     """The outcome in one sentence; after a failure its cause, last."""
     if run.failure:
-        return f"{_undone(run)}{_left(run)}{run.failure.get('msg', 'a task failed without a message')}"
+        return f"{_undone(run)}{_left(run)}{_meanwhile(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode:
         count = len(run.plan.get("differences") or run.deployment.get("differences") or [])
         return (
@@ -186,6 +190,24 @@ def _undone(run: Run) -> str:
     return f"{said}. "
 
 
+def _meanwhile(run: Run) -> str:
+    """What to do about a verification that finds what the plan did not."""
+    if not _was_overtaken(run):
+        return ""
+    return (
+        "nothing differed when this run began, and it changed nothing: somebody has changed the service since. Run the "
+        "same command again to have what is declared. "
+    )
+
+
+def _was_overtaken(run: Run) -> bool:
+    """Whether the one comparison, made twice in a run that had nothing to release, has come to two answers."""
+    if run.release or not run.plan or run.plan.get("differences"):
+        return False
+    wrong = checks.failed(run.health.get("checks") or [])
+    return any(each["name"].startswith(COMPARED) for each in wrong)
+
+
 def _left(run: Run) -> str:
     """What stays of a release that another deployment took over: its attributes, beside the other's revision."""
     if run.verdict != verdict.SUPERSEDED or puts_back_attributes(run):
@@ -197,7 +219,8 @@ def _left(run: Run) -> str:
 
 def _is_superseded(run: Run) -> bool:
     """Whether somebody else has taken over: by a deployment, a change of the service, or as the next run."""
-    return run.verdict == verdict.SUPERSEDED or not {LOST, FENCED, verdict.SUPERSEDED}.isdisjoint(_reasons(run))
+    taken_over = {LOST, FENCED, OVERTAKEN, verdict.SUPERSEDED}
+    return run.verdict == verdict.SUPERSEDED or not taken_over.isdisjoint(_reasons(run)) or _was_overtaken(run)
 
 
 def _goes_on(run: Run) -> bool:

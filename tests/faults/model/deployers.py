@@ -86,6 +86,8 @@ class Interleaving:
     """Writes by a run that does not have the lease at that moment."""
     lies: list[str] = field(default_factory=list)
     """Records that were closed and said what was not live."""
+    dishonest: list[str] = field(default_factory=list)
+    """Runs that call ill what is well, because another one has worked beside them."""
     left_open: bool = False
     """Who was at work died: the next run has something to go on with, or to abandon."""
     mixed: bool = False
@@ -96,7 +98,7 @@ class Interleaving:
 
     @property
     def wrong(self) -> list[str]:
-        return [*self.stale_writes, *self.lies, *self.unrepaired]
+        return [*self.stale_writes, *self.lies, *self.dishonest, *self.unrepaired]
 
 
 class Scheduler:
@@ -204,6 +206,9 @@ def interleaved(seed: int, still: float = STILL) -> Interleaving:
     found.unrepaired += [line for each in runs for line in each.wrong]
     silent = [name for name, each in ended.items() if not each.outcome.killed and each.outcome.word is None]
     found.unrepaired += [f"{name} ended without a word" for name in silent]
+    well = [name for name, command in commands.items() if command.variables != scenarios.BAD]
+    words = {name: judge._word(ended[name]) for name in well}
+    found.dishonest += [f"{name}: {word}" for name, word in words.items() if word in ("failed", "failed_rolled_back")]
     _repaired(cloud, found, before, commands)
     return found
 

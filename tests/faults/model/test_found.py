@@ -58,7 +58,7 @@ def test_a_run_that_had_nothing_to_release_changes_nothing_that_came_later() -> 
         "modify_target_group_attributes"
     ]
     assert (cloud.attributes[scenarios.DURATION], cloud.settings["healthCheckGracePeriodSeconds"]) == ("17", 17)
-    assert (ended.outcome.word, ended.outcome.failed) == ("error", True)
+    assert (ended.outcome.word, ended.outcome.failed) == ("superseded", True)
     assert "Run the same command again" in ended.outcome.detail and not run.wrong
     assert scenarios.play(cloud, Command("deploy", scenarios.SECOND)).outcome.word == "proven"
 

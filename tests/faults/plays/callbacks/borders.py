@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from ansible.plugins.callback import CallbackBase
 
@@ -45,4 +46,5 @@ class CallbackModule(CallbackBase):
                 file.write(f"{self._reached} {name}\n")
         if str(self._reached) == os.environ.get("STEADY_CUT_AT"):
             os.killpg(0, signal.Signals[os.environ["STEADY_CUT_BY"]])
-            signal.pause()  # until the signal has arrived
+            while True:  # until the signal has arrived: no pause(), for another thread may be the one that it wakes
+                time.sleep(0.01)
