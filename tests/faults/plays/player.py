@@ -111,6 +111,8 @@ class Player:
             status = int(self._line(seconds))
         except StuckError:
             self.end(signal.SIGKILL)
+            self._line(DYING)  # its status, which would be taken for the next play's id
+            self.pid = 0
             raise
         self.pid = 0
         self._await_group(pid)
@@ -124,8 +126,9 @@ class Player:
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal to the play and all its workers."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        if self.pid:  # the group 0 is our own
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
     def _outcome(self, status: int) -> str:
         """As `./steady play` takes it: a signal is an interruption, else the word in the result file."""
