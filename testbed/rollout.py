@@ -109,7 +109,9 @@ class Rollouts:
                 rollout.failures += 1
             delay = rules.restart_delay(deployment.failures) * self.scale
             deployment.not_before = time.monotonic() + delay
-            if deployment.failures in (3, 8):
+            # Tasks that were RUNNING once bring no such event, whatever ended them:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+            if task.stop_code == "TaskFailedToStart" and deployment.failures in (3, 8):
                 service.event(STRUGGLING)
 
     # -- 2. abort --------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def _refused(shape: Any, value: Any, members: frozenset[str], path: str) -> Iter
                 yield from _unknown(known[name], inner, where)
             elif name in known and any(m.startswith(where + ".") for m in members):
                 yield from _refused(known[name], inner, members, where)
-            else:
+            elif inner not in ("", []):  # nothing is chosen: community.aws' ecs_service sends a role and strategies so
                 yield where
 
 

@@ -186,14 +186,15 @@ def test_a_first_deployment_has_nothing_to_go_back_to(declared: World) -> None:
     assert declared.service()["runningCount"] == 0
 
 
-def test_the_breaker_may_be_off(declared: World) -> None:
+@pytest.mark.parametrize(("word", "warned"), [("crash", False), ("unhealthy", False), ("never-starts", True)])
+def test_the_breaker_may_be_off(declared: World, word: str, warned: bool) -> None:
+    """And only tasks that never were RUNNING bring the event of the throttle: .../service-throttle-logic.html"""
     first = deployed(declared, deploymentConfiguration={"maximumPercent": 200})
-    bad = broken(declared, "crash")
-    declared.update(taskDefinition=bad)
+    declared.update(taskDefinition=broken(declared, word))
     until(lambda: declared.deployments()[0][3] >= 5)
     assert declared.rollouts()[0]["status"] == "IN_PROGRESS"
     assert declared.rollouts()[0]["deploymentCircuitBreaker"]["status"] == "DISABLED"
-    assert any("is unable to consistently start tasks successfully" in e for e in declared.events())
+    assert any("unable to consistently start tasks successfully" in e for e in declared.events()) is warned
     declared.update(taskDefinition=first)
     declared.completed(first)
     assert [r["status"] for r in declared.rollouts()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
