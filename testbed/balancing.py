@@ -39,17 +39,15 @@ def eligible(group: TargetGroup) -> list[Target]:
     return healthy if enough else registered
 
 
-def pick_target(group: TargetGroup, cookies: Mapping[str, str], now: float) -> tuple[Target | None, bool]:
-    """(target, whether the client named a target of this group); None if no target is registered.
+def pick_target(group: TargetGroup, cookies: Mapping[str, str], now: float) -> Target | None:
+    """The target that answers; None if none is registered.
 
     A client whose target is unhealthy, draining or gone is given another one.
     """
     candidates = eligible(group)
     address = stickiness.address_of(group, cookies, now)
     own = group.targets.get(address) if address else None
-    if own in candidates:
-        return own, True
-    return _choose(group, candidates, now), address is not None
+    return own if own in candidates else _choose(group, candidates, now)
 
 
 def _choose(group: TargetGroup, candidates: list[Target], now: float) -> Target | None:

@@ -61,21 +61,15 @@ def end_to_end(headers: Headers) -> Headers:
     return [(k, v) for k, v in headers if k.lower() not in HOP_BY_HOP | named]
 
 
-def to_target(headers: Headers, balancer: Balancer, port: int, client: tuple[str, int]) -> Headers:
+def to_target(headers: Headers, port: int, client: str) -> Headers:
     """The request's headers as the target receives them."""
     sent = {k.lower(): v for k, v in headers}
     host = sent.get("host", "")
-    if balancer.attributes["routing.http.preserve_host_header.enabled"] == "false" and port not in (80, 443):
+    if port not in (80, 443):
         host = host if not host or ":" in host else f"{host}:{port}"
     found = [(k, v) for k, v in end_to_end(headers) if k.lower() not in REPLACED]
-    forwarded = [v for k, v in headers if k.lower() == "x-forwarded-for"]
-    mode = balancer.attributes["routing.http.xff_header_processing.mode"]
-    if mode == "append":
-        with_port = balancer.attributes["routing.http.xff_client_port.enabled"] == "true"
-        forwarded.append(f"{client[0]}:{client[1]}" if with_port else client[0])
-    if mode != "remove" and forwarded:
-        found.append(("X-Forwarded-For", ", ".join(forwarded)))
-    found += [("X-Forwarded-Proto", "http"), ("X-Forwarded-Port", str(port))]
+    forwarded = ", ".join([*(v for k, v in headers if k.lower() == "x-forwarded-for"), client])
+    found += [("X-Forwarded-For", forwarded), ("X-Forwarded-Proto", "http"), ("X-Forwarded-Port", str(port))]
     trace, stamp = sent.get("x-amzn-trace-id"), f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
     found.append(("X-Amzn-Trace-Id", f"Self={stamp};{trace}" if trace else f"Root={stamp}"))
     return ([("Host", host)] if host else []) + found
@@ -106,7 +100,7 @@ class Forwarder:
         target: Target,
         balancer: Balancer,
         port: int,
-        cookies: Callable[[list[str]], list[str]],
+        cookies: Callable[[], list[str]],
     ) -> web.StreamResponse:
         """The target's answer, passed on as it comes; `cookies` gives the Set-Cookie values to add to its own.
 
@@ -136,9 +130,9 @@ class Forwarder:
         target: Target,
         balancer: Balancer,
         port: int,
-        cookies: Callable[[list[str]], list[str]],
+        cookies: Callable[[], list[str]],
     ) -> None:
-        headers = to_target(list(request.headers.items()), balancer, port, peer(request))
+        headers = to_target(list(request.headers.items()), port, peer(request))
         silence = float(balancer.attributes["idle_timeout.timeout_seconds"])
         async with self.session.request(
             request.method,
@@ -151,7 +145,7 @@ class Forwarder:
             response.set_status(answer.status, answer.reason)
             for name, value in end_to_end(list(answer.headers.items())):
                 response.headers.add(name, value)
-            for value in cookies(answer.headers.getall("Set-Cookie", [])):
+            for value in cookies():
                 response.headers.add("Set-Cookie", value)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
@@ -159,7 +153,7 @@ class Forwarder:
             await response.write_eof()
 
 
-def peer(request: web.BaseRequest) -> tuple[str, int]:
-    """The client's address and port."""
+def peer(request: web.BaseRequest) -> str:
+    """The client's address."""
     found = request.transport.get_extra_info("peername") if request.transport else None
-    return (found[0], found[1]) if found else ("127.0.0.1", 0)
+    return str(found[0]) if found else "127.0.0.1"

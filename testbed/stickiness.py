@@ -1,9 +1,9 @@
 """Sticky sessions: the cookies of an Application Load Balancer, sealed so that a client can neither read nor make one.
 
-User guide, "Sticky sessions for your Application Load Balancer". AWSALB (lb_cookie) and AWSALBAPP-0 (app_cookie) name
-a target, AWSALBTG the target group of a weighted forward; each has a twin ending in CORS with SameSite=None. Every
-cookie is set anew with each answer and expires at the client after 7 days, whatever duration is configured: the
-duration lies inside the sealed value and is enforced here.
+User guide, "Sticky sessions for your Application Load Balancer". AWSALB names a target, AWSALBTG the target group of a
+weighted forward; each has a twin ending in CORS with SameSite=None. Every cookie is set anew with each answer and
+expires at the client after 7 days, whatever duration is configured: the duration lies inside the sealed value and is
+enforced here. Application cookies are refused by name.
 """
 
 import base64
@@ -20,7 +20,7 @@ from .elbv2.model import Address, Json, Rule, Target, TargetGroup
 KEY = secrets.token_bytes(32)
 SIGNATURE = 12  # bytes of the signature kept in a cookie
 CLIENT_SECONDS = 7 * 86400
-GROUP_COOKIE, TARGET_COOKIE, APP_COOKIE = "AWSALBTG", "AWSALB", "AWSALBAPP-0"
+GROUP_COOKIE, TARGET_COOKIE = "AWSALBTG", "AWSALB"
 
 
 def seal(purpose: str, until: float, *fields: str | int) -> str:
@@ -78,36 +78,19 @@ def group_cookies(rule: Rule, config: Json, group: TargetGroup, now: float) -> l
     return _cookies(GROUP_COOKIE, rule.arn, sticky["DurationSeconds"], now, group.arn)
 
 
-def _kind(group: TargetGroup) -> tuple[str, str] | None:
-    """(cookie, key of its duration) of the group's stickiness, None if it is off."""
-    if group.attributes["stickiness.enabled"] != "true":
-        return None
-    if group.attributes["stickiness.type"] == "lb_cookie":
-        return TARGET_COOKIE, "stickiness.lb_cookie.duration_seconds"
-    return APP_COOKIE, "stickiness.app_cookie.duration_seconds"
+def _sticks(group: TargetGroup) -> bool:
+    return group.attributes["stickiness.enabled"] == "true"
 
 
 def address_of(group: TargetGroup, cookies: Mapping[str, str], now: float) -> Address | None:
-    """The target that a client sticks to. With app_cookie "clients have to send back both cookies"."""
-    kind = _kind(group)
-    if kind is None:
-        return None
-    if kind[0] == APP_COOKIE and group.attributes["stickiness.app_cookie.cookie_name"] not in cookies:
-        return None
-    fields = _seen(kind[0], f"{kind[0]} {group.arn}", cookies, now)
+    """The target that a client sticks to."""
+    fields = _seen(TARGET_COOKIE, f"{TARGET_COOKIE} {group.arn}", cookies, now) if _sticks(group) else None
     return (str(fields[0]), int(fields[1])) if fields else None
 
 
-def target_cookies(group: TargetGroup, target: Target, known: bool, set_by_target: list[str], now: float) -> list[str]:
-    """Set-Cookie values that keep a client on `target`.
-
-    `known`: the request named a target of this group. With app_cookie only the application starts a session, by
-    setting its own cookie (`set_by_target`: the answer's Set-Cookie values).
-    """
-    kind = _kind(group)
-    if kind is None:
+def target_cookies(group: TargetGroup, target: Target, now: float) -> list[str]:
+    """Set-Cookie values that keep a client on `target`."""
+    if not _sticks(group):
         return []
-    name = group.attributes["stickiness.app_cookie.cookie_name"]
-    if kind[0] == APP_COOKIE and not known and not any(value.startswith(f"{name}=") for value in set_by_target):
-        return []
-    return _cookies(kind[0], f"{kind[0]} {group.arn}", group.seconds(kind[1]), now, target.address, target.port)
+    duration = group.seconds("stickiness.lb_cookie.duration_seconds")
+    return _cookies(TARGET_COOKIE, f"{TARGET_COOKIE} {group.arn}", duration, now, target.address, target.port)

@@ -184,22 +184,12 @@ def compatibilities(p: Params) -> list[str]:
 
 
 def required_attributes(p: Params) -> list[str]:
-    """The agent capabilities that AWS derives from a definition (those that our definitions can have)."""
-    containers = p["containerDefinitions"]
+    """Some of the agent capabilities that AWS derives from a definition: who registers it anew must drop them."""
     found = {"com.amazonaws.ecs.capability.docker-remote-api.1.18"}
     if p.get("networkMode") == "awsvpc":
         found.add("ecs.capability.task-eni")
     if p.get("taskRoleArn"):
         found.add("com.amazonaws.ecs.capability.task-iam-role")
-    if any(c.get("logConfiguration", {}).get("logDriver") == "awslogs" for c in containers):
-        found |= {"com.amazonaws.ecs.capability.logging-driver.awslogs", "ecs.capability.execution-role-awslogs"}
-    secrets = [s["valueFrom"] for c in containers for s in c.get("secrets", [])]
-    if any(":secretsmanager:" in s for s in secrets):
-        found.add("ecs.capability.secrets.asm.environment-variables")
-    if any(":secretsmanager:" not in s for s in secrets):
-        found.add("ecs.capability.secrets.ssm.environment-variables")
-    if any(c.get("dependsOn") for c in containers):
-        found.add("ecs.capability.container-ordering")
     return sorted(found)
 
 

@@ -84,7 +84,7 @@ TARGET_GROUP = Table(
     {
         "deregistration_delay.timeout_seconds": Attribute("300", between(0, 3600)),
         "stickiness.enabled": Attribute("false", BOOLEAN),
-        "stickiness.type": Attribute("lb_cookie", one_of("lb_cookie", "app_cookie")),
+        "stickiness.type": Attribute("lb_cookie", one_of("lb_cookie", "app_cookie"), one_of("lb_cookie")),
         "stickiness.lb_cookie.duration_seconds": Attribute("86400", DAYS_7),
         "stickiness.app_cookie.duration_seconds": Attribute("86400", DAYS_7),
         "stickiness.app_cookie.cookie_name": Attribute(
@@ -116,13 +116,13 @@ LOGS = {
 LOAD_BALANCER = Table(
     "Load balancer",
     {
-        "deletion_protection.enabled": Attribute("false", BOOLEAN),
+        "deletion_protection.enabled": fixed("false"),
         "load_balancing.cross_zone.enabled": fixed("true", one_of("true")),  # AWS: "can't be changed"
         "idle_timeout.timeout_seconds": Attribute("60", between(1, 4000)),
         "client_keep_alive.seconds": fixed("3600", between(60, 604800)),
-        "routing.http.preserve_host_header.enabled": Attribute("false", BOOLEAN),
-        "routing.http.xff_client_port.enabled": Attribute("false", BOOLEAN),
-        "routing.http.xff_header_processing.mode": Attribute("append", one_of("append", "preserve", "remove")),
+        "routing.http.preserve_host_header.enabled": fixed("false"),
+        "routing.http.xff_client_port.enabled": fixed("false"),
+        "routing.http.xff_header_processing.mode": fixed("append", one_of("append", "preserve", "remove")),
         "routing.http.desync_mitigation_mode": fixed("defensive", one_of("monitor", "defensive", "strictest")),
         "routing.http.drop_invalid_header_fields.enabled": fixed("false"),
         "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": fixed("false"),
@@ -141,9 +141,8 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
 
     The rules between attributes: anomaly mitigation is "only available when load_balancing.algorithm.type is
     weighted_random"; slow start is not available with the two other algorithms (user guide, "Slow start mode"; the
-    words are those of kubernetes-sigs/aws-load-balancer-controller#3686); application cookies need the name of the
-    application's cookie ("Sticky sessions"); a network load balancer's stickiness is not for HTTP (the words are
-    those of ansible/ansible#67993).
+    words are those of kubernetes-sigs/aws-load-balancer-controller#3686); a network load
+    balancer's stickiness is not for HTTP (the words are those of ansible/ansible#67993).
     """
     asked = {item.get("Key"): item.get("Value", "") for item in wanted}
     kind = asked.get("stickiness.type", "")
@@ -156,9 +155,6 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     if new["slow_start.duration_seconds"] != "0" and algorithm in SLOW_START_EXCLUDES:
         name = algorithm.replace("_", " ")
         raise _forbidden(f"You cannot enable both slow start and {name} algorithm on a target group")
-    sticky = new["stickiness.enabled"] == "true" and new["stickiness.type"] == "app_cookie"
-    if sticky and not new["stickiness.app_cookie.cookie_name"]:
-        raise _forbidden("You must specify stickiness.app_cookie.cookie_name for the stickiness type app_cookie")
     return new
 
 

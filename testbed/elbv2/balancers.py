@@ -16,7 +16,6 @@ class Balancers(State):
     @reads(
         "Name",
         "Subnets",
-        "SubnetMappings.SubnetId",
         "SecurityGroups",
         "Scheme",
         "Tags",
@@ -60,10 +59,7 @@ class Balancers(State):
 
     def _zones(self, params: Params) -> list[Json]:
         """One zone a subnet; AWS wants subnets from at least two zones for an Application Load Balancer."""
-        subnets, mappings = params.get("Subnets", []), params.get("SubnetMappings", [])
-        if subnets and mappings:
-            raise AwsError("ValidationError", "You must specify either subnets or subnet mappings, but not both")
-        subnets = subnets or [mapping.get("SubnetId") for mapping in mappings]
+        subnets = params.get("Subnets", [])
         if len(set(subnets)) != len(subnets):
             raise AwsError(
                 "InvalidConfigurationRequest",
@@ -104,9 +100,6 @@ class Balancers(State):
         balancer = self.balancers.get(params["LoadBalancerArn"])
         if balancer is None:
             return {}
-        if balancer.attributes["deletion_protection.enabled"] == "true":
-            text = f"Load balancer '{balancer.arn}' cannot be deleted because deletion protection is enabled"
-            raise AwsError("OperationNotPermitted", text)
         for listener in [found for found in self.listeners.values() if found.balancer == balancer.arn]:
             for arn in (listener.arn, *(rule.arn for rule in listener.rules)):
                 self.tags.pop(arn, None)

@@ -103,7 +103,7 @@ def test_all_or_nothing() -> None:
             {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "least_outstanding_requests"},
             "You cannot enable both slow start and least outstanding requests algorithm",
         ),
-        ({"stickiness.enabled": "true", "stickiness.type": "app_cookie"}, "stickiness.app_cookie.cookie_name"),
+        ({"stickiness.type": "app_cookie"}, "The test bed does not serve"),
         (
             {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "weighted_random"},
             "You cannot enable both slow start and weighted random algorithm on a target group",
@@ -135,8 +135,6 @@ def test_combinations_are_judged_with_what_is_already_set() -> None:
     )
     both = {"load_balancing.algorithm.type": "least_outstanding_requests", "slow_start.duration_seconds": "0"}
     assert changed(both, slow)["load_balancing.algorithm.type"] == "least_outstanding_requests"
-    named = changed({"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "session"})
-    assert changed({"stickiness.enabled": "true"}, named)["stickiness.enabled"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -50,30 +50,6 @@ def test_forwarded_headers_that_the_client_sent(host: Host) -> None:
     assert re.fullmatch(rf"Self=1-[0-9a-f]{{8}}-[0-9a-f]{{24}};{trace}", told["x-amzn-trace-id"])
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "header", "expected"),
-    [
-        ("routing.http.xff_header_processing.mode", "preserve", "x-forwarded-for", "203.0.113.7"),
-        ("routing.http.xff_header_processing.mode", "remove", "x-forwarded-for", None),
-        ("routing.http.xff_client_port.enabled", "true", "x-forwarded-for", r"203\.0\.113\.7, 127\.0\.0\.1:\d+"),
-        ("routing.http.preserve_host_header.enabled", "true", "host", "example.com"),
-        ("routing.http.preserve_host_header.enabled", "false", "host", "example.com:8080"),
-    ],
-)
-def test_load_balancer_attributes_shape_the_headers(
-    host: Host, key: str, value: str, header: str, expected: str | None
-) -> None:
-    entrance, _ = host.served(host.app())
-    attributes = [{"Key": key, "Value": value}]
-    host.elb.modify_load_balancer_attributes(LoadBalancerArn=entrance.balancer, Attributes=attributes)
-    answer = entrance.get(X_Forwarded_For="203.0.113.7", Host="example.com")
-    told = {name.lower(): value for name, value in answer.told["headers"]}
-    if expected is None:
-        assert header not in told
-    else:
-        assert re.fullmatch(expected, told[header])
-
-
 def test_the_targets_answer_is_passed_on(host: Host) -> None:
     app = host.app()
     app.routes["/"] = lambda handler: handler.send(

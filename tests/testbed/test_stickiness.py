@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed import stickiness
-from tests.testbed.harness import App, Entrance, Handler, Host, cookie, forward, running, until
+from tests.testbed.harness import App, Entrance, Host, cookie, forward, running, until
 
 ON = {"stickiness__enabled": "true"}
 
@@ -142,30 +142,6 @@ def test_errors_of_the_load_balancer_set_no_cookie_of_a_target(host: Host) -> No
     host.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": host.address()}])
     answer = entrance.get()
     assert (answer.status, answer.cookies) == (502, {})
-
-
-# -- app_cookie ----------------------------------------------------------------------------------------------------
-
-
-def test_application_cookies(host: Host) -> None:
-    apps = host.app(), host.app()
-
-    def login(handler: Handler) -> None:
-        handler.send(200, f'{{"me": "{handler.server.address}"}}'.encode(), ("Set-Cookie", "session=1; Path=/"))
-
-    for app in apps:
-        app.routes["/login"] = login
-    name = {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "session"}
-    entrance, _ = host.served(*apps, **ON, **name)
-    assert entrance.get().cookies == {}  # the application has not started a session
-    first = entrance.get("/login")
-    assert sorted(first.cookies) == ["AWSALBAPP-0", "AWSALBAPP-0CORS", "session"]
-    both = {"session": "1", "AWSALBAPP__0": first.cookies["AWSALBAPP-0"]}
-    assert stays(entrance, both) == {first.me}
-    alone = {"AWSALBAPP__0": first.cookies["AWSALBAPP-0"]}
-    assert stays(entrance, alone) == {app.address for app in apps}
-    renewed = entrance.get(**cookie(**both)).cookies
-    assert set(renewed) == {"AWSALBAPP-0", "AWSALBAPP-0CORS"}
 
 
 # -- AWSALBTG ------------------------------------------------------------------------------------------------------
