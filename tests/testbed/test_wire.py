@@ -59,7 +59,7 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
         ("CreateService", {"serviceRegistries": [{"registryArn": "a"}]}, "serviceRegistries"),
         ("CreateService", {"deploymentConfiguration": {"bakeTimeInMinutes": 5}}, "bakeTimeInMinutes"),
         ("CreateService", {"loadBalancers": [{"advancedConfiguration": {}}]}, "loadBalancers.advancedConfiguration"),
-        ("UpdateService", {"capacityProviderStrategy": []}, "capacityProviderStrategy"),
+        ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
         ("UpdateService", {"availabilityZoneRebalancing": "ENABLED"}, "availabilityZoneRebalancing"),
         ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
         ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
@@ -73,6 +73,11 @@ def test_a_parameter_that_nobody_reads_is_refused_by_name(
     answer = ecs(declared_bed, operation, params)
     assert answer["__type"] == "InvalidAction"
     assert f"{named} of ecs:{operation}" in answer["message"]
+
+
+def test_an_empty_list_or_word_that_nobody_reads_chooses_nothing(declared_bed: Bed) -> None:
+    given = {"service": "x", "cluster": "nowhere", "capacityProviderStrategy": []}
+    assert ecs(declared_bed, "UpdateService", given)["__type"] == "ClusterNotFoundException"
 
 
 @pytest.mark.parametrize(
