@@ -160,6 +160,13 @@ findings:
   type: list
   elements: str
   sample: ["service: healthCheckGracePeriodSeconds: no longer declared; still live: set null, or declare it"]
+calls:
+  description: With O(digest), the calls that would settle the differences, in their order; what starts new tasks, how
+    many at a time, and how long the last release took.
+  returned: always
+  type: list
+  elements: str
+  sample: ["call 1: ecs:UpdateService (healthCheckGracePeriodSeconds), which starts no deployment"]
 digest:
   description:
     - With O(digest), what stands for exactly these differences and their values; empty without differences. Hidden
@@ -201,6 +208,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     approval,
+    calls,
     checks,
     drift,
     plan,
@@ -256,6 +264,7 @@ class Found:
     findings: list[str] = field(default_factory=list)
     ignored: list[Answer] = field(default_factory=list)
     digest: str = ""
+    calls: list[str] = field(default_factory=list)
     checked: int = 0
     not_looked_at: list[str] = field(default_factory=lambda: list(drift.NOT_LOOKED_AT))
 
@@ -263,7 +272,7 @@ class Found:
         """The keys that every run returns and drift.json holds."""
         listed = ("differences", "released", "undeclared")
         found = {**vars(self), **{key: [each.as_dict() for each in getattr(self, key)] for key in listed}}
-        del found["digest"]  # it is for whoever approves this plan, not for a report that is kept
+        del found["digest"], found["calls"]  # for whoever approves this plan, not for a report that is kept
         counted = found["differences"] + found["released"]
         return {**found, "summary": drift.summary(name, {**found, "differences": counted})}
 
@@ -280,6 +289,8 @@ def compared(task: Task, now: plan.Live) -> Found:
 
     differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
     found.differences, found.digest = shown(differences), bound(task, now, differences)
+    if found.digest:
+        found.calls = calls.lines(differences, now.service, len(task.params["before"]), record)
     found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
     found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
@@ -372,6 +383,8 @@ def run(task: Task) -> Answer:
     unread = [f"not looked at: {each}" for each in found.not_looked_at if each not in drift.NOT_LOOKED_AT]
     for line in [*(each.as_text() for each in found.differences + found.released), *found.findings, *unread]:
         task.report(line)
+    for line in found.calls:
+        task.report(line)
     if found.digest:
         task.report(f"this plan and no other: -e release_plan={found.digest}")
     return {
@@ -379,6 +392,7 @@ def run(task: Task) -> Answer:
         "outcome": drift.OUTCOMES[found.status],
         **entry,
         "digest": found.digest,
+        "calls": found.calls,
         "diff": redact.diff(found.differences),
     }
 

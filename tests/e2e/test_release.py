@@ -30,6 +30,7 @@ def test_check_mode_tells_the_plan_and_writes_nothing(production: Checkout) -> N
     assert plan.status == 0, plan.text
     for part in ("3600", "86400", "CORAL_SESSIONS", NEW_URL):
         assert part in plan.text
+    assert "ecs:UpdateService (taskDefinition), which starts a deployment of 3 tasks" in plan.text
     assert production.writes() == []
     assert production.revision() == "pardon-simulator:74"
     assert not (production.path / ".state/releases").exists()

@@ -39,6 +39,7 @@ ANSWERED = {
     "ignored",
     "checked",
     "not_looked_at",
+    "calls",
     "digest",
     "diff",
     *("service", "account", "region", "cluster"),
