@@ -1,6 +1,7 @@
 #!/bin/sh
 # The tests, part by part: lint unit bed molecule faults e2e build; `long` has walks through many plays and variants of
-# shorter tests, `lanes` repeats some on other cores, `sanity` runs ansible-test on what ships. Called by ./steady test.
+# shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs ansible-test on
+# what ships. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
@@ -21,6 +22,8 @@ e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
 faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
+# The clients of others, against what they document.
+foreign() { pytest -n 2 --dist worksteal tests/foreign; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
 
 for part in "$@"; do
@@ -36,9 +39,9 @@ for part in "$@"; do
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build | long) "$part" ;;
+        lint | unit | bed | faults | e2e | build | long | foreign) "$part" ;;
         *)
-            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes sanity)" >&2
+            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes foreign sanity)" >&2
             exit 1
             ;;
     esac
