@@ -76,10 +76,12 @@ def test_target_group_defaults(place: Place, group: str) -> None:
     ],
 )
 def test_wrong_health_checks(place: Place, more: dict[str, Any]) -> None:
+    """API_CreateTargetGroup: the ranges of the health check's members."""
     assert error_of(lambda: place.group(**more)) == "ValidationError"
 
 
 def test_target_group_name_is_taken(place: Place, group: str) -> None:
+    """API_CreateTargetGroup, Errors: DuplicateTargetGroupName."""
     name = group.split("/")[1]
     assert error_of(lambda: place.group(Name=name, Port=81)) == "DuplicateTargetGroupName"
 
@@ -114,6 +116,7 @@ def test_target_group_attribute_defaults(place: Place, group: str) -> None:
     ],
 )
 def test_wrong_target_group_attributes_change_nothing(place: Place, group: str, wanted: dict[str, str]) -> None:
+    """API_TargetGroupAttribute; API_ModifyTargetGroupAttributes, Errors."""
     before = place.attributes(group)
     together = {"deregistration_delay__timeout_seconds": "17", **wanted}
     assert error_of(lambda: place.modify(group, **together)) in ("ValidationError", "InvalidConfigurationRequest")
@@ -121,6 +124,7 @@ def test_wrong_target_group_attributes_change_nothing(place: Place, group: str, 
 
 
 def test_target_group_attributes_round_trip(place: Place) -> None:
+    """API_ModifyTargetGroupAttributes: what is not named stays as it is."""
     group = place.group()
     before = place.attributes(group)
     wanted = {"stickiness__enabled": "true", "stickiness__lb_cookie__duration_seconds": "3600"}
@@ -132,6 +136,7 @@ def test_target_group_attributes_round_trip(place: Place) -> None:
 
 
 def test_unknown_target_group(place: Place) -> None:
+    """API_DescribeTargetHealth and API_DescribeTargetGroupAttributes, Errors."""
     assert error_of(lambda: place.elb.describe_target_health(TargetGroupArn=GONE)) == "TargetGroupNotFound"
     assert error_of(lambda: place.elb.describe_target_group_attributes(TargetGroupArn=GONE)) == "TargetGroupNotFound"
 

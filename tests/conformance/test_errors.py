@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance.errors import ANSWERED, CELLS, PAGE, Cell, codes, denied, injected, model, operations, page
+from tests.conformance.errors import ANSWERED, CELLS, Cell, codes, denied, injected, model, operations
 from tests.conformance.place import Place
 from tests.conformance.stage import Stage
 from tests.testbed.beds import Bed
@@ -27,7 +27,7 @@ def stage(place: Place) -> Stage:
 @pytest.mark.api
 @pytest.mark.parametrize("cell", CELLS, ids=[cell.id for cell in CELLS])
 def test_what_answers_in_a_state(stage: Stage, cell: Cell) -> None:
-    """API_<operation>, Errors."""
+    """API_* of the operation, Errors."""
     try:
         cell.call(stage)
         found = ANSWERED
@@ -78,6 +78,7 @@ def strike(bed: Bed, operation: str, **what: Any) -> None:
 @pytest.mark.fault
 @pytest.mark.parametrize(("operation", "code"), injected(), ids=[f"{o.partition(':')[2]}-{c}" for o, c in injected()])
 def test_a_code_of_the_model_reaches_the_client_as_the_models_exception(bed: Bed, operation: str, code: str) -> None:
+    """The errors of the operation in botocore's model."""
     strike(bed, operation, error=code, status=codes(operation)[code])
     found = refusal(bed, operation)
     assert found.response["Error"]["Code"] == code
@@ -99,13 +100,10 @@ def test_errors_that_every_operation_has(bed: Bed, operation: str, kind: str) ->
 @pytest.mark.fault
 @pytest.mark.parametrize("operation", operations())
 def test_a_call_without_its_right_is_denied_by_name(bed: Bed, operation: str) -> None:
+    """CommonErrors of both references; IAM guide, troubleshoot_access-denied."""
     other = {"Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": ["*"]}
     status, said = bed.admin("PUT", "/_bed/iam", {KEY: [{"Version": "2012-10-17", "Statement": [other]}]})
     assert status == 200, said
     found = refusal(bed, operation).response["Error"]
     assert found["Code"] == denied(operation)
     assert operation in found["Message"]
-
-
-def test_the_page_is_made_from_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: .venv/bin/python -m tests.conformance.errors"

@@ -82,6 +82,7 @@ def group(place: Place) -> str:
 
 @pytest.mark.parametrize("key", RANGES)
 def test_the_edges_of_an_attributes_range(place: Place, group: str, key: str) -> None:
+    """API_TargetGroupAttribute."""
     low, high = RANGES[key][0], RANGES[key][-1]
     for value in (low - 1, low, low + 1, high - 1, high, high + 1):
         said = accepted(lambda number=str(value): place.modify(group, **{key.replace(".", "__"): number}))
@@ -92,6 +93,7 @@ def test_the_edges_of_an_attributes_range(place: Place, group: str, key: str) ->
 @EASY
 @given(wanted=attributes())
 def test_attributes_of_a_target_group(place: Place, group: str, wanted: dict[str, str]) -> None:
+    """API_TargetGroupAttribute; user guide, slow-start-mode: not with the two other algorithms."""
     before = place.attributes(group)
     after = {**before, **wanted}
     slow = after["slow_start.duration_seconds"] != "0"
@@ -110,6 +112,7 @@ MEMORY = sorted({memory for sizes in SIZES.values() for memory in sizes})
 
 @pytest.mark.parametrize("cpu", SIZES)
 def test_each_pair_of_cpu_and_memory(place: Place, cpu: int) -> None:
+    """Guide, fargate-tasks-services, task CPU and memory."""
     for memory in MEMORY:
         register = definition(place, [container("app")], cpu=str(cpu), memory=str(memory))
         assert accepted(register) == (memory in SIZES[cpu]), memory
@@ -118,6 +121,7 @@ def test_each_pair_of_cpu_and_memory(place: Place, cpu: int) -> None:
 @EASY
 @given(cpu=st.one_of(st.sampled_from(sorted(SIZES)), st.integers(0, 32768)), memory=st.integers(1, 200 * GIB))
 def test_any_pair_of_cpu_and_memory(place: Place, cpu: int, memory: int) -> None:
+    """Guide, fargate-tasks-services, task CPU and memory."""
     register = definition(place, [container("app")], cpu=str(cpu), memory=str(memory))
     assert accepted(register) == (memory in SIZES.get(cpu, ()))
 
@@ -173,6 +177,7 @@ def circular(found: list[dict[str, Any]]) -> bool:
 @EASY
 @given(found=containers(), role=st.booleans())
 def test_containers_of_a_task_definition(place: Place, found: list[dict[str, Any]], role: bool) -> None:
+    """Guide, task_definition_parameters: name, essential, portMappings, dependsOn, secrets."""
     names = [c["name"] for c in found]
     ports = [m for c in found for m in c.get("portMappings", [])]
     good = (

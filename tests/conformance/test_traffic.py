@@ -53,6 +53,7 @@ def test_cookies_and_their_expiry(served: Served) -> None:
 
 
 def test_a_client_with_its_cookie_stays_and_others_are_spread(served: Served) -> None:
+    """User guide, sticky-sessions: requests with the cookie go to the same target; round robin for the others."""
     first = served.get()
     cookies = first.cookies
     for _ in range(10):
@@ -63,6 +64,7 @@ def test_a_client_with_its_cookie_stays_and_others_are_spread(served: Served) ->
 
 
 def test_a_cookie_that_means_nothing_is_ignored(served: Served) -> None:
+    """User guide, sticky-sessions: the load balancer chooses by its algorithm where no valid cookie names a target."""
     seen = {served.get({"AWSALB": "nonsense"}).instance for _ in range(30)}
     assert len(seen) == 3
 

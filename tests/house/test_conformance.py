@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
 
-from tests.conformance.errors import ANSWERED, CELLS, NAMES, NO_STATES, STATES, codes, granted, injected, reason
+from tests.conformance.errors import (
+    ANSWERED,
+    CELLS,
+    NAMES,
+    NO_STATES,
+    PAGE,
+    STATES,
+    codes,
+    granted,
+    injected,
+    page,
+    reason,
+)
 
 BEYOND = {"ValidationError"}  # CommonErrors of load balancing: no operation's model names it
 
@@ -34,6 +47,10 @@ def test_every_code_that_no_state_brings_about_has_its_reason() -> None:
         assert reason(operation, code)
 
 
+def test_the_page_is_made_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: .venv/bin/python -m tests.conformance.errors"
+
+
 def test_every_known_difference_is_about_a_test_that_exists() -> None:
     folder = Path(__file__).parents[1] / "conformance"
     tests = {
@@ -47,3 +64,18 @@ def test_every_known_difference_is_about_a_test_that_exists() -> None:
         assert each["lacks"] and each["source"]
         for pattern in each["tests"]:
             assert any(fnmatchcase(name, pattern) for name in tests), pattern
+
+
+def test_every_rule_has_its_kind_and_names_its_source() -> None:
+    """A page of a reference (API_Name), a guide's page, or both references' CommonErrors: in the test's own words."""
+    wrong = []
+    for path in sorted((Path(__file__).parents[1] / "conformance").glob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        whole = "pytestmark" in path.read_text(encoding="utf-8")
+        for node in (each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")):
+            marks = {m.attr for d in node.decorator_list for m in ast.walk(d) if isinstance(m, ast.Attribute)}
+            if not whole and not marks & {"api", "rollout", "traffic", "fault"}:
+                wrong.append(f"{path.name}: {node.name} has no mark")
+            if not re.search(r"API_[\w*]+|[Gg]uide|CommonErrors|botocore", ast.get_docstring(node) or ""):
+                wrong.append(f"{path.name}: {node.name} names no source")
+    assert not wrong, wrong
