@@ -20,14 +20,12 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
+from tests.conformance.rows import ANSWERED, BALANCING, PARAMETERS, Call
 from tests.conformance.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path(__file__).with_name("errors.md")
 SERVICES = {"ecs": "ecs", "elasticloadbalancing": "elbv2"}  # IAM's prefix: botocore's name
-ANSWERED = "answered"
-WRONG = "INVALID_WORD"
-Call = Callable[[Stage], Any]
 
 STATES = {
     "cluster": ("missing",),
@@ -70,7 +68,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "elasticloadbalancing:DescribeTargetHealth": ("target group", "target"),
     "elasticloadbalancing:ModifyTargetGroupAttributes": ("target group",),
 }
+NO_INSTANCES = "the bed has no container instances: tasks that do not run on Fargate are refused by name"
 NO_STATES = {
+    "ecs:DescribeContainerInstances": NO_INSTANCES,
+    "ecs:ListContainerInstances": NO_INSTANCES,
     "ecs:ContinueServiceDeployment": "the bed has no deployment that pauses: lifecycle hooks are refused by name",
 }
 REASONS = {
@@ -196,139 +197,6 @@ def _stop(which: str) -> Call:
     return lambda s: s.ecs.stop_service_deployment(serviceDeploymentArn=getattr(s, which))
 
 
-INVALID = "InvalidParameterException"
-Row = tuple[str, str, str, Call]
-PARAMETERS: tuple[Row, ...] = (
-    ("ecs:DescribeServices", "11 services", INVALID, lambda s: s.ecs.describe_services(services=["x"] * 11)),
-    ("ecs:DescribeTasks", "101 tasks", INVALID, lambda s: s.ecs.describe_tasks(cluster=s.name, tasks=["x"] * 101)),
-    ("ecs:DescribeServiceDeployments", "21 service deployments", INVALID, lambda s: s.rollouts(*[s.nowhere] * 21)),
-    (
-        "ecs:DescribeServiceRevisions",
-        "21 service revisions",
-        INVALID,
-        lambda s: s.ecs.describe_service_revisions(serviceRevisionArns=[s.nowhere] * 21),
-    ),
-    ("ecs:DescribeClusters", "include of no such word", INVALID, lambda s: s.ecs.describe_clusters(include=[WRONG])),
-    (
-        "ecs:DescribeTaskDefinition",
-        "include of no such word",
-        INVALID,
-        lambda s: s.ecs.describe_task_definition(taskDefinition=s.revision, include=[WRONG]),
-    ),
-    ("ecs:ListClusters", "a token of nobody's", INVALID, lambda s: s.ecs.list_clusters(nextToken="x")),
-    ("ecs:ListServices", "a token of nobody's", INVALID, lambda s: s.ecs.list_services(cluster=s.name, nextToken="x")),
-    ("ecs:ListTaskDefinitions", "no such sort", INVALID, lambda s: s.ecs.list_task_definitions(sort=WRONG)),
-    ("ecs:ListTasks", "no such status", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, desiredStatus=WRONG)),
-    (
-        "ecs:ListServiceDeployments",
-        "no such status",
-        INVALID,
-        lambda s: s.ecs.list_service_deployments(cluster=s.name, service=s.idle, status=[WRONG]),
-    ),
-    ("ecs:RegisterTaskDefinition", "no such network mode", INVALID, lambda s: s.register(networkMode=WRONG)),
-    ("ecs:RegisterTaskDefinition", "no Fargate size", "ClientException", lambda s: s.register(cpu="256", memory="999")),
-    ("ecs:RunTask", "a count of 11", INVALID, lambda s: s.run(count=11)),
-    ("ecs:RunTask", "no such platform version", "PlatformUnknownException", lambda s: s.run(platformVersion="9.9.9")),
-    (
-        "ecs:StopServiceDeployment",
-        "no such stop type",
-        INVALID,
-        lambda s: s.ecs.stop_service_deployment(serviceDeploymentArn=s.over, stopType=WRONG),
-    ),
-    (
-        "ecs:TagResource",
-        "51 tags",
-        INVALID,
-        lambda s: s.tag_definition(s.revision, *[{"key": str(n), "value": ""} for n in range(51)]),
-    ),
-    (
-        "ecs:UpdateService",
-        "percentages that block",
-        INVALID,
-        lambda s: s.update(deploymentConfiguration={"maximumPercent": 100, "minimumHealthyPercent": 100}),
-    ),
-    (
-        "ecs:UpdateService",
-        "no such platform version",
-        "PlatformUnknownException",
-        lambda s: s.update(platformVersion="9.9.9"),
-    ),
-)
-B = "elasticloadbalancing:"
-NOT_FOUND, VALIDATION = "TargetGroupNotFound", "ValidationError"
-BALANCING: tuple[Row, ...] = (
-    (
-        B + "DescribeTargetGroupAttributes",
-        "target group missing",
-        NOT_FOUND,
-        lambda s: s.elb.describe_target_group_attributes(TargetGroupArn=s.no_group),
-    ),
-    (
-        B + "DescribeTargetGroups",
-        "target group missing",
-        NOT_FOUND,
-        lambda s: s.elb.describe_target_groups(TargetGroupArns=[s.no_group]),
-    ),
-    (
-        B + "DescribeTargetGroups",
-        "load balancer missing",
-        "LoadBalancerNotFound",
-        lambda s: s.elb.describe_target_groups(LoadBalancerArn=s.no_balancer),
-    ),
-    (
-        B + "DescribeTargetGroups",
-        "names and ARNs at once",
-        VALIDATION,
-        lambda s: s.elb.describe_target_groups(Names=["x"], TargetGroupArns=[s.group]),
-    ),
-    (
-        B + "DescribeTargetHealth",
-        "target group missing",
-        NOT_FOUND,
-        lambda s: s.elb.describe_target_health(TargetGroupArn=s.no_group),
-    ),
-    (B + "DescribeTargetHealth", "target not registered", ANSWERED, lambda s: s.health(8080)),
-    (B + "DescribeTargetHealth", "a port of 70000", VALIDATION, lambda s: s.health(70000)),
-    (B + "ModifyTargetGroupAttributes", "target group missing", NOT_FOUND, lambda s: s.attribute(s.no_group)),
-    (B + "ModifyTargetGroupAttributes", "a value out of range", VALIDATION, lambda s: s.attribute(s.group, "604801")),
-    (
-        B + "ModifyTargetGroupAttributes",
-        "attributes that exclude each other",
-        "InvalidConfigurationRequest",
-        lambda s: s.excluding(),
-    ),
-    (
-        B + "DescribeListeners",
-        "load balancer missing",
-        "LoadBalancerNotFound",
-        lambda s: s.elb.describe_listeners(LoadBalancerArn=s.no_balancer),
-    ),
-    (
-        B + "DescribeListeners",
-        "listener missing",
-        "ListenerNotFound",
-        lambda s: s.elb.describe_listeners(ListenerArns=[s.no_listener]),
-    ),
-    (
-        B + "DescribeLoadBalancers",
-        "load balancer missing",
-        "LoadBalancerNotFound",
-        lambda s: s.elb.describe_load_balancers(LoadBalancerArns=[s.no_balancer]),
-    ),
-    (
-        B + "DescribeLoadBalancerAttributes",
-        "load balancer missing",
-        "LoadBalancerNotFound",
-        lambda s: s.elb.describe_load_balancer_attributes(LoadBalancerArn=s.no_balancer),
-    ),
-    (
-        B + "DescribeRules",
-        "listener missing",
-        "ListenerNotFound",
-        lambda s: s.elb.describe_rules(ListenerArn=s.no_listener),
-    ),
-    (B + "DescribeRules", "rule missing", "RuleNotFound", lambda s: s.elb.describe_rules(RuleArns=[s.no_rule])),
-)
 CELLS = tuple(_cells())
 
 
@@ -343,6 +211,11 @@ def _service(name: str) -> ServiceModel:
 def model(operation: str) -> OperationModel:
     service, _, name = operation.partition(":")
     return _service(SERVICES[service]).operation_model(name)
+
+
+def modelled() -> dict[str, list[str]]:
+    """All operations of both services, by IAM's prefix."""
+    return {prefix: list(_service(name).operation_names) for prefix, name in SERVICES.items()}
 
 
 def granted() -> set[str]:

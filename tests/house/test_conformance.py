@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
+from botocore import xform_name
 
 from tests.conformance.errors import (
     ANSWERED,
@@ -15,10 +16,12 @@ from tests.conformance.errors import (
     NAMES,
     NO_STATES,
     PAGE,
+    ROOT,
     STATES,
     codes,
     granted,
     injected,
+    modelled,
     page,
     reason,
 )
@@ -79,3 +82,13 @@ def test_every_rule_has_its_kind_and_names_its_source() -> None:
             if not re.search(r"API_[\w*]+|[Gg]uide|CommonErrors|botocore", ast.get_docstring(node) or ""):
                 wrong.append(f"{path.name}: {node.name} names no source")
     assert not wrong, wrong
+
+
+def test_every_operation_that_an_edge_calls_is_in_the_table() -> None:
+    """By its method, or by its name where a paginator or a message has it."""
+    known = {xform_name(name): f"{prefix}:{name}" for prefix, names in modelled().items() for name in names}
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "plugins/module_utils/edges").glob("*.py"))
+    called = {known[word] for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text) if word in known}
+    missing = called - set(NAMES) - set(NO_STATES)
+    assert len(called) > 10
+    assert not missing, f"tests/conformance/errors.py: say in NAMES what {missing} can name"
