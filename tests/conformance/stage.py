@@ -7,18 +7,17 @@ from typing import Any
 from tests.conformance.place import PORT, Json, Place, until
 
 FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
-ELB = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
 
 
 class Stage:
-    no_group = f"{ELB}:targetgroup/gone/0123456789abcdef"
-    no_balancer = f"{ELB}:loadbalancer/app/gone/0123456789abcdef"
-    no_listener = f"{ELB}:listener/app/gone/0123456789abcdef/0123456789abcdef"
-    no_rule = f"{ELB}:listener-rule/app/gone/0123456789abcdef/0123456789abcdef/0123456789abcdef"
-
     def __init__(self, place: Place) -> None:
         self.place, self.ecs, self.elb = place, place.ecs, place.elb
         self.name, self.gone, self.group = place.name(), f"{place.name()}-gone", place.group()
+        own = self.group.partition(":targetgroup/")[0]  # of this account and Region
+        self.no_group = f"{own}:targetgroup/gone/0123456789abcdef"
+        self.no_balancer = f"{own}:loadbalancer/app/gone/0123456789abcdef"
+        self.no_listener = f"{own}:listener/app/gone/0123456789abcdef/0123456789abcdef"
+        self.no_rule = f"{own}:listener-rule/app/gone/0123456789abcdef/0123456789abcdef/0123456789abcdef"
         self.network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
         self.revision = str(self.register()["taskDefinitionArn"])
         self._removed = {each: self._deregistered() for each in ("INACTIVE", "DELETE_IN_PROGRESS")}

@@ -12,12 +12,16 @@ from tests.conformance.place import PORT, Place, error_of
 pytestmark = pytest.mark.api
 
 FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
-GONE = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/gone/0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def group(place: Place) -> str:
     return place.group()
+
+
+def gone_beside(group: str) -> str:
+    """The ARN of a target group of the same account and Region that does not exist."""
+    return f"{group.rsplit('/', 2)[0]}/gone/0123456789abcdef"
 
 
 def test_load_balancer(place: Place) -> None:
@@ -135,10 +139,11 @@ def test_target_group_attributes_round_trip(place: Place) -> None:
     assert place.attributes(group) == before
 
 
-def test_unknown_target_group(place: Place) -> None:
+def test_unknown_target_group(place: Place, group: str) -> None:
     """API_DescribeTargetHealth and API_DescribeTargetGroupAttributes, Errors."""
-    assert error_of(lambda: place.elb.describe_target_health(TargetGroupArn=GONE)) == "TargetGroupNotFound"
-    assert error_of(lambda: place.elb.describe_target_group_attributes(TargetGroupArn=GONE)) == "TargetGroupNotFound"
+    gone = gone_beside(group)
+    assert error_of(lambda: place.elb.describe_target_health(TargetGroupArn=gone)) == "TargetGroupNotFound"
+    assert error_of(lambda: place.elb.describe_target_group_attributes(TargetGroupArn=gone)) == "TargetGroupNotFound"
 
 
 def test_listeners_and_groups_in_use(place: Place) -> None:
@@ -208,4 +213,4 @@ def test_tags(place: Place, group: str) -> None:
     twice = [{"Key": "x", "Value": "1"}, {"Key": "x", "Value": "2"}]
     assert error_of(lambda: place.elb.add_tags(ResourceArns=[group], Tags=twice)) == "DuplicateTagKeys"
     assert error_of(lambda: place.elb.describe_tags(ResourceArns=[group] * 21)) == "ValidationError"
-    assert error_of(lambda: place.elb.describe_tags(ResourceArns=[GONE])) == "TargetGroupNotFound"
+    assert error_of(lambda: place.elb.describe_tags(ResourceArns=[gone_beside(group)])) == "TargetGroupNotFound"
