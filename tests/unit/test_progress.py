@@ -269,3 +269,13 @@ def test_a_deployment_that_is_listed_no_more_was_rolled_back_where_nothing_else_
 def test_a_deployment_that_was_never_listed_is_waited_for() -> None:
     watched = Progress(OURS, hold=10)
     assert [watched.observe(seconds, Look(service(deployment(1)))).verdict for seconds in (0, 5, 10)] == [None] * 3
+
+
+def test_what_is_seen_last_when_the_time_is_over_says_which_health_check_fails() -> None:
+    watched = Progress(OURS, hold=0)
+    ill = {GROUP: [target(2, index, "unhealthy", "Target.ResponseCodeMismatch") for index in range(3)]}
+    look = starting(TASKS)
+    watched.observe(0, Look(look.service, look.service_deployment, TASKS, ill))
+    watched.give_up(60)
+    assert watched.last.reason.startswith("60 s have passed; last seen: deployment IN_PROGRESS; ")
+    assert "is unhealthy (Target.ResponseCodeMismatch" in watched.last.reason

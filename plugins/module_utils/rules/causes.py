@@ -69,7 +69,8 @@ def culprit(task: Answer, serving: str = "") -> Answer:
     """The container that failed; an empty dict when no single one did.
 
     A container that never started has a reason and no exit code (case C74); a sibling that was only asked to end exits
-    143 or 137. When health checks stopped the task, it is the container ``serving`` that the load balancer asks.
+    143 or 137, and 0 when it does so in good order: of one with 0 and one that was killed, neither of which ECS dates,
+    it is the container ``serving`` that the load balancer asks. So it is when health checks stopped the task.
     """
     containers = task.get("containers", [])
     if not containers:
@@ -80,8 +81,10 @@ def culprit(task: Answer, serving: str = "") -> Answer:
     wrong = [each for each in containers if each.get("exitCode") not in {None, 0, *ENDED_FROM_OUTSIDE}]
     ended = [each for each in containers if each.get("exitCode") == 0]
     killed = [each for each in containers if each.get("exitCode") in ENDED_FROM_OUTSIDE]
+    served = [each for each in containers if each.get("name") == serving and each.get("exitCode") in {0, 137}]
     memory = [each for each in killed if "OutOfMemory" in (each.get("reason") or "")]
-    found = memory or wrong or unstarted or ([] if task.get("stopCode") == "TaskFailedToStart" else ended or killed)
+    at_the_end = [] if task.get("stopCode") == "TaskFailedToStart" else served or ended or killed
+    found = memory or wrong or unstarted or at_the_end
     return found[0] if found else {}
 
 

@@ -84,6 +84,7 @@ class Progress:
 
     _looks: int = 0
     _said: str = ""
+    _ill: str = ""
     _said_at: float = 0.0
     _event_ids: set[str] = field(default_factory=set)
     _failures: dict[str, Answer] = field(default_factory=dict)
@@ -148,7 +149,7 @@ class Progress:
 
     def give_up(self, seconds: float) -> None:
         """Take the end of the time for the last word: it is not known what becomes of the deployment."""
-        self.last = Verdict(UNKNOWN, f"{seconds} s have passed; last seen: {self.last.reason}", final=False)
+        self.last = Verdict(UNKNOWN, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
         """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""
@@ -317,9 +318,9 @@ class Progress:
         status = str(rollout.get("status", ""))
         undone = status if status.startswith(("ROLLBACK", "STOP")) else ""
         ill = [why for why in waiting if " is unhealthy" in why or "check fails" in why]
-        said_of_ill = f"; {causes.readable(ill[0])}" if ill else ""
+        self._ill = f"; {causes.readable(ill[0])}" if ill else ""
         state = undone or listed.get("rolloutState") or status or "not listed"
-        return f"{', '.join(said)}; deployment {state}{said_of_ill}"
+        return f"{', '.join(said)}; deployment {state}{self._ill}"
 
     def _worth_saying(self, elapsed: float, step: Step) -> bool:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)
