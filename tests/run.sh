@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests, part by part: lint unit bed molecule faults e2e build; `long` has walks through many plays and variants of
 # shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs ansible-test on
-# what ships. Called by ./steady test.
+# what ships; `verdicts` provokes each kind of docs/verdicts.md and writes that page. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
@@ -15,13 +15,15 @@ lint() {
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
-worlds() { pytest -n 4 --dist worksteal -m "not long" "$@"; }
+worlds() { pytest -n 4 --dist worksteal -m "not long and not verdicts" "$@"; }
 long() { pytest -n 4 --dist worksteal -m long tests; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
 e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
 faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
+# Every kind in every way to run it takes long; the page is written when all of them have passed.
+verdicts() { rm -rf .state/verdicts && pytest -n 3 --dist worksteal -m verdicts tests/verdicts && python -m tests.verdicts.page; }
 # The clients of others, against what they document.
 foreign() { pytest -n 2 --dist worksteal tests/foreign; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
@@ -34,14 +36,14 @@ for part in "$@"; do
                 $each
             done
             echo "== e2e, bed and build"
-            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build
+            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build tests/verdicts
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build | long | foreign) "$part" ;;
+        lint | unit | bed | faults | e2e | build | long | foreign | verdicts) "$part" ;;
         *)
-            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes foreign sanity)" >&2
+            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes foreign verdicts sanity)" >&2
             exit 1
             ;;
     esac
