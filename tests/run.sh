@@ -24,8 +24,14 @@ faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
 # Every kind in every way to run it takes long; the page is written when all of them have passed.
 verdicts() { rm -rf .state/verdicts && pytest -n 3 --dist worksteal -m verdicts tests/verdicts && python -m tests.verdicts.page; }
-# The clients of others, against what they document.
-foreign() { pytest -n 2 --dist worksteal tests/foreign; }
+# The clients of others, against what they document and then beside Steady; a whole run writes docs/comparison.md.
+foreign() {
+    rm -rf .state/foreign
+    pytest -n 2 --dist worksteal tests/foreign
+    python -m tests.foreign.table
+}
+# Each hazard of preflight does its damage, and its cure none; HAZARD_RUNS=5 for the counts of docs/hazards.md.
+hazards() { pytest -n 2 --dist worksteal tests/hazards; }
 scenarios() { molecule test --all --workers 2 --continue-on-failure; }
 
 for part in "$@"; do
@@ -41,9 +47,9 @@ for part in "$@"; do
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build | long | foreign | verdicts) "$part" ;;
+        lint | unit | bed | faults | e2e | build | long | hazards | foreign | verdicts) "$part" ;;
         *)
-            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long lanes foreign verdicts sanity)" >&2
+            echo "steady: no such part: $part (lint unit bed molecule faults e2e build long hazards lanes foreign verdicts sanity)" >&2
             exit 1
             ;;
     esac

@@ -168,11 +168,15 @@ def ecs_deploy(shell: Shell, want: Wanted, *more: str) -> Ended:
 
 
 def playbook(shell: Shell, want: Wanted, until_stable: bool = True) -> Ended:
-    """community.aws: `ecs_taskdefinition`, `ecs_service`, and the loop of `ecs_service_info` that people add."""
+    """community.aws: `ecs_taskdefinition`, `ecs_service`, and the loop of `ecs_service_info` that people add.
+
+    To start a module takes seconds of the machine, which are minutes of the bed, so ten looks are as long as forty.
+    """
     given = {
         "wanted": {"cluster": want.cluster, "service": want.service, **want.definition},
         "until_stable": until_stable,
         "pause": 15 * shell.scale,
+        "looks": 10,
         "ansible_python_interpreter": str(MAIN / "bin/python"),
     }
     name = shell.file("variables.json", given).removeprefix("file://")
