@@ -83,6 +83,7 @@ options:
     default: []
 extends_documentation_fragment:
   - steady.ecs.declaration
+  - steady.ecs.hazards
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -160,6 +161,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import aws_time, 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of, seconds_left, share
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
+    hazards,
     images,
     plan,
     preflight,
@@ -196,6 +198,7 @@ SPEC = Spec(
         "windows": {"type": "list", "elements": "str", "default": []},
         "window_override": {"type": "str", "default": ""},
         "wait_timeout": {"type": "int", "default": 1800},
+        **hazards.OPTIONS,
         "services": {"type": "int", "default": 1},
     }
 )
@@ -305,6 +308,9 @@ class Preflight:
         content = task_definition.plan(
             now.definition, model, declared.changes or None, declared.definition or None, declared.images
         ).declared
+        harms, warned = hazards.judged(hazards.becoming(declared, now, content), self.params)
+        self.add(*harms)
+        self.findings += warned
         self.image = images.serving(content, now.service)
         self.findings += preflight.in_clear(content)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)

@@ -176,13 +176,6 @@ def under_way(
 def findings(live: plan.Live) -> list[str]:
     """What is no reason to refuse, and should be known."""
     found = []
-    breaker = (live.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
-    if not (breaker.get("enable") and breaker.get("rollback")):
-        found.append(
-            "ECS's circuit breaker with rollback is off: a failing deployment is replaced over and over until the run "
-            "gives up. Declare rollout_settings.deploymentConfiguration.deploymentCircuitBreaker: {enable: true, "
-            "rollback: true}."
-        )
     if live.definition.get("status", "ACTIVE") != "ACTIVE":
         found.append(
             f"The live revision {looks.name_of(live.service['taskDefinition'])} is INACTIVE: UpdateService does not "

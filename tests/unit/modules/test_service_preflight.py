@@ -351,7 +351,8 @@ def test_what_is_no_reason_to_refuse_is_said(system: System) -> None:
     found = system.run(module, **DECLARED)
     assert found["ok"]
     assert found["findings"] == system.warnings
-    breaker, inactive, arn = found["findings"]
+    inactive, arn, breaker = found["findings"]
+    assert breaker.startswith("hazard circuit_breaker")
     assert "deploymentCircuitBreaker" in breaker
     assert "pardon-simulator:74 is INACTIVE" in inactive
     assert "long ARN format" in arn
@@ -374,3 +375,17 @@ def test_c84_a_run_of_many_services_says_how_long_it_takes(system: System, servi
     found = system.run(module, **DECLARED, services=services)
     assert any(each.startswith("60 services: ") for each in found["findings"]) is said
     assert found["findings"] == system.warnings
+
+
+def test_a_hazard_is_warned_of_refused_where_that_is_declared_and_meant_by_name(system: System) -> None:
+    system.groups[0].update(HealthCheckIntervalSeconds=10, HealthyThresholdCount=2, UnhealthyThresholdCount=3)
+    options = {**DECLARED, "application": {"slowest_answer": 3600}}
+    found = system.run(module, **options)
+    (warned,) = found["findings"]
+    assert warned.startswith("hazard deregistration_delay")
+    assert warned in system.warnings
+    (refused,) = wrong(system.run(module, **options, hazards="refuse"))
+    assert refused == "hazard deregistration_delay"
+    meant = system.run(module, **options, hazards="refuse", hazards_allowed=["deregistration_delay"])
+    assert (meant["ok"], meant["findings"]) == (True, [])
+    assert set(wrong(system.run(module, **options, hazards_refused=["no_delay"]))) == {"declared hazards"}
