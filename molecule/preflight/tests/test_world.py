@@ -28,5 +28,14 @@ def test_everything_that_is_wrong_is_said_at_once(world):
     assert "declares a container ap" in text or "'ap'" in text or " ap" in text
 
 
+def test_a_hazard_is_warned_of_and_refused_where_that_is_declared(world):
+    declared = {"preflight_application": {"slowest_answer": 3000}}
+    warned = world.play("converge.yml", **declared)
+    assert warned.status == 0, warned.text
+    assert "hazard deregistration_delay" in warned.text
+    assert "deregistration_delay.timeout_seconds: 3001" in warned.text, "the remedy"
+    assert "hazard deregistration_delay" in refused(world, **declared, preflight_hazards="refuse")
+
+
 def test_nothing_was_changed(world):
     assert world.compare() == ""
