@@ -26,7 +26,7 @@ def watch(client: Any) -> Any:
     """The client, which from now on raises AssertionError for an answer that breaks the model."""
     if client.meta.service_model.service_id.hyphenize() in OURS:
 
-        def check(response_dict: dict[str, Any], event_name: str, **more: Any) -> None:
+        def check(response_dict: dict[str, Any] | None, event_name: str, **more: Any) -> None:
             operation = client.meta.service_model.operation_model(event_name.rsplit(".", 1)[-1])
             found = list(problems(operation, response_dict))
             assert not found, f"{operation.name}: {found}"
@@ -35,9 +35,9 @@ def watch(client: Any) -> Any:
     return client
 
 
-def problems(operation: Any, response: dict[str, Any]) -> Iterator[str]:
-    """What of an answer the operation's model does not have; nothing of an error."""
-    if response["status_code"] != 200:
+def problems(operation: Any, response: dict[str, Any] | None) -> Iterator[str]:
+    """What of an answer the operation's model does not have; nothing of an error, or of an answer that was lost."""
+    if response is None or response["status_code"] != 200:
         return
     shape, body = operation.output_shape, response["body"]
     if operation.service_model.metadata["protocol"] == "json":

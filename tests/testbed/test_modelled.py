@@ -55,6 +55,12 @@ def test_it_is_seen_in_the_other_protocol_too(declared_bed: Bed, inner: str, wor
     assert word in problem
 
 
+def test_a_lost_answer_and_an_error_break_no_model(declared_bed: Bed) -> None:
+    operation = declared_bed.client("ecs").meta.service_model.operation_model("DescribeServices")
+    for response in (None, {"status_code": 400, "body": b"nothing that is JSON"}):
+        assert list(problems(operation, response)) == []
+
+
 def test_a_client_of_a_test_has_it(declared: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.testbed.modelled.problems", lambda operation, response: [f"seen {operation.name}"])
     for call in (declared.ecs.list_clusters, declared.elb.describe_load_balancers):
