@@ -57,6 +57,9 @@ class NotPrepared(Exception):
     """The bed did not get there; the text says what was seen last."""
 
 
+ROLES = ("pardon-production-execution", "pardon-production-task")
+
+
 @dataclass
 class Prepared:
     """`url`: where users reach the application. `changed`: what this run did, in words; nothing if all was there."""
@@ -92,8 +95,8 @@ def task_definition() -> dict[str, Any]:
         "requiresCompatibilities": ["FARGATE"],
         "cpu": "2048",
         "memory": "4096",
-        "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/pardon-production-execution",
-        "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/pardon-production-task",
+        "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLES[0]}",
+        "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLES[1]}",
         "containerDefinitions": [coral, *agents],
     }
 
@@ -103,7 +106,9 @@ class Setup:
         self.endpoint, self.changed = endpoint, list[str]()
         keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret"}
         session = boto3.Session(region_name=REGION, **keys)
-        self.ecs, self.elb, self.logs = (session.client(n, endpoint_url=endpoint) for n in ("ecs", "elbv2", "logs"))
+        self.ecs, self.elb, self.logs, self.iam = (
+            session.client(n, endpoint_url=endpoint) for n in ("ecs", "elbv2", "logs", "iam")
+        )
 
     def bed(self, path: str, value: object) -> Any:
         """PUT to the bed's own paths. Raises NotPrepared with the bed's words."""
@@ -122,6 +127,16 @@ class Setup:
         if not self.logs.describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]:
             self.logs.create_log_group(logGroupName=LOG_GROUP)
             self.changed.append(f"log group {LOG_GROUP}")
+
+    def roles(self) -> None:
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        for name in ROLES:
+            try:
+                self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+            except self.iam.exceptions.EntityAlreadyExistsException:
+                continue
+            self.changed.append(f"role {name}")
 
     def target_group(self, name: str, port: int, attributes: dict[str, str]) -> str:
         try:
@@ -225,6 +240,7 @@ def prepare(endpoint: str, deadline: float = DEADLINE) -> Prepared:
     """Create what is missing and wait (seconds) until 3 of 3 are healthy. Raises NotPrepared, or botocore's errors."""
     setup = Setup(endpoint)
     setup.cluster_and_logs()
+    setup.roles()
     coral = setup.target_group(CORAL_GROUP, 5555, ATTRIBUTES)
     site = setup.target_group(SITE_GROUP, 3000, {"deregistration_delay.timeout_seconds": "10"})
     url = setup.load_balancer(coral, site)

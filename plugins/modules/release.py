@@ -106,6 +106,7 @@ options:
       inventory_dirty: {description: Whether the inventory had changes that no commit has., type: bool}
       approved_by: {description: "Who approved it. Recorded, not enforced.", type: str}
       window_override: {description: Why it is made outside its window., type: str}
+      uncovered: {description: Which deployment alarms do not guard it although they should., type: str}
       promoted_from: {description: The release of another service that it takes images and changes from., type: str}
   steps:
     description: With O(state=applied), what was done. What is not given stays as it is on record.
@@ -283,6 +284,7 @@ SPEC = Spec(
                 "approved_by": _TEXT,
                 "window_override": _TEXT,
                 "promoted_from": _TEXT,
+                "uncovered": _TEXT,
             },
         },
         "steps": {

@@ -32,6 +32,9 @@ options:
   window_override:
     description: Why the release windows do not count this time.
     type: str
+  uncovered:
+    description: Which deployment alarms do not guard the release, as M(steady.ecs.service_preflight) found it.
+    type: str
   promoted_from:
     description: Place of the release whose images are taken.
     type: str
@@ -83,6 +86,7 @@ SPEC = Spec(
         "approved_by": {"type": "str"},
         "window_override": {"type": "str"},
         "promoted_from": {"type": "str"},
+        "uncovered": {"type": "str"},
     }
 )
 LONGEST = 1000
@@ -91,7 +95,9 @@ LONGEST = 1000
 def run(task: Task) -> dict[str, Any]:
     """Gather, and say what is recorded only."""
     params = task.params
-    given = {name: params[name] for name in ("approved_by", "window_override", "promoted_from") if params[name]}
+    given = {
+        name: params[name] for name in ("approved_by", "window_override", "promoted_from", "uncovered") if params[name]
+    }
     audit: dict[str, Any] = {name: one_line(str(value)[:LONGEST]) for name, value in given.items()}
     commit, dirty = provenance.inventory(params["inventory"])
     if commit is not None:

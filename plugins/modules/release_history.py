@@ -97,6 +97,10 @@ releases:
       description: Why it was made outside the release windows.
       type: str
       sample: null
+    uncovered:
+      description: Which deployment alarms did not guard it although they should.
+      type: str
+      sample: null
     promoted_from:
       description: The proven release of another service that it took over.
       type: str

@@ -72,6 +72,12 @@ options:
     description: Seconds for which the rollout may be watched. Credentials that are known to end sooner are a finding.
     type: int
     default: 1800
+  without_alarm_cover:
+    description:
+      - Whether to go on although an alarm that should guard the deployment cannot, for it is missing, fed by no metric,
+        or in ALARM already.
+    type: bool
+    default: false
   services:
     description: How many services the run changes. A finding says how long AWS's rate makes that take.
     type: int
@@ -146,6 +152,11 @@ image:
   returned: success
   type: str
   sample: 640080112933.dkr.ecr.us-east-1.amazonaws.com/coral:1.2
+uncovered:
+  description: Which deployment alarms do not guard the release although they should; empty when all do.
+  returned: success
+  type: str
+  sample: ""
 task_definition_arn:
   description: The live revision.
   returned: success
@@ -157,7 +168,15 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import aws_time, live, models, reads, registry, way_back
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    aws_time,
+    live,
+    models,
+    reads,
+    registry,
+    surroundings,
+    way_back,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of, seconds_left, share
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     checks,
@@ -166,6 +185,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
     preflight,
     rates,
+    refusals,
     release,
     restore,
     runnable,
@@ -198,6 +218,7 @@ SPEC = Spec(
         "windows": {"type": "list", "elements": "str", "default": []},
         "window_override": {"type": "str", "default": ""},
         "wait_timeout": {"type": "int", "default": 1800},
+        "without_alarm_cover": {"type": "bool", "default": False},
         **hazards.OPTIONS,
         "services": {"type": "int", "default": 1},
     }
@@ -217,11 +238,12 @@ class Preflight:
         self.caller = reads.caller_identity(task)
         self.checks: list[checks.Check] = []
         self.findings: list[str] = []
-        self.image = ""
+        self.image, self.uncovered = "", ""
 
     def add(self, *found: checks.Check) -> None:
-        """Note checks."""
-        self.checks += found
+        """Note checks. What a right is missing for names the policy that has it."""
+        policy = "rollback" if self.params["going_back"] else "deploy"
+        self.checks += [refusals.naming(each, policy) for each in found]
 
     def refuse(self) -> None:
         """Fail with all that is wrong."""
@@ -315,6 +337,9 @@ class Preflight:
         self.findings += preflight.in_clear(content)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)
         self.add(*registry.checks_of(self.task, wanted))
+        found, said, self.uncovered = surroundings.checks_of(self.task, declared, now, content)
+        self.add(*found)
+        self.findings += said
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
         self.findings += [f"There would be no way back from this release: {checks.sentence(each)}" for each in lost]
         if wanted.images:
@@ -375,6 +400,7 @@ def run(task: Task) -> Answer:
         "findings": findings,
         "caller_arn": flight.caller["Arn"],
         "image": flight.image,
+        "uncovered": flight.uncovered,
         "service_arn": now.service["serviceArn"],
         "target_group_arns": live.group_arns(now.service),
         "task_definition_arn": now.service["taskDefinition"],

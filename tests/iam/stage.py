@@ -27,6 +27,7 @@ DECLARED: dict[str, Any] = {
     "health_wait_timeout": 60,
     "rollout_wait_timeout": 600,
 }
+METRIC, DIMENSION = "UnHealthyHostCount", {"Name": "Site", "Value": "web"}
 CONTAINERS = "containerDefinitions"
 PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 Policy = dict[str, Any]
@@ -194,9 +195,12 @@ class Stage(Place):
 
     def _create(self, count: int) -> None:
         super()._create(count)
-        self.bed.client("cloudwatch").put_metric_alarm(
-            AlarmName=self.name, Namespace="AWS/ApplicationELB", MetricName="UnHealthyHostCount", Statistic="Maximum",
-            Period=60, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold",
+        cloudwatch, watched = self.bed.client("cloudwatch"), {"Namespace": "Web", "Dimensions": [DIMENSION]}
+        data = {"MetricName": METRIC, "Dimensions": [DIMENSION], "Value": 0.0}
+        cloudwatch.put_metric_data(Namespace="Web", MetricData=[data])
+        cloudwatch.put_metric_alarm(
+            AlarmName=self.name, MetricName=METRIC, Statistic="Maximum", Period=60, EvaluationPeriods=1, Threshold=0,
+            ComparisonOperator="GreaterThanThreshold", **watched,
         )  # fmt: skip
         alarms = {"alarmNames": [self.name], "enable": True, "rollback": True}
         self.ecs.update_service(

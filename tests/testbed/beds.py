@@ -60,6 +60,15 @@ class Bed:
             self._clients[name] = watch(made)
         return self._clients[name]
 
+    def make_roles(self, *names: str) -> None:
+        """Roles that tasks may assume, as far as they are not there; the execution role is one."""
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam = self.client("iam", key="bed")
+        for name in ("execution", *names):
+            with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+                iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+
     def admin(self, method: str, path: str, given: Any = None) -> tuple[int, Any]:
         """(HTTP status, parsed JSON) of one of the bed's own paths."""
         body = None if given is None else json.dumps(given).encode()
@@ -88,6 +97,7 @@ class World:
     def __init__(self, bed: Bed, interval: int = 5, image: str = "steady/echo") -> None:
         self.bed, self.ecs, self.elb, self.image = bed, bed.client("ecs"), bed.client("elbv2"), image
         self.name = f"conf-{uuid.uuid4().hex[:8]}"
+        bed.make_roles()
         self.ecs.create_cluster(clusterName=self.name)
         self.balancer = self.elb.create_load_balancer(Name=self.name, Subnets=["subnet-1", "subnet-2"])[
             "LoadBalancers"

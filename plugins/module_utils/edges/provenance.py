@@ -62,22 +62,37 @@ def image_commit(task: Task, image: str) -> str | None:
     return text if REVISION.fullmatch(text) else None
 
 
+def manifest(task: Task, image: images.Reference, wanted: dict[str, str]) -> Answer:
+    """The manifest of an image in Amazon ECR, or the index that lists its manifests.
+
+    Raises Failure, and LookupError or ValueError for an answer without one.
+    """
+    with translated(f"Reading the manifest of {image.repository} (ecr:BatchGetImage)"):
+        answer = reading(task, "ecr").batch_get_image(**_place(image), imageIds=[wanted], acceptedMediaTypes=MANIFESTS)
+    return dict(json.loads(answer["images"][0]["imageManifest"]))
+
+
+def configuration(task: Task, image: images.Reference, of: Answer) -> Answer:
+    """The configuration that a manifest names (OCI image specification). Raises as :func:`manifest` does."""
+    with translated(f"Reading the configuration of {image.repository} (ecr:GetDownloadUrlForLayer)"):
+        layer = reading(task, "ecr").get_download_url_for_layer(**_place(image), layerDigest=of["config"]["digest"])
+    _status, body = visits.asked(str(layer["downloadUrl"]))
+    return dict(json.loads(body))
+
+
 def _labels(task: Task, image: images.Reference, wanted: dict[str, str], depth: int) -> Answer:
     """Annotations of the manifest, or labels of the image's configuration."""
-    ecr = reading(task, "ecr")
-    place = {"registryId": (image.ecr or ("",))[0], "repositoryName": image.name}
-    with translated(f"Reading the manifest of {image.repository} (ecr:BatchGetImage)"):
-        answer = ecr.batch_get_image(**place, imageIds=[wanted], acceptedMediaTypes=MANIFESTS)
-    manifest = json.loads(answer["images"][0]["imageManifest"])
-    if LABEL in (manifest.get("annotations") or {}):
-        return dict(manifest["annotations"])
-    if "manifests" in manifest:
-        first = {"imageDigest": str(manifest["manifests"][0]["digest"])}
+    found = manifest(task, image, wanted)
+    if LABEL in (found.get("annotations") or {}):
+        return dict(found["annotations"])
+    if "manifests" in found:
+        first = {"imageDigest": str(found["manifests"][0]["digest"])}
         return _labels(task, image, first, depth - 1) if depth else {}
-    with translated(f"Reading the labels of {image.repository} (ecr:GetDownloadUrlForLayer)"):
-        layer = ecr.get_download_url_for_layer(**place, layerDigest=manifest["config"]["digest"])
-    _status, body = visits.asked(str(layer["downloadUrl"]))
-    return dict(json.loads(body)["config"].get("Labels") or {})
+    return dict(configuration(task, image, found)["config"].get("Labels") or {})
+
+
+def _place(image: images.Reference) -> dict[str, str]:
+    return {"registryId": (image.ecr or ("",))[0], "repositoryName": image.name}
 
 
 def _git(folder: str, *words: str) -> str | None:

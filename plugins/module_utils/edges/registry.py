@@ -1,6 +1,8 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether what a task needs to start is there: images in Amazon ECR, secrets, parameters. Only asked, never read.
+"""Whether what a task needs to start is there: images in Amazon ECR, secrets, parameters, roles, log groups.
+
+Only asked, never read.
 
 A right that is missing makes a check that was not made, for it says nothing about what would start.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, region_of, translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images, runnable
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
@@ -26,6 +28,8 @@ Answer = dict[str, Any]
 NO_IMAGE = {"ImageNotFoundException", "RepositoryNotFoundException"}
 NAMES_A_CALL = 50
 """Values of one filter of ssm:DescribeParameters (API reference, ParameterStringFilter)."""
+AGAIN = 3
+"""Seconds between two looks for a role."""
 UNREAD = {"access_denied", "refused", "no_answer", "no_endpoint"}
 """Reasons of a read's failure that leave a release possible: what could not be asked is not checked."""
 
@@ -73,6 +77,31 @@ def existing_parameters(task: Task, names: list[str]) -> set[str]:
     return found
 
 
+def role(task: Task, named: str) -> Answer | None:
+    """What IAM answers of a role, its trust policy included (iam:GetRole); None when there is none. Raises Failure."""
+    name = named.rpartition("/")[2]
+    with translated(f"Looking for role {name} (iam:GetRole)"):
+        try:
+            return dict(reading(task, "iam").get_role(RoleName=name)["Role"])
+        except ClientError as error:
+            if code_of(error) == "NoSuchEntity":
+                return None
+            raise
+
+
+def log_group_exists(task: Task, name: str) -> bool:
+    """Whether a log group is there. Asked by its streams, for that right can be given for one group alone
+    (logs:DescribeLogStreams). Raises Failure."""
+    with translated(f"Looking for log group {name} (logs:DescribeLogStreams)"):
+        try:
+            reading(task, "logs").describe_log_streams(logGroupName=name, limit=1)
+        except ClientError as error:
+            if code_of(error) == "ResourceNotFoundException":
+                return False
+            raise
+    return True
+
+
 def revision(task: Task, arn: str) -> Answer | None:
     """A revision's content; None when ECS does not know it any more. Raises Failure."""
     try:
@@ -84,8 +113,12 @@ def revision(task: Task, arn: str) -> Answer | None:
         raise
 
 
-def checks_of(task: Task, found: runnable.Needs) -> list[Check]:
-    """A check for each image, secret and parameter that is needed."""
+def checks_of(task: Task, found: runnable.Needs, patience: float = 0) -> list[Check]:
+    """A check for each image, secret, parameter, role and log group that is needed.
+
+    ``patience``: seconds for which a role that is not there is looked for again, for one that was made a moment ago may
+    not be seen everywhere yet (case C86; "Changes that I make are not always immediately visible", IAM user guide).
+    """
     account, region = task.params["account"], region_of(task)
     return [
         *(_image(task, name, containers, region) for name, containers in found.images.items()),
@@ -94,6 +127,8 @@ def checks_of(task: Task, found: runnable.Needs) -> list[Check]:
             for arn, containers in found.secrets.items()
         ),
         *_parameters(task, found.parameters, account, region),
+        *(_role(task, named, purposes, patience) for named, purposes in found.roles.items()),
+        *(_log_group(task, named, containers, region) for named, containers in found.log_groups.items()),
     ]
 
 
@@ -121,14 +156,14 @@ def _image(task: Task, name: str, containers: list[str], region: str) -> Check:
     ecr = images.reference(name).ecr
     if ecr and ecr[1] != region:
         return runnable.unknown(f"image {name}", "it is in another Region")
-    digest = _asked(f"image {name}", lambda: image_digest(task, name))
+    digest = asked(f"image {name}", lambda: image_digest(task, name))
     return digest if isinstance(digest, dict) else runnable.image(name, containers, digest)
 
 
 def _secret(task: Task, arn: str, containers: list[str], elsewhere: str) -> Check:
     if elsewhere:
         return runnable.unknown(f"secret {arn}", elsewhere)
-    there = _asked(f"secret {arn}", lambda: secret_exists(task, arn))
+    there = asked(f"secret {arn}", lambda: secret_exists(task, arn))
     return there if isinstance(there, dict) else runnable.source(arn, containers, there)
 
 
@@ -139,14 +174,29 @@ def _parameters(task: Task, needed: dict[str, list[str]], account: str, region: 
     if not here:
         return
     names = sorted({name for possible in here.values() for name in possible})
-    there = _asked("parameters", lambda: existing_parameters(task, names))
+    there = asked("parameters", lambda: existing_parameters(task, names))
     if isinstance(there, dict):
         yield there
         return
     yield from (runnable.source(each, needed[each], bool(there & set(possible))) for each, possible in here.items())
 
 
-def _asked(name: str, call: Callable[[], Any]) -> Any:
+def _role(task: Task, named: str, purposes: list[str], patience: float) -> Check:
+    if named.startswith("arn:") and named.split(":")[4] != task.params["account"]:
+        return runnable.unknown(f"role {named}", "it is in another account")
+    answer = asked(f"role {named}", lambda: (waits.until(lambda _elapsed: role(task, named), patience, AGAIN),))
+    return runnable.role(named, purposes, answer[0]) if isinstance(answer, tuple) else answer
+
+
+def _log_group(task: Task, named: str, containers: list[str], region: str) -> Check:
+    where, _space, name = named.partition(" ")
+    if where not in ("", region):
+        return runnable.unknown(f"log group {name}", f"it is in {where}")
+    there = asked(f"log group {name}", lambda: log_group_exists(task, name))
+    return there if isinstance(there, dict) else runnable.log_group(named, containers, there)
+
+
+def asked(name: str, call: Callable[[], Any]) -> Any:
     """What a call answers, or the check that could not be made."""
     try:
         return call()

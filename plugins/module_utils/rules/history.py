@@ -110,6 +110,7 @@ def whole(found: Document) -> list[str]:
         ("inventory commit", _inventory(found)),
         ("approved by", found["approved_by"] and f"{found['approved_by']} ({APPROVAL})"),
         ("outside windows", found["window_override"]),
+        ("deployment alarms", found["uncovered"]),
         ("promoted from", found["promoted_from"]),
         ("restores release", found["restores"]),
         ("built on release", found["base"]),

@@ -31,7 +31,7 @@ KINDS = (*RELEASES, *OPERATIONS)
 
 CALLER_SAYS = (
     *("who", "host", "commit", "ref", "why", "inventory_commit", "inventory_dirty", "approved_by"),
-    *("window_override", "promoted_from"),
+    *("window_override", "promoted_from", "uncovered"),
 )
 """What of ``audit`` is known when a release is asked for: who, on what grounds, and from which commits."""
 
@@ -136,6 +136,7 @@ RECORD: Document = {
         approved_by=_TEXT,
         window_override=_TEXT,
         promoted_from=_TEXT,
+        uncovered=_TEXT,
         started=_NEEDED_TEXT,
         finished=_TEXT,
     ),

@@ -37,6 +37,7 @@ SKEW = 240
 ACTIONS = re.compile(r"\b[a-z0-9-]+:[A-Z]\w+")
 PERFORM = re.compile(r"perform: ([a-z0-9-]+:\w+)")
 POLICIES = "docs/iam"
+ONE_EACH = f"{POLICIES} has one policy for each playbook"
 
 UNUSABLE_ROLE = re.compile(
     r"unable to assume (?:the )?role|role\b.{0,300}\b(?:is invalid or cannot|cannot|could not) be assumed"
@@ -75,6 +76,12 @@ def refusal(doing: str, code: str, message: str, offset: float | None = None) ->
             code=code,
         )
     return Failure(f"{doing}: {code}: {message}", reason="refused", code=code)
+
+
+def naming(check: dict[str, Any], playbook: str) -> dict[str, Any]:
+    """A check whose words name the policy of the playbook that runs, where they name the folder of all policies."""
+    told = f"{POLICIES}/{playbook}.json has it"
+    return {name: each.replace(ONE_EACH, told) if isinstance(each, str) else each for name, each in check.items()}
 
 
 def expired(doing: str, **fields: Any) -> Failure:
@@ -116,7 +123,7 @@ def _right(doing: str, message: str) -> str:
     actions = PERFORM.findall(message)[:1] or ACTIONS.findall(doing)
     if not actions:
         return f"Grant these credentials the right (policies: {POLICIES}), or use others."
-    return f"Grant these credentials {', '.join(actions)}: {POLICIES} has one policy for each playbook. Or use others."
+    return f"Grant these credentials {', '.join(actions)}: {ONE_EACH}. Or use others."
 
 
 def _is_clock(code: str, message: str, offset: float | None) -> bool:

@@ -103,6 +103,7 @@ def _summary(report: Document) -> str:
         ("Promoted from", Code(release["promoted_from"]) if release["promoted_from"] else None),
         ("Approved by", f"{release['approved_by']} (recorded, not enforced)" if release["approved_by"] else None),
         ("Release windows overridden", release["window_override"]),
+        ("Deployment alarms", release["uncovered"]),
         *(("Image", Code(each)) for each in release["images"]),
         ("Started, finished", f"{release['started']}, {release['finished'] or 'not finished'}"),
         ("Duration", release["duration"]),

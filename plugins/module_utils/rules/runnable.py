@@ -1,6 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a revision needs to start a task, and whether it is still there: its images, its secrets, the revision itself.
+"""What a revision needs to start a task, and whether it is still there: images, secrets, roles, log groups, itself.
 
 An image that a lifecycle policy deleted is otherwise met in the middle of an emergency (case C67). Only that
 something is there is asked, never what a secret or a parameter says.
@@ -9,7 +9,7 @@ something is there is asked, never what a secret or a parameter says.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images
@@ -21,6 +21,12 @@ Answer = dict[str, Any]
 THERE, GONE = "there", "it is gone"
 RESTORE_IT = "Without it no task can start: bring it back, or choose what needs it no more."
 ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
+TASKS = "ecs-tasks.amazonaws.com"
+TRUST = f"there, and {TASKS} may assume it"
+"""A task's roles are assumed by the service principal of tasks ("Amazon ECS task execution IAM role" and "Amazon ECS
+task IAM role", Amazon ECS developer guide)."""
+ROLES = (("taskRoleArn", "the task's role"), ("executionRoleArn", "the execution role"))
+ASSUMING = {"sts:assumerole", "sts:*", "*"}
 SECRET_PARTS = 7
 """Of a secret's ARN; what follows names a key, a stage or a version inside the secret."""
 
@@ -35,10 +41,14 @@ class Needs:
     """ARNs of AWS Secrets Manager."""
     parameters: dict[str, list[str]] = field(default_factory=dict)
     """Names or ARNs of Systems Manager's Parameter Store."""
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    """Names or ARNs; what needs them is the task, or the agent that starts it."""
+    log_groups: dict[str, list[str]] = field(default_factory=dict)
+    """``REGION NAME`` of those that the driver awslogs writes to and does not create."""
 
     def without(self, other: Needs) -> Needs:
         """What is needed here and not there."""
-        kinds = ((self.images, other.images), (self.secrets, other.secrets), (self.parameters, other.parameters))
+        kinds = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
         return Needs(*({name: who for name, who in own.items() if name not in known} for own, known in kinds))
 
 
@@ -52,6 +62,19 @@ def needs(content: Answer, pins: dict[str, str] | None = None) -> Needs:
             found.images.setdefault(image, []).append(name)
         for source in _sources(container):
             _sort(found, source, name)
+    return found
+
+
+def ground(content: Answer) -> Needs:
+    """The roles and log groups of a revision's content. They are asked about before a release only, for that takes
+    rights which the watching playbooks do without."""
+    found = Needs()
+    for key, purpose in ROLES:
+        if content.get(key):
+            found.roles.setdefault(str(content[key]), []).append(purpose)
+    for container in content.get("containerDefinitions", []):
+        if group := _log_group(container):
+            found.log_groups.setdefault(group, []).append(str(container.get("name", "")))
     return found
 
 
@@ -94,6 +117,36 @@ def source(name: str, containers: list[str], there: bool) -> Check:
     )
 
 
+def role(named: str, purposes: list[str], found: Answer | None) -> Check:
+    """Whether a role can be a task's. ``found``: what IAM answers of the role; None: there is none of that name."""
+    there = "it does not exist"
+    if found is not None:
+        trusted = sorted(_trusted(found.get("AssumeRolePolicyDocument") or {}))
+        there = TRUST if TASKS in trusted else f"its trust policy lets in {', '.join(trusted) or 'no service'}"
+        if named.startswith("arn:") and found["Arn"] != named:
+            there = f"the role of that name is {found['Arn']}"  # ECS is given the path too
+    return check(
+        f"role {name_of(named)}",
+        TRUST,
+        there,
+        there == TRUST,
+        f"It is {' and '.join(purposes)}, without which no task can start. Create it, name another, or "
+        f"let {TASKS} assume it in its trust policy.",
+    )
+
+
+def log_group(named: str, containers: list[str], there: bool) -> Check:
+    """Whether a log group exists: the driver awslogs does not create it unless it is told to."""
+    return check(
+        f"log group {named.partition(' ')[2]}",
+        THERE,
+        THERE if there else GONE,
+        there,
+        f"{_who(containers)} could not be started. Create it (`aws logs create-log-group`), or declare the log option "
+        'awslogs-create-group: "true", for which the execution role needs logs:CreateLogGroup.',
+    )
+
+
 def unknown(name: str, why: str) -> Check:
     """Something that could not be asked about."""
     return not_checked(_short(name), THERE, why)
@@ -126,6 +179,30 @@ def nearest(wanted: int, able: int | None, tried: int) -> str:
         return f"Release {wanted} cannot run. The nearest that can is release {able}: -e rollback_to={able}."
     others = f"nor can any of the {tried} releases nearest to it" if tried else "and no other release is on record"
     return f"Release {wanted} cannot run, {others}: bring back what is missing, or deploy what can run."
+
+
+def _log_group(container: Answer) -> str:
+    log = container.get("logConfiguration") or {}
+    options = log.get("options") or {}
+    if log.get("logDriver") != "awslogs" or str(options.get("awslogs-create-group", "")).lower() == "true":
+        return ""
+    group = options.get("awslogs-group")
+    return f"{options.get('awslogs-region') or ''} {group}" if group else ""
+
+
+def _trusted(policy: Answer) -> set[str]:
+    """The services that a trust policy lets assume the role. Its conditions are not weighed."""
+    found: set[str] = set()
+    for statement in _listed(policy.get("Statement")):
+        actions = {str(each).lower() for each in _listed(statement.get("Action"))}
+        principal = statement.get("Principal")
+        if statement.get("Effect") == "Allow" and actions & ASSUMING and isinstance(principal, dict):
+            found |= {str(each) for each in _listed(principal.get("Service"))}
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _sources(container: Answer) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 _DECLARED = """
     service_account service_region service_cluster service_name service_url service_profile service_endpoint_url
     service_access_key service_secret_key
-    preflight_many preflight_going_back
+    preflight_many preflight_going_back preflight_without_alarm_cover
     preflight_hazards preflight_hazards_refused preflight_hazards_allowed preflight_application
     release_store release_store_create release_why release_commit release_result_file
     release_lease_seconds release_wait_seconds

@@ -41,6 +41,7 @@ class Place:
         self.store = store or str(self.place / "store")
         self.ecs, self.elb = bed.client("ecs"), bed.client("elbv2")
         self.ecs.create_cluster(clusterName=CLUSTER)
+        bed.make_roles("task")
         self.group = self._group()
         self.definition = self._register()
         self._create(count)

@@ -19,6 +19,8 @@ from tests.unit.modules.releases import ACCOUNT, BALANCER, CLUSTER, DURATION, FA
 
 Answer = dict[str, Any]
 ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+ROLES = ("taskRoleArn", "executionRoleArn")
+TASKS = "ecs-tasks.amazonaws.com"
 DEFAULTS = {
     "deregistration_delay.timeout_seconds": "60",
     "load_balancing.algorithm.type": "round_robin",
@@ -67,6 +69,17 @@ class System:
             }
         ]
         self.attributes = {GROUP: dict(DEFAULTS)}
+        self.roles: dict[str, str] = {"pardon-production-execution": TASKS, "pardon-production-task": TASKS}
+        """By name, the service that may assume it."""
+        self.log_groups: set[str] | None = None
+        """Those that exist; None stands for any."""
+        self.alarms: list[Answer] = []
+        self.metrics: list[Answer] = []
+        self.rules: list[Answer] = []
+        self.instances: list[Answer] = []
+        self.subnets: list[Answer] = []
+        self.zones: list[str] = []
+        self.manifests: list[Answer] = []
         self.calls: list[str] = []
         self.refused: dict[str, str] = {}
         self.lines: list[str] = []
@@ -76,6 +89,10 @@ class System:
     def register(self, number: int, request: Answer) -> str:
         """A revision of the family, as ECS would store it. Answers its ARN."""
         arn = f"{FAMILY}:{number}"
+        request = {
+            **request,
+            **{key: str(request[key]).replace("000000000000", ACCOUNT) for key in ROLES if key in request},
+        }
         more = {"taskDefinitionArn": arn, "revision": number, "status": "ACTIVE", "registeredAt": moment(0)}
         self.definitions[arn] = {**stored(copy.deepcopy(request)), **more}
         return arn
@@ -141,6 +158,10 @@ class System:
             "list_services": {"serviceArns": [self.service["serviceArn"]]},
             "list_clusters": {"clusterArns": [self.service["clusterArn"]]},
             "list_tasks": {"taskArns": []},
+            "list_metrics": {"Metrics": self.metrics},
+            "describe_listeners": {"Listeners": [{"ListenerArn": "l"}]},
+            "describe_rules": {"Rules": self.rules},
+            "list_container_instances": {"containerInstanceArns": [str(n) for n in range(len(self.instances))]},
         }
 
         def paginate(**_asked: Any) -> Iterator[Answer]:
@@ -167,3 +188,33 @@ class System:
                 {"Key": key, "Value": value} for key, value in self.attributes[asked["TargetGroupArn"]].items()
             ]
         }
+
+    def get_role(self, RoleName: str) -> Answer:
+        self._called("get_role")
+        if RoleName not in self.roles:
+            raise ClientError({"Error": {"Code": "NoSuchEntity", "Message": "no such role"}}, "GetRole")
+        statement = {"Effect": "Allow", "Principal": {"Service": self.roles[RoleName]}, "Action": "sts:AssumeRole"}
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{RoleName}"
+        return {"Role": {"Arn": arn, "AssumeRolePolicyDocument": {"Statement": [statement]}}}
+
+    def describe_log_streams(self, logGroupName: str, limit: int) -> Answer:
+        self._called("describe_log_streams")
+        if self.log_groups is not None and logGroupName not in self.log_groups:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "DescribeLogStreams")
+        return {"logStreams": []}
+
+    def describe_alarms(self, AlarmNames: list[str], AlarmTypes: list[str]) -> Answer:
+        self._called("describe_alarms")
+        return {"MetricAlarms": [each for each in self.alarms if each["AlarmName"] in AlarmNames]}
+
+    def describe_subnets(self, Filters: list[Answer]) -> Answer:
+        self._called("describe_subnets")
+        return {"Subnets": [each for each in self.subnets if each["SubnetId"] in Filters[0]["Values"]]}
+
+    def describe_load_balancers(self, LoadBalancerArns: list[str]) -> Answer:
+        self._called("describe_load_balancers")
+        return {"LoadBalancers": [{"AvailabilityZones": [{"ZoneName": each} for each in self.zones]}]}
+
+    def describe_container_instances(self, cluster: str, containerInstances: list[str]) -> Answer:
+        self._called("describe_container_instances")
+        return {"containerInstances": [self.instances[int(each)] for each in containerInstances]}

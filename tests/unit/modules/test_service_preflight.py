@@ -53,7 +53,7 @@ def wrong(found: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-def test_the_production_declaration_passes_in_five_calls(system: System) -> None:
+def test_the_production_declaration_passes_in_eight_calls(system: System) -> None:
     found = system.run(module, **DECLARED)
     assert found["ok"], found.get("msg")
     assert {each["ok"] for each in found["checks"]} == {True}
@@ -64,11 +64,14 @@ def test_the_production_declaration_passes_in_five_calls(system: System) -> None
     assert found["caller_arn"] == f"arn:aws:iam::{ACCOUNT}:user/ada"
     assert system.calls[0] == "get_caller_identity"
     assert sorted(system.calls) == [
+        "describe_log_streams",
         "describe_services",
         "describe_target_group_attributes",
         "describe_target_groups",
         "describe_task_definition",
         "get_caller_identity",
+        "get_role",
+        "get_role",
     ]
 
 

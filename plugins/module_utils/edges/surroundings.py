@@ -1,0 +1,182 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What preflight asks about the surroundings of a service: alarms, roles, subnets, listener rules, instances and so on.
+
+Each is asked only where the declaration or the service has it, so that an ordinary release takes few calls.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, registry
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, region_of, translated
+from ansible_collections.steady.ecs.plugins.module_utils.edges.registry import asked
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    images,
+    plan,
+    preflight_alarms,
+    preflight_capacity,
+    preflight_network,
+    preflight_platform,
+    runnable,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+
+Answer = dict[str, Any]
+Found = tuple[list[Check], list[str]]
+"""Checks, and findings in words."""
+
+INSTANCES_A_CALL = 100
+"""ECS API reference, DescribeContainerInstances."""
+
+
+NEW_ROLE = 15
+"""Seconds that a role which was made a moment ago may take to be seen (case C86)."""
+
+
+def checks_of(
+    task: Task, declared: plan.Declared, live: plan.Live, content: Answer
+) -> tuple[list[Check], list[str], str]:
+    """Checks, findings, and what no deployment alarm guards although it should, where that is accepted."""
+    found, said = guards(task, declared, live)
+    uncovered = preflight_alarms.cover(found) if task.params["without_alarm_cover"] else ""
+    if uncovered:
+        found, said = [], [*said, uncovered]
+    found += registry.checks_of(task, runnable.ground(content), NEW_ROLE)
+    for checks, findings in (
+        subnets(task, declared, live),
+        weighted_rules(task, declared, live),
+        room(task, declared, live, content),
+        platforms(task, content, live),
+    ):
+        found += checks
+        said += findings
+    return found, said, uncovered
+
+
+def guards(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
+    """Whether the alarms that guard the deployment can ring."""
+    names = preflight_alarms.names(declared, live)
+    if not names:
+        return [], []
+    answer = asked("deployment alarms", lambda: (alarms.named(task, names),))
+    if not isinstance(answer, tuple):
+        return [answer], []
+    there, unfed, unasked = answer[0], set[str](), list[Check]()
+    for name, metric in preflight_alarms.metrics(there).items():
+        fed = asked(f"metric of the deployment alarm {name}", functools.partial(alarms.fed, task, metric))
+        if isinstance(fed, dict):
+            unasked.append(fed)
+        elif not fed:
+            unfed.add(name)
+    found = list(preflight_alarms.checks(names, there, unfed))
+    return [*found, *unasked], preflight_alarms.elsewhere(there, live)
+
+
+def subnets(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
+    """Whether a load balancer reaches tasks in subnets that are declared anew."""
+    wanted = preflight_network.new_subnets(declared, live)
+    if not wanted:
+        return [], []
+    answer = asked("declared subnets", lambda: (_subnets(task, wanted),))
+    if not isinstance(answer, tuple):
+        return [answer], []
+    balancers = sorted({arn for group in live.groups for arn in group.get("LoadBalancerArns", [])})
+    zones = asked("zones of the load balancer", lambda: (_zones(task, balancers),)) if balancers else (set(),)
+    unasked = [] if isinstance(zones, tuple) else [zones]
+    known = zones[0] if isinstance(zones, tuple) else set()
+    found = list(preflight_network.subnets(wanted, answer[0], live.groups, known))
+    return [*found, *unasked], preflight_network.one_zone(answer[0])
+
+
+def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
+    """Whether the listener rules let a target group become sticky."""
+    group = preflight_network.becomes_sticky(declared, live)
+    if group is None:
+        return [], []
+    arn = str(group["TargetGroupArn"])
+    name = f"rules of {group['TargetGroupName']}"
+    answer = asked(name, lambda: (list(_rules(task, group.get("LoadBalancerArns", []))),))
+    return [preflight_network.weighted(arn, answer[0]) if isinstance(answer, tuple) else answer], []
+
+
+def room(task: Task, declared: plan.Declared, live: plan.Live, content: Answer) -> Found:
+    """Whether a new task finds room on the cluster's instances."""
+    may_stop = preflight_capacity.stoppable(declared, live)
+    if not preflight_capacity.is_asked(live) or may_stop > 0:
+        return [], []
+    answer = asked(preflight_capacity.NAME, lambda: (_instances(task),))
+    if not isinstance(answer, tuple):
+        return [answer], []
+    return [preflight_capacity.room(preflight_capacity.needed(content), answer[0], may_stop)], []
+
+
+def platforms(task: Task, content: Answer, live: plan.Live) -> Found:
+    """Whether images that do not run yet have the architecture that the revision asks for."""
+    asks, region = preflight_platform.wanted(content), region_of(task)
+    found: list[Check] = []
+    for name, containers in preflight_platform.to_ask(content, live.definition).items():
+        reference = images.reference(name)
+        if reference.ecr and reference.ecr[1] != region:
+            continue  # of which the check of the image says so
+        answer = asked(f"platform of image {name}", functools.partial(_architectures, task, reference))
+        if isinstance(answer, dict):
+            found.append(answer)
+        elif answer:
+            found.append(preflight_platform.platform(name, containers, asks, answer))
+    return found, []
+
+
+def _subnets(task: Task, ids: list[str]) -> dict[str, Answer]:
+    # By a filter, for an id that does not exist would make EC2 refuse the whole call.
+    with translated("Reading the declared subnets (ec2:DescribeSubnets)"):
+        answer = reading(task, "ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])
+    return {each["SubnetId"]: each for each in answer["Subnets"]}
+
+
+def _zones(task: Task, balancers: list[str]) -> set[str]:
+    with translated("Reading the load balancer's zones (elasticloadbalancing:DescribeLoadBalancers)"):
+        answer = reading(task, "elbv2").describe_load_balancers(LoadBalancerArns=balancers)
+    return {zone["ZoneName"] for each in answer["LoadBalancers"] for zone in each.get("AvailabilityZones", [])}
+
+
+def _rules(task: Task, balancers: list[str]) -> Iterator[Answer]:
+    doing = "Reading the listener rules (elasticloadbalancing:DescribeListeners, elasticloadbalancing:DescribeRules)"
+    with translated(doing):
+        elb = reading(task, "elbv2")
+        for balancer in balancers:
+            for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
+                for listener in page["Listeners"]:
+                    for rules in elb.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"]):
+                        yield from rules["Rules"]
+
+
+def _instances(task: Task) -> list[Answer]:
+    cluster = task.params["cluster"]
+    doing = f"Reading the instances of {cluster} (ecs:ListContainerInstances, ecs:DescribeContainerInstances)"
+    found: list[Answer] = []
+    with translated(doing):
+        ecs = reading(task, "ecs")
+        pages = ecs.get_paginator("list_container_instances").paginate(cluster=cluster, status="ACTIVE")
+        arns = [arn for page in pages for arn in page["containerInstanceArns"]]
+        for start in range(0, len(arns), INSTANCES_A_CALL):
+            some = arns[start : start + INSTANCES_A_CALL]
+            found += ecs.describe_container_instances(cluster=cluster, containerInstances=some)["containerInstances"]
+    return found
+
+
+def _architectures(task: Task, image: images.Reference) -> list[str]:
+    """Those that an image has; empty where it is not there, or its manifest does not tell."""
+    wanted = {"imageDigest": image.digest} if image.digest else {"imageTag": image.tag or "latest"}
+    try:
+        manifest = provenance.manifest(task, image, wanted)
+        listed = preflight_platform.offered(manifest)
+        if listed is not None:
+            return listed
+        return [str(provenance.configuration(task, image, manifest)["architecture"])]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []

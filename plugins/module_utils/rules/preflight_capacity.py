@@ -1,0 +1,94 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether there is room for one task more on the cluster's own instances (launch type EC2).
+
+Fargate has no such question that is worth its calls: its quota counts the vCPUs of all services of the account, and ECS
+tries again when others have ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
+
+Answer = dict[str, Any]
+
+NAME = "room for a new task"
+TCP, UDP = "PORTS", "PORTS_UDP"
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a task takes of an instance: CPU units, MiB, host ports."""
+
+    cpu: int
+    memory: int
+    ports: frozenset[tuple[str, str]]
+
+
+def is_asked(live: plan.Live) -> bool:
+    """Whether tasks are placed on instances that nobody adds to while a deployment goes on."""
+    service = live.service
+    return service.get("launchType") == "EC2" and service.get("schedulingStrategy", "REPLICA") == "REPLICA"
+
+
+def stoppable(declared: plan.Declared, live: plan.Live) -> int:
+    """How many old tasks may be stopped before a new one runs ("deploymentConfiguration", UpdateService)."""
+    configuration = {**(live.service.get("deploymentConfiguration") or {})}
+    configuration.update(declared.settings.get("deploymentConfiguration") or {})
+    desired = declared.settings.get("desiredCount")
+    count = int(live.service.get("desiredCount", 0) if desired is None else desired)
+    least = configuration.get("minimumHealthyPercent")
+    return count - math.ceil(count * (100 if least is None else int(least)) / 100)
+
+
+def needed(content: Answer) -> Room:
+    """What one task takes: the task's own size, else the sum of its containers'. Their soft limit is what placement
+    counts ("Amazon ECS task definition parameters", memoryReservation)."""
+    containers = content.get("containerDefinitions", [])
+    cpu = int(content.get("cpu") or sum(int(each.get("cpu") or 0) for each in containers))
+    soft = sum(int(each.get("memoryReservation") or each.get("memory") or 0) for each in containers)
+    fixed = content.get("networkMode") != "awsvpc"  # there each task has an address, and all ports, of its own
+    ports = {
+        (UDP if mapping.get("protocol") == "udp" else TCP, str(mapping["hostPort"]))
+        for each in containers
+        for mapping in each.get("portMappings") or []
+        if fixed and mapping.get("hostPort")
+    }
+    return Room(cpu, int(content.get("memory") or soft), frozenset(ports))
+
+
+def room(need: Room, instances: Iterable[Answer], may_stop: int) -> Check:
+    """Whether a new task fits beside the old ones on one instance, or an old one may go first (case C47)."""
+    obstacles = [_obstacle(need, each) for each in instances if each.get("status") == "ACTIVE"]
+    fits = may_stop > 0 or "" in obstacles
+    found = "as expected" if fits else sorted(set(obstacles)) or "no container instance is registered"
+    return check(
+        NAME,
+        "an instance with room for it, or an old task that may be stopped first",
+        found,
+        fits,
+        "ECS could place no new task, and the deployment would wait for ever. It needs a free instance, or "
+        "rollout_settings.deploymentConfiguration.minimumHealthyPercent below 100, so that an old task makes room.",
+    )
+
+
+def _obstacle(need: Room, instance: Answer) -> str:
+    """What an instance lacks for one more task; empty when nothing."""
+    left = {each["name"]: each for each in instance.get("remainingResources", [])}
+    taken = {(kind, port) for kind in (TCP, UDP) for port in left.get(kind, {}).get("stringSetValue") or []}
+    name = str(instance.get("ec2InstanceId") or instance.get("containerInstanceArn", "").rpartition("/")[2])
+    if not instance.get("agentConnected", True):
+        return f"{name}: its agent is not connected"
+    if busy := sorted(port for kind, port in need.ports if (kind, port) in taken):
+        return f"{name}: host port {', '.join(busy)} is taken"
+    for kind, amount, unit in (("CPU", need.cpu, "CPU units"), ("MEMORY", need.memory, "MiB")):
+        free = int(left.get(kind, {}).get("integerValue") or 0)
+        if free < amount:
+            return f"{name}: {free} of {amount} {unit} are free"
+    return ""

@@ -1,0 +1,106 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether new tasks will be reached: subnets that are declared anew, and listener rules that forward to several groups.
+
+What is live has proven itself, and neither a subnet with tasks in it nor a group with a rule goes away by itself. So
+these are asked only about what the declaration changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
+
+Answer = dict[str, Any]
+
+STICKY = "stickiness.enabled"
+
+
+def new_subnets(declared: plan.Declared, live: plan.Live) -> list[str]:
+    """The declared subnets, when they are others than the live ones."""
+    wanted, now = _subnets(declared.settings), _subnets(live.service)
+    return wanted if set(wanted) - set(now) else []
+
+
+def subnets(wanted: list[str], found: dict[str, Answer], groups: list[Answer], zones: set[str]) -> Iterator[Check]:
+    """Whether a load balancer reaches tasks there. ``found``: by id, what EC2 answers; ``zones``: those of the load
+    balancer, empty where they are not known.
+
+    A target in a zone that its load balancer does not have gets no requests ("Target health reason codes",
+    Target.NotInUse, Elastic Load Balancing user guide).
+    """
+    gone = [each for each in wanted if each not in found]
+    yield check(
+        "declared subnets", "there", f"{', '.join(gone)}: no such subnet" if gone else "there", not gone,
+        "Correct rollout_settings.networkConfiguration.",
+    )  # fmt: skip
+    expected = sorted({str(each["VpcId"]) for each in groups if each.get("VpcId")})
+    vpcs = sorted({str(each["VpcId"]) for each in found.values()})
+    if expected and found:
+        yield check(
+            "VPC of the declared subnets", expected, vpcs, set(vpcs) <= set(expected),
+            "The target group takes targets of its own VPC alone: declare subnets there.",
+        )  # fmt: skip
+    deaf = [f"{name} is in {each['AvailabilityZone']}" for name, each in found.items() if zones]
+    deaf = [said for said in deaf if said.rpartition(" ")[2] not in zones]
+    if zones:
+        yield check(
+            "zones of the declared subnets", f"among the load balancer's: {', '.join(sorted(zones))}",
+            deaf or "as expected", not deaf,
+            "Tasks there would never become healthy. Enable the zone (`aws elbv2 set-subnets`), or "
+            "declare other subnets.",
+        )  # fmt: skip
+
+
+def one_zone(found: dict[str, Answer]) -> list[str]:
+    """Whether all declared subnets would fail together."""
+    zones = {str(each["AvailabilityZone"]) for each in found.values()}
+    if len(zones) != 1:
+        return []
+    return [f"All declared subnets are in {zones.pop()}: when that zone fails, no task is left. Declare two zones."]
+
+
+def becomes_sticky(declared: plan.Declared, live: plan.Live) -> Answer | None:
+    """The target group whose stickiness the declaration switches on. Raises DeclarationError."""
+    group = plan.meant_group(declared, live)
+    if group is None or plan.attributes(declared, live).get(STICKY) != "true":
+        return None
+    return None if live.attributes[group["TargetGroupArn"]].get(STICKY) == "true" else group
+
+
+def weighted(group: str, rules: Iterable[Answer]) -> Check:
+    """Whether a group may become sticky: behind a rule that forwards to several, the rule has to be first (case C24).
+
+    Elastic Load Balancing refuses it otherwise ("Sticky sessions for your Application Load Balancer", weighted target
+    groups).
+    """
+    wrong = [f"{name_of(rule.get('RuleArn'))}: {', '.join(names)}" for rule in rules if (names := _split(group, rule))]
+    return check(
+        f"stickiness of {group_name(group)}",
+        "no rule that forwards to several groups without stickiness of its own",
+        [f"rule {each}" for each in wrong] or "as expected",
+        not wrong,
+        "AWS would refuse it in the middle of the release. Enable the rule's TargetGroupStickinessConfig first "
+        "(`aws elbv2 modify-rule`), or leave stickiness off.",
+    )
+
+
+def _split(group: str, rule: Answer) -> list[str]:
+    """Names of the groups among which a rule divides requests, this one among them, without keeping a user to one."""
+    for action in rule.get("Actions", []):
+        forward = action.get("ForwardConfig") or {}
+        arns = [str(each["TargetGroupArn"]) for each in forward.get("TargetGroups", [])]
+        if len(arns) > 1 and group in arns and not (forward.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
+            return [group_name(each) for each in arns]
+    return []
+
+
+def _subnets(settings: Answer) -> list[str]:
+    network = settings.get("networkConfiguration")
+    inner = network.get("awsvpcConfiguration") if isinstance(network, dict) else None
+    listed = inner.get("subnets") if isinstance(inner, dict) else None
+    return [str(each) for each in listed] if isinstance(listed, list) else []
