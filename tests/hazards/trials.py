@@ -114,9 +114,9 @@ def sticky(bed: RunningBed, cured: bool) -> Harm:
     """New tasks that have no user when all are there."""
     percents = {"minimumHealthyPercent": 100, "maximumPercent": 200} if cured else {"minimumHealthyPercent": 50}
     stage = Stage(bed, settings={"desiredCount": 2, "deploymentConfiguration": {"maximumPercent": 100} | percents})
-    names = _names(stage, Known())
+    names, revision = _names(stage, Known()), stage.register(SLOW_START="2")  # the second is ready well after the first
     with stage.users() as users:
-        stage.deploy(stage.revision)
+        stage.deploy(revision)
         before = users.users.summary().instances
         users.more_turns(2)
     busy = [each for each, count in users.summary.instances.items() if count > before.get(each, 0) + 2]
@@ -125,11 +125,13 @@ def sticky(bed: RunningBed, cured: bool) -> Harm:
 
 def keep_alive(bed: RunningBed, cured: bool) -> Harm:
     """Failed requests over connections that the application closes while the load balancer uses them. No scale here."""
-    seconds = 65 if cured else 1
+    seconds = 65 if cured else 0.85  # users come once a second, so connections are idle for about as long
     stage = Stage(bed, {"KEEP_ALIVE": str(seconds)}, settings={"desiredCount": 1})
     names = _names(stage, Known(keep_alive=seconds, idle_timeout=60))
     with stage.users(count=60, pace=1.0, ramp=0.0) as users:
-        users.more_turns(15)
+        for _ in range(15 if cured else 40):
+            if not users.users.summary().failed:
+                users.more_turns(1)
     return Harm(users.summary.failed, names, users.summary.line())
 
 
