@@ -42,7 +42,7 @@ for part in "$@"; do
                 $each
             done
             echo "== e2e, bed and build"
-            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build tests/verdicts
+            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build tests/verdicts tests/hazards
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
