@@ -17,7 +17,7 @@ unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal -m "not long and not verdicts" "$@"; }
 long() { pytest -n 4 --dist worksteal -m long tests; }
-bed() { worlds tests/testbed tests/conformance tests/edges tests/store; }
+bed() { worlds tests/testbed tests/conformance tests/edges tests/store tests/cases; }
 e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
 faults() { pytest -n 2 --dist worksteal tests/faults; }
@@ -42,7 +42,7 @@ for part in "$@"; do
                 $each
             done
             echo "== e2e, bed and build"
-            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/build tests/verdicts tests/hazards
+            worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/cases tests/build tests/verdicts tests/hazards
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;

@@ -175,7 +175,7 @@ def test_a_failed_deployment_that_disappears_was_rolled_back() -> None:
         assert stale.observe(elapsed, gone).verdict is None, "never seen failed: a stale read"
 
 
-def test_only_events_of_our_time_are_told_once_and_condensed() -> None:
+def test_c50_only_events_of_our_time_are_told_once_and_condensed() -> None:
     events = [
         event(5, 130, "was unable to place a task."),
         event(4, 124, "registered 1 targets in (target-group arn:x)"),

@@ -66,7 +66,7 @@ def test_a_leaf_is_compared_and_its_neighbours_are_left_alone() -> None:
     assert paths(declared) == ["deploymentConfiguration.minimumHealthyPercent"]
 
 
-def test_load_balancers_in_other_order_and_port_as_text_are_equal() -> None:
+def test_c58_load_balancers_in_other_order_and_port_as_text_are_equal() -> None:
     declared = {
         "loadBalancers": [
             {"containerPort": "3002", "containerName": "web", "targetGroupArn": GROUP_B},
@@ -133,7 +133,7 @@ def test_what_cannot_be_meant_is_refused_with_the_way_out(declared: dict[str, An
     assert words in refused.value.msg
 
 
-def test_the_request_holds_only_what_differs() -> None:
+def test_c59_the_request_holds_only_what_differs() -> None:
     declared = {"desiredCount": 2, "healthCheckGracePeriodSeconds": 60}
     assert service.request(service.compare(declared, live()), live()) == {"desiredCount": 2}
 
@@ -156,7 +156,7 @@ def test_the_request_does_not_write_into_the_answer_it_was_made_from() -> None:
     assert before == live()
 
 
-def test_a_strategy_in_place_of_a_launch_type_needs_force_and_no_launch_type() -> None:
+def test_c51_a_strategy_in_place_of_a_launch_type_needs_force_and_no_launch_type() -> None:
     found = service.compare({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": "1"}]}, live())
     assert service.request(found, live()) == {
         "capacityProviderStrategy": [{"base": 0, "capacityProvider": "FARGATE_SPOT", "weight": 1}],

@@ -67,7 +67,7 @@ def test_the_live_count_is_followed() -> None:
     assert judge(done(desiredCount=2), tasks=TASKS[:2]).word == "succeeded"
 
 
-def test_every_group_of_the_service_counts() -> None:
+def test_c55_every_group_of_the_service_counts() -> None:
     second = GROUP.replace("tg-web", "tg-two")
     both = done(
         loadBalancers=[

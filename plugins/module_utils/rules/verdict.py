@@ -90,7 +90,7 @@ def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
             return _superseded(lead)
         return Verdict(STOPPED, f"somebody stopped it{': ' + why if why else ''}; {_serving(look.service)}", twice=True)
     if status in ROLLING_BACK:
-        return _going_on("ECS rolls it back")
+        return _going_on(f"ECS rolls it back; {_serving(look.service)}")
     if status == "STOP_REQUESTED":
         return _going_on("somebody asked ECS to stop it")
     return None
