@@ -19,7 +19,7 @@ NAMES = (
     (r"\b[0-9a-f]{32}\b", "TASK"),
     (r"\b[0-9a-f]{8}\b", "TASK"),
     (r"web/web/[0-9a-f]{16}", "web/web/ID"),
-    (r"-[A-Za-z0-9]{6}(?=[:,\s])(?<=secret:web-gone-\w{6}|secret:web-keys-\w{6})", ""),
+    (r"(secret:web-\w+)-\w{6}", r"\1-SUFFIX"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", "TIME"),
     (r" \(\d+ s\)(?=\.?$)", ""),
     (r"all is well since \d+ s", "all is well since N s"),

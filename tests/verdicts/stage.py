@@ -107,8 +107,9 @@ class Stage:
     def begin(self, kind: Kind) -> None:
         """A world of its own, as this kind wants it; call `end` when it is over."""
         self.world, self.notes, self.first = World(self.bed, image="pardon/coral-server"), {}, ""
-        delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "20"}]
-        self.elb.modify_target_group_attributes(TargetGroupArn=self.world.group, Attributes=delay)
+        wanted = {"deregistration_delay.timeout_seconds": "20", "stickiness.enabled": "true"}
+        attributes = [{"Key": key, "Value": value} for key, value in wanted.items()]
+        self.elb.modify_target_group_attributes(TargetGroupArn=self.world.group, Attributes=attributes)
         kind.before(self)
 
     def end(self) -> None:
