@@ -131,12 +131,11 @@ class Setup:
     def roles(self) -> None:
         statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        there = {each["RoleName"] for each in self.iam.list_roles()["Roles"]}
         for name in ROLES:
-            try:
+            if name not in there:
                 self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-            except self.iam.exceptions.EntityAlreadyExistsException:
-                continue
-            self.changed.append(f"role {name}")
+                self.changed.append(f"role {name}")
 
     def target_group(self, name: str, port: int, attributes: dict[str, str]) -> str:
         try:

@@ -107,7 +107,7 @@ def test_a_second_run_changes_nothing_and_says_so(bed: RunningBed, prepared: Pre
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert second.stdout == f"nothing to do: {SERVICE} runs pardon-simulator:74, all healthy, at {prepared.url}\n"
     operations = {name.partition(":")[2] for name in bed.admin("GET", "calls")["calls"]}
-    assert operations and all(name.startswith("Describe") for name in operations)
+    assert operations and all(name.startswith(("Describe", "List")) for name in operations)
 
 
 def test_without_a_bed_it_says_so(tmp_path: Path) -> None:
