@@ -184,7 +184,7 @@ def test_a_service_that_takes_no_deployment_is_refused(changes: dict[str, Any], 
     assert words in refused.value.msg
 
 
-def test_back_to_rolling_takes_the_hooks_of_the_other_strategy_along() -> None:
+def test_c60_back_to_rolling_takes_the_hooks_of_the_other_strategy_along() -> None:
     configuration = {
         **live()["deploymentConfiguration"],
         "strategy": "BLUE_GREEN",
