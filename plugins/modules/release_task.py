@@ -33,34 +33,17 @@ options:
     description: The revision to be rolled out, as ARN or as C(family:revision). In check mode it may end in C((next)).
     type: str
     required: true
-  container:
-    description: The container that does the work. The default is the one that the load balancer asks, else the first
-      essential one. It must be essential.
-    type: str
-  command:
-    description: Command in the place of the image's.
-    type: list
-    elements: str
-    default: []
-  environment:
-    description: Variables over those of the revision.
-    type: dict
-    default: {}
   wait_timeout:
     description: Seconds to wait for the end. After that the task goes on, and so does the release with the same call.
     type: int
     default: 1800
-  wait_delay:
-    description: Seconds between two looks.
-    type: int
-    default: 5
-    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
   release:
     description: RV(steady.ecs.release#module:permit) in the answer of M(steady.ecs.release). Without it the task is run
       in any case, and not found again.
     type: dict
     default: {}
 extends_documentation_fragment:
+  - steady.ecs.job
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -178,7 +161,7 @@ def _ended(gate: job.Job, found: Answer) -> Answer:
     try:
         answer = job.ended(gate, found)
     except Failure as failure:
-        if failure.fields.get("verdict") == rule.UNKNOWN:
+        if rule.may_go_on(failure.fields):
             failure.fields["cut_off"] = True
         raise
     answer.pop("operation", None)

@@ -19,19 +19,6 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  container:
-    description: The container that does the work. The default is the one that the load balancer asks, else the first
-      essential one. It must be essential.
-    type: str
-  command:
-    description: Command in the place of the image's.
-    type: list
-    elements: str
-    default: []
-  environment:
-    description: Variables over those of the revision.
-    type: dict
-    default: {}
   task_definition:
     description: Another revision than the one that the service runs, as ARN or as C(family:revision).
     type: str
@@ -40,12 +27,8 @@ options:
       call follows it.
     type: int
     default: 1800
-  wait_delay:
-    description: Seconds between two looks.
-    type: int
-    default: 5
-    choices: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
 extends_documentation_fragment:
+  - steady.ecs.job
   - steady.ecs.records
   - steady.ecs.operation
   - amazon.aws.common.modules

@@ -63,11 +63,12 @@ def started(job: Job, mark: str, token: str) -> Answer:
     arguments = rule.request(job.cluster, job.service, job.revision, job.overrides, mark, token)
     answer = operations.run_task(job.task, arguments)
     if not answer.get("tasks"):
-        cause = rule.not_started(answer.get("failures") or [])
+        fields = rule.not_started(answer.get("failures") or [])
+        cause = fields["cause"]
         words = f": {cause['meaning']}" if cause["meaning"] else ""
         raise Failure(
             f"ECS started no task: {cause['reason']}{words}. Mend that, then run the same command again.",
-            **job.answer(verdict=rule.FAILED, cause=cause, reason="not_started"),
+            **job.answer(**fields),
         )
     found: Answer = answer["tasks"][0]
     job.task.report(f"started task {id_of(found)}; if this is interrupted: the same command goes on waiting for it")
@@ -75,9 +76,9 @@ def started(job: Job, mark: str, token: str) -> Answer:
 
 
 def ended(job: Job, found: Answer) -> Answer:
-    """Wait, and judge. Raises Failure unless the container ended by itself with 0."""
+    """Wait, and say what became of it. Raises Failure unless the container ended by itself with 0."""
     task, params, name = job.task, job.task.params, id_of(found)
-    unknown = job.answer(task=name, verdict=rule.UNKNOWN, operation={"task": name, "verdict": rule.UNKNOWN})
+    unknown = job.answer(**rule.not_ended(name))
     try:
         last = one_off.until_stopped(task, job.cluster, found["taskArn"], params["wait_timeout"], params["wait_delay"])
     except Failure as failure:  # whatever keeps us from looking is no failure of the task (case C78)
@@ -88,28 +89,16 @@ def ended(job: Job, found: Answer) -> Answer:
         raise Failure(
             f"{params['wait_timeout']} s have passed, and task {name} has not ended. It goes on: the same command goes "
             f"on waiting, `aws ecs stop-task --cluster {job.cluster} --task {name}` ends it.",
-            **{**unknown, "reason": rule.UNKNOWN},
+            **unknown,
         )
-    code = rule.exit_code(last, job.container)
-    if rule.succeeded(last, job.definition, job.container):
-        lines = _log(job, job.container, name)
-        result: Answer = {"task": name, "exit_code": code, "verdict": rule.SUCCEEDED}
-        return job.answer(task=name, exit_code=code, verdict=rule.SUCCEEDED, log_lines=lines, operation=result)
-    culprit = str(causes.culprit(last).get("name") or job.container)
-    lines = _log(job, culprit, name)
+    end = rule.ended(last, job.definition, job.container)
+    lines = _log(job, end.speaker, name)
+    if end.well:
+        return job.answer(**rule.told_of(name, end, None), log_lines=lines)
     cause = causes.cause(last, lines, [], [])
-    result = {"task": name, "exit_code": code, "verdict": rule.FAILED, "cause": cause}
     raise Failure(
         f"The one-off task {name} failed. {causes.as_text(cause)}",
-        **job.answer(
-            task=name,
-            exit_code=code,
-            verdict=rule.FAILED,
-            cause=cause,
-            log_lines=lines,
-            operation=result,
-            reason=rule.FAILED,
-        ),
+        **job.answer(**rule.told_of(name, end, cause), log_lines=lines, reason=end.verdict),
     )
 
 

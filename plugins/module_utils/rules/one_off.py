@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, verdict
@@ -20,8 +21,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FI
 Answer = dict[str, Any]
 
 KIND = "run_task"
-SUCCEEDED, FAILED, UNKNOWN = verdict.SUCCEEDED, verdict.FAILED, verdict.UNKNOWN
-"""What may become of it."""
 ENDED_BY_SIGNAL = {137, 143}
 NOT_STARTED = {
     "RESOURCE:MEMORY": "no instance of the cluster has so much memory free",
@@ -37,6 +36,20 @@ NOT_STARTED = {
     "LOCATION": "the instance is in another Availability Zone or Region than the task needs",
 }
 """Reasons of RunTask's ``failures`` (developer guide, "Amazon ECS API failures")."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a task ended. ``speaker``: the container whose log says why; ``code``: None when ours never ran."""
+
+    well: bool
+    code: int | None
+    speaker: str
+
+    @property
+    def verdict(self) -> str:
+        """The word for it."""
+        return verdict.SUCCEEDED if self.well else verdict.FAILED
 
 
 def chosen_container(definition: Answer, service: Answer, wanted: str | None) -> tuple[str, str]:
@@ -126,7 +139,7 @@ def unfinished(earlier: Iterable[Document]) -> tuple[list[str], set[str]]:
         if record["kind"] != KIND:
             continue
         result = (record["operation"] or {}).get("result") or {}
-        if record["state"] in FINAL and result.get("verdict") != "unknown":
+        if record["state"] in FINAL and not may_go_on(result):
             ended.add(str(result.get("task")))
         else:
             nonces.append(record["nonce"])
@@ -136,6 +149,31 @@ def unfinished(earlier: Iterable[Document]) -> tuple[list[str], set[str]]:
 def is_equal(task: Answer, revision: str, wanted: Answer) -> bool:
     """Whether a task does what is wanted now: its revision, its command and its variables."""
     return task["taskDefinitionArn"] == revision and _content(task.get("overrides") or {}) == _content(wanted)
+
+
+def ended(task: Answer, definition: Answer, container: str) -> End:
+    """What a stopped task says of itself."""
+    if succeeded(task, definition, container):
+        return End(True, exit_code(task, container), container)
+    return End(False, exit_code(task, container), str(causes.culprit(task).get("name") or container))
+
+
+def told_of(name: str, end: End, cause: Answer | None) -> Answer:
+    """An ended task's part of the answer; ``operation`` is what the record keeps."""
+    found = {"task": name, "exit_code": end.code, "verdict": end.verdict}
+    caused = {} if cause is None else {"cause": cause}
+    return {**found, **caused, "operation": {**found, **caused}}
+
+
+def not_ended(name: str) -> Answer:
+    """The answer for a task whose end nobody has seen."""
+    found = {"task": name, "verdict": verdict.UNKNOWN}
+    return {**found, "operation": found, "reason": verdict.UNKNOWN}
+
+
+def may_go_on(answer: Answer) -> bool:
+    """Whether the task may still be at work."""
+    return answer.get("verdict") == verdict.UNKNOWN
 
 
 def succeeded(task: Answer, definition: Answer, container: str) -> bool:
@@ -157,12 +195,13 @@ def exit_code(task: Answer, container: str) -> int | None:
 
 
 def not_started(failures: list[Answer]) -> Answer:
-    """The cause when RunTask answers no task at all (case C74)."""
+    """The answer when RunTask starts no task at all (case C74)."""
     first = failures[0] if failures else {}
     reason = str(first.get("reason") or "ECS gives no reason")
     known = next((words for code, words in NOT_STARTED.items() if code in reason.upper()), "")
     detail = causes.readable(": ".join(text for text in (reason, str(first.get("detail") or "")) if text))
-    return {**causes.cause({}, [], [], []), "reason": detail, "meaning": known}
+    cause = {**causes.cause({}, [], [], []), "reason": detail, "meaning": known}
+    return {"verdict": verdict.FAILED, "cause": cause, "reason": "not_started"}
 
 
 def _content(given: Answer) -> dict[str, Any]:
