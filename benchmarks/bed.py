@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def start(given: argparse.Namespace) -> None:
     took = []
     for _ in range(5):
         with folder() as state:
-            took.append(timed(lambda state=state: command("start", "--state", state)))  # type: ignore[misc]
+            took.append(timed(partial(command, "start", "--state", state)))
             held = memory(state)
             command("stop", "--state", state)
     print(f"start: {told(took)}; memory without tasks {held:.0f} MB")
@@ -91,7 +92,7 @@ def services(given: argparse.Namespace) -> None:
             list(pool.map(make, range(given.services)))
         print(f"services: {given.services} created in {time.monotonic() - began:.0f} s; memory {memory(state):.0f} MB")
         names = [[f"s{n * 10 + each}" for each in range(10)] for n in range(200)]
-        print("  DescribeServices of ten:", told([timed(lambda s=s: described(ecs, s)) for s in names]))  # type: ignore[misc]
+        print("  DescribeServices of ten:", told([timed(partial(described, ecs, s)) for s in names]))
         pages = ecs.get_paginator("list_services").paginate(cluster="many", PaginationConfig={"PageSize": 100})
         took = timed(lambda: list(pages))
         print(f"  ListServices, all pages of 100: {took:.1f} s")

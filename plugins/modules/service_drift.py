@@ -290,7 +290,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
     found.differences, found.digest = shown(differences), bound(task, now, differences)
     if found.digest:
-        found.calls = calls.lines(differences, now.service, len(task.params["before"]), record)
+        becoming = plan.becoming(declared, now, {})
+        found.calls = calls.lines(differences, becoming.service, len(task.params["before"]), record)
     found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
     found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired

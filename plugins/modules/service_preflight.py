@@ -330,14 +330,15 @@ class Preflight:
         content = task_definition.plan(
             now.definition, model, declared.changes or None, declared.definition or None, declared.images
         ).declared
-        harms, warned = hazards.judged(hazards.becoming(declared, now, content), self.params)
+        becoming = plan.becoming(declared, now, content)
+        harms, warned = hazards.judged(becoming, self.params)
         self.add(*harms)
         self.findings += warned
         self.image = images.serving(content, now.service)
         self.findings += preflight.in_clear(content)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)
         self.add(*registry.checks_of(self.task, wanted))
-        found, said, self.uncovered = surroundings.checks_of(self.task, declared, now, content)
+        found, said, self.uncovered = surroundings.checks_of(self.task, declared, now, becoming)
         self.add(*found)
         self.findings += said
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r"^ *def test_((?:c\d\d_(?:and_)?)+)", re.MULTILINE)
 
 
-def tested() -> dict[str, set[str]]:
+def files_of_cases() -> dict[str, set[str]]:
     """By case, the files that have a test named after it."""
     found: dict[str, set[str]] = {}
     for path in (ROOT / "tests").rglob("test_*.py"):
@@ -29,7 +29,7 @@ def listed() -> dict[str, set[str]]:
 
 def test_the_page_of_cases_lists_what_is_tested() -> None:
     """After a new test of a case: name its file in the last column of the case's row."""
-    assert {case: files for case, files in listed().items() if files} == tested()
+    assert {case: files for case, files in listed().items() if files} == files_of_cases()
 
 
 def test_each_case_that_the_code_cites_is_on_the_page() -> None:

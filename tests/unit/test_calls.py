@@ -24,8 +24,14 @@ def live(desired: int = 3, most: int = 200, least: int = 100) -> dict[str, Any]:
     return service(deployment(1), desiredCount=desired, deploymentConfiguration=configuration)
 
 
+def lines(wanted: list[Difference], before: dict[str, Any], gates: int, last: Any) -> list[str]:
+    """Of a service that these differences are settled of."""
+    settled = {each.path: each.expected for each in wanted if each.resource == "service"}
+    return calls.lines(wanted, {**before, **settled}, gates, last)
+
+
 def test_a_release_is_three_calls_in_their_order() -> None:
-    found = calls.lines([CONTENT, GRACE, STICKY], live(), 0, None)
+    found = lines([CONTENT, GRACE, STICKY], live(), 0, None)
     assert [each.split(":")[0] for each in found] == ["call 1", "call 2", "call 3"]
     assert "ModifyTargetGroupAttributes (target group web: 1 attribute)" in found[0]
     assert "RegisterTaskDefinition" in found[1]
@@ -36,9 +42,9 @@ def test_a_release_is_three_calls_in_their_order() -> None:
 
 
 def test_gates_come_between_the_revision_and_the_service() -> None:
-    found = calls.lines([CONTENT], live(), 2, None)
+    found = lines([CONTENT], live(), 2, None)
     assert ["RunTask" in each for each in found] == [False, True, True, False]
-    assert not any("RunTask" in each for each in calls.lines([GRACE], live(), 2, None))
+    assert not any("RunTask" in each for each in lines([GRACE], live(), 2, None))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_gates_come_between_the_revision_and_the_service() -> None:
     ],
 )
 def test_what_starts_new_tasks_is_said(differences: list[Difference], words: str) -> None:
-    assert words in calls.lines(differences, live(), 0, None)[-1]
+    assert words in lines(differences, live(), 0, None)[-1]
 
 
 @pytest.mark.parametrize(
@@ -65,22 +71,22 @@ def test_what_starts_new_tasks_is_said(differences: list[Difference], words: str
     ],
 )
 def test_how_many_at_a_time_is_said(desired: int, most: int, least: int, words: str) -> None:
-    assert words in calls.lines([CONTENT], live(desired, most, least), 0, None)[-1]
+    assert words in lines([CONTENT], live(desired, most, least), 0, None)[-1]
 
 
 def test_how_long_it_took_the_last_time_is_said_of_a_proven_release() -> None:
     record = {"seq": 41, "kind": "deploy", "state": "succeeded", "verdict": {"duration_seconds": 372.0}}
     proof = {**record["verdict"], "word": "succeeded", "outcome": "proven", "checks": []}  # type: ignore[dict-item]
-    said = calls.lines([CONTENT], live(), 0, {**record, "verdict": proof})[-1]
+    said = lines([CONTENT], live(), 0, {**record, "verdict": proof})[-1]
     assert said.endswith("(release 41 took 6 min 12 s)")
-    assert "took" not in calls.lines([CONTENT], live(), 0, {**record, "state": "failed", "verdict": proof})[-1]
+    assert "took" not in lines([CONTENT], live(), 0, {**record, "state": "failed", "verdict": proof})[-1]
 
 
 @given(
     st.lists(st.sampled_from([CONTENT, STICKY, GRACE, COUNT]), unique=True), st.integers(0, 50), st.integers(100, 300)
 )
 def test_every_difference_has_a_call_and_nothing_else_has(wanted: list[Difference], desired: int, most: int) -> None:
-    found = calls.lines(wanted, live(desired, most, 50), 0, None)
+    found = lines(wanted, live(desired, most, 50), 0, None)
     assert bool(found) == bool(wanted)
     assert any("Modify" in each for each in found) == (STICKY in wanted)
     assert any("Register" in each for each in found) == (CONTENT in wanted)

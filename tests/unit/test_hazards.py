@@ -167,6 +167,6 @@ def test_what_is_declared_counts_not_what_is_live() -> None:
     now = live()
     now.service.update(deploymentController={"type": "ECS"}, serviceName="web")
     now.groups[0].update(Protocol="HTTP", TargetType="ip")
-    becoming = hazards.becoming(declared, now, {})
+    becoming = plan.becoming(declared, now, {})
     assert names(becoming) == ["deregistration_delay", "minimum_healthy"]
     assert names(now) == []

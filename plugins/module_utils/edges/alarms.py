@@ -11,8 +11,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 Answer = dict[str, Any]
 
-NAMES_A_CALL = 100
-"""CloudWatch API reference, DescribeAlarms."""
+NAMES_A_CALL = 50
+"""As many as one page of an answer has, so that none is on a second one (CloudWatch API reference, DescribeAlarms)."""
 
 
 def named(task: Task, names: list[str]) -> dict[str, Answer]:

@@ -33,25 +33,25 @@ Found = tuple[list[Check], list[str]]
 INSTANCES_A_CALL = 100
 """ECS API reference, DescribeContainerInstances."""
 
-
 NEW_ROLE = 15
 """Seconds that a role which was made a moment ago may take to be seen (case C86)."""
 
 
 def checks_of(
-    task: Task, declared: plan.Declared, live: plan.Live, content: Answer
+    task: Task, declared: plan.Declared, live: plan.Live, becoming: plan.Live
 ) -> tuple[list[Check], list[str], str]:
-    """Checks, findings, and what no deployment alarm guards although it should, where that is accepted."""
+    """Checks, findings, and what no deployment alarm guards although it should, where that is accepted. ``becoming``:
+    the service as the declaration would make it."""
     found, said = guards(task, declared, live)
     uncovered = preflight_alarms.cover(found) if task.params["without_alarm_cover"] else ""
     if uncovered:
-        found, said = [], [*said, uncovered]
-    found += registry.checks_of(task, runnable.ground(content), NEW_ROLE)
+        found, said = [each for each in found if each["ok"] is not False], [*said, uncovered]
+    found += registry.checks_of(task, runnable.ground(becoming.definition), NEW_ROLE)
     for checks, findings in (
         subnets(task, declared, live),
         weighted_rules(task, declared, live),
-        room(task, declared, live, content),
-        platforms(task, content, live),
+        room(task, becoming),
+        platforms(task, becoming.definition, live),
     ):
         found += checks
         said += findings
@@ -104,15 +104,14 @@ def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Foun
     return [preflight_network.weighted(arn, answer[0]) if isinstance(answer, tuple) else answer], []
 
 
-def room(task: Task, declared: plan.Declared, live: plan.Live, content: Answer) -> Found:
+def room(task: Task, becoming: plan.Live) -> Found:
     """Whether a new task finds room on the cluster's instances."""
-    may_stop = preflight_capacity.stoppable(declared, live)
-    if not preflight_capacity.is_asked(live) or may_stop > 0:
+    if not preflight_capacity.is_asked(becoming.service):
         return [], []
     answer = asked(preflight_capacity.NAME, lambda: (_instances(task),))
     if not isinstance(answer, tuple):
         return [answer], []
-    return [preflight_capacity.room(preflight_capacity.needed(content), answer[0], may_stop)], []
+    return [preflight_capacity.room(preflight_capacity.needed(becoming.definition), answer[0])], []
 
 
 def platforms(task: Task, content: Answer, live: plan.Live) -> Found:

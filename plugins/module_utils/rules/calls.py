@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import service
@@ -15,15 +14,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_m
 
 Answer = dict[str, Any]
 
-SERVICE = "service"
 
-
-def lines(differences: list[Difference], live: Answer, gates: int, last: Document | None) -> list[str]:
-    """The calls in their order, one line each; none for an empty plan. ``live``: the service. ``gates``: one-off tasks
-    that come first. ``last``: the record of the current release."""
+def lines(differences: list[Difference], becoming: Answer, gates: int, last: Document | None) -> list[str]:
+    """The calls in their order, one line each; none for an empty plan. ``becoming``: the service
+    as they would make it. ``gates``: one-off tasks that come first. ``last``: the record of the current release."""
     content = [each for each in differences if each.resource == RESOURCE]
-    settings = [each for each in differences if each.resource == SERVICE]
-    groups = sorted({each.resource for each in differences} - {RESOURCE, SERVICE})
+    settings = [each for each in differences if each.resource == service.RESOURCE]
+    groups = sorted({each.resource for each in differences} - {RESOURCE, service.RESOURCE})
     found = []
     for group in groups:
         count = sum(each.resource == group for each in differences)
@@ -34,38 +31,27 @@ def lines(differences: list[Difference], live: Answer, gates: int, last: Documen
         found += ["ecs:RunTask, and the rollout only when it ends with 0"] * gates
     if content or settings:
         names = ["taskDefinition"] * bool(content) + [each.path for each in settings]
-        starts = bool(content) or service.deploys(settings, live)
-        found.append(f"ecs:UpdateService ({', '.join(names)}), {_deployment(settings, live, last, starts)}")
+        starts = bool(content) or service.deploys(settings, becoming)
+        found.append(f"ecs:UpdateService ({', '.join(names)}), {_deployment(becoming, last, starts)}")
     return [f"call {number}: {text}" for number, text in enumerate(found, 1)]
 
 
-def _deployment(settings: list[Difference], live: Answer, last: Document | None, starts: bool) -> str:
+def _deployment(becoming: Answer, last: Document | None, starts: bool) -> str:
     """What the update means for the tasks."""
     if not starts:
         return "which starts no deployment"
-    desired = int(_declared(settings, "desiredCount", live.get("desiredCount", 0)))
+    desired, (more, fewer) = int(becoming.get("desiredCount", 0)), service.room(becoming)
     if desired == 0:
         return "which starts a deployment of no task"
-    configuration = live.get("deploymentConfiguration") or {}
-    most, least = (
-        int(_declared(settings, f"deploymentConfiguration.{name}", configuration.get(name, default)))
-        for name, default in (("maximumPercent", 200), ("minimumHealthyPercent", 100))
-    )
-    # Rounded as ECS does: maximumPercent down, minimumHealthyPercent up (API reference, DeploymentConfiguration).
-    at_once = desired * most // 100 - desired + desired - math.ceil(desired * least / 100)
     tasks = f"{desired} task{'' if desired == 1 else 's'}"
-    if at_once < 1:
+    if more + fewer < 1:
+        most, least = service.percents(becoming)
         return (
             f"which starts a deployment of {tasks} that cannot begin: maximumPercent {most} and minimumHealthyPercent "
             f"{least} leave no room for a new one"
         )
-    rounds = f", {at_once} at a time" if at_once < desired else ""
+    rounds = f", {more + fewer} at a time" if more + fewer < desired else ""
     return f"which starts a deployment of {tasks}{rounds}{_duration(last)}"
-
-
-def _declared(settings: list[Difference], path: str, live: Any) -> Any:
-    found = next((each.expected for each in settings if each.path == path), None)
-    return live if found is None else found
 
 
 def _duration(last: Document | None) -> str:

@@ -74,17 +74,6 @@ NAMES = (
 )
 
 
-def becoming(declared: plan.Declared, live: plan.Live, content: dict[str, Any]) -> plan.Live:
-    """The service as the declaration would make it. Raises DeclarationError."""
-    settings = service.request(service.compare(declared.settings, live.service), live.service)
-    group = plan.meant_group(declared, live)
-    attributes = dict(live.attributes)
-    if group is not None:
-        arn = group["TargetGroupArn"]
-        attributes[arn] = {**attributes[arn], **plan.attributes(declared, live)}
-    return plan.Live({**live.service, **settings}, content or live.definition, live.groups, attributes)
-
-
 def found(live: plan.Live, known: Known) -> list[Hazard]:
     """The hazards of a service that is set so."""
     return [*_draining(live, known), *_stopping(live, known), *_replacing(live), *_starting(live, known), *_open(known)]
@@ -177,9 +166,8 @@ def serving(live: plan.Live) -> set[str]:
 
 def _replacing(live: plan.Live) -> Iterator[Hazard]:
     """How many tasks stay while they are replaced: DeploymentConfiguration, minimumHealthyPercent, "rounded up"."""
-    configuration = live.service.get("deploymentConfiguration") or {}
-    desired, percent = live.service.get("desiredCount", 0), configuration.get("minimumHealthyPercent", 100)
-    least = math.ceil(desired * percent / 100)
+    desired, (_most, percent) = live.service.get("desiredCount", 0), service.percents(live.service)
+    least = desired - service.room(live.service)[1]
     cure = f"Declare {PERCENT}: {{minimumHealthyPercent: 100, maximumPercent: 200}}."
     sticky = any(each.get("stickiness.enabled") == "true" for each in live.attributes.values())
     if desired and not least:

@@ -77,6 +77,17 @@ def differences(declared: Declared, live: Live, model: Model) -> list[Difference
     return found + service.planned(None, declared.settings, live.service)
 
 
+def becoming(declared: Declared, live: Live, content: Answer) -> Live:
+    """The service as the declaration would make it. Raises DeclarationError."""
+    settings = service.request(service.compare(declared.settings, live.service), live.service)
+    group = meant_group(declared, live)
+    found = dict(live.attributes)
+    if group is not None:
+        arn = group["TargetGroupArn"]
+        found[arn] = {**found[arn], **attributes(declared, live)}
+    return Live({**live.service, **settings}, content or live.definition, live.groups, found)
+
+
 def count(declared: Declared, live: Live) -> int:
     """How many properties are declared, that is, how many were compared."""
     found = names(declared, live)

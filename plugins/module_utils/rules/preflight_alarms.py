@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
-from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 
 Answer = dict[str, Any]
@@ -67,7 +67,7 @@ def checks(wanted: list[str], alarms: dict[str, Answer], unfed: set[str]) -> Ite
 
 def cover(found: list[Check]) -> str:
     """What the report says of alarms that do not guard the release, in one line; empty when all do."""
-    missing = [f"{each['name'].removeprefix('deployment alarm ')}: {each['found']}" for each in found if not each["ok"]]
+    missing = [f"{each['name'].removeprefix('deployment alarm ')}: {each['found']}" for each in failed(found)]
     return f"no alarm cover ({'; '.join(missing)})" if missing else ""
 
 

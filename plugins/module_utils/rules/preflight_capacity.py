@@ -8,12 +8,11 @@ tries again when others have ended.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules import service
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 
 Answer = dict[str, Any]
@@ -31,20 +30,11 @@ class Room:
     ports: frozenset[tuple[str, str]]
 
 
-def is_asked(live: plan.Live) -> bool:
-    """Whether tasks are placed on instances that nobody adds to while a deployment goes on."""
-    service = live.service
-    return service.get("launchType") == "EC2" and service.get("schedulingStrategy", "REPLICA") == "REPLICA"
-
-
-def stoppable(declared: plan.Declared, live: plan.Live) -> int:
-    """How many old tasks may be stopped before a new one runs ("deploymentConfiguration", UpdateService)."""
-    configuration = {**(live.service.get("deploymentConfiguration") or {})}
-    configuration.update(declared.settings.get("deploymentConfiguration") or {})
-    desired = declared.settings.get("desiredCount")
-    count = int(live.service.get("desiredCount", 0) if desired is None else desired)
-    least = configuration.get("minimumHealthyPercent")
-    return count - math.ceil(count * (100 if least is None else int(least)) / 100)
+def is_asked(becoming: Answer) -> bool:
+    """Whether a new task must find room beside the old ones: on instances that nobody adds to while a deployment goes
+    on, and where no old task may be stopped first."""
+    on_instances = becoming.get("launchType") == "EC2" and becoming.get("schedulingStrategy", "REPLICA") == "REPLICA"
+    return on_instances and service.room(becoming)[1] <= 0
 
 
 def needed(content: Answer) -> Room:
@@ -63,10 +53,10 @@ def needed(content: Answer) -> Room:
     return Room(cpu, int(content.get("memory") or soft), frozenset(ports))
 
 
-def room(need: Room, instances: Iterable[Answer], may_stop: int) -> Check:
-    """Whether a new task fits beside the old ones on one instance, or an old one may go first (case C47)."""
+def room(need: Room, instances: Iterable[Answer]) -> Check:
+    """Whether a new task fits beside the old ones on one instance (case C47)."""
     obstacles = [_obstacle(need, each) for each in instances if each.get("status") == "ACTIVE"]
-    fits = may_stop > 0 or "" in obstacles
+    fits = "" in obstacles
     found = "as expected" if fits else sorted(set(obstacles)) or "no container instance is registered"
     return check(
         NAME,

@@ -8,6 +8,7 @@ Only what is declared is compared: a setting that nobody names stays as it is li
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,6 +178,25 @@ def deploys(differences: list[Difference], live: dict[str, Any]) -> bool:
     return any(
         each.path == "taskDefinition" or (each.path in SETTINGS and SETTINGS[each.path].deploys) for each in differences
     ) and bool(live.get("deployments"))
+
+
+def percents(live: dict[str, Any]) -> tuple[int, int]:
+    """maximumPercent and minimumHealthyPercent of a service."""
+    configuration = live.get(_CONFIGURATION) or {}
+    most, least = (
+        int(configuration.get(name, SETTINGS[f"{_CONFIGURATION}.{name}"].default))
+        for name in ("maximumPercent", "minimumHealthyPercent")
+    )
+    return most, least
+
+
+def room(live: dict[str, Any]) -> tuple[int, int]:
+    """How many tasks a deployment may run beyond the desired count, and how many it may stop before a new one runs.
+
+    maximumPercent is rounded down, minimumHealthyPercent up (API reference, DeploymentConfiguration).
+    """
+    desired, (most, least) = int(live.get("desiredCount", 0)), percents(live)
+    return desired * most // 100 - desired, desired - math.ceil(desired * least / 100)
 
 
 def registered(wanted: str | None, check_mode: bool) -> str | None:

@@ -96,6 +96,14 @@ def test_c96_who_goes_on_without_cover_has_it_in_the_report(system: System) -> N
     assert system.run(module, without_alarm_cover=True)["uncovered"] == ""
 
 
+def test_c96_what_could_not_be_asked_is_no_missing_cover(system: System) -> None:
+    guarded(system)
+    system.refused["list_metrics"] = "AccessDenied"
+    found = system.run(module, without_alarm_cover=True)
+    assert (found["ok"], found["uncovered"]) == (True, "")
+    assert any(line.startswith("not checked: metric of the deployment alarm web-5xx") for line in system.warnings)
+
+
 def test_an_alarm_that_does_not_exist_or_has_no_metric_is_refused(system: System) -> None:
     guarded(system)
     assert system.run(module)["ok"]
