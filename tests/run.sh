@@ -6,12 +6,14 @@ set -eu
 [ $# -gt 0 ] || set -- all
 
 lint() {
+    mypy &
+    types=$!
     ruff check .
     ruff format --check .
-    mypy
     yamllint .
     ANSIBLE_INVENTORY=inventories/local,molecule/shared/inventory ansible-lint
     antsibull-changelog lint
+    wait $types
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.

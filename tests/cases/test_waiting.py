@@ -136,9 +136,6 @@ def test_c35_autoscaling_moves_the_goal_and_the_wait_follows_it(place: Place) ->
     assert found["verdict"] == "succeeded", found["msg"]
     assert (found["desired_count"], found["running_count"]) == (5, 5)
     assert place.service()["desiredCount"] == 5, "nobody has put the count back"
-    told = " ".join(each["text"] for each in found["timeline"])
-    assert "/8 running" in told
-    assert "/5 running" in told
     assert first != place.service()["taskDefinition"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import Checkout
 
 
@@ -12,6 +14,7 @@ def commands_below(text: str, heading: str) -> list[str]:
     return [line.strip() for line in text.split(heading, 1)[1].splitlines() if line.startswith("  ./steady ")]
 
 
+@pytest.mark.long
 def test_the_demo_shows_a_release_and_its_commands_work(checkout: Checkout) -> None:
     demo = checkout.run("./steady", "demo")
     assert demo.status == 0, demo.text

@@ -41,8 +41,11 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 
 @pytest.mark.parametrize(
     "signals",
-    [[signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM]],
-    ids=["ctrl-c", "ctrl-c twice", "SIGTERM"],
+    [
+        pytest.param([signal.SIGINT], id="ctrl-c"),
+        pytest.param([signal.SIGINT, signal.SIGINT], id="ctrl-c twice", marks=pytest.mark.long),
+        pytest.param([signal.SIGTERM], id="SIGTERM", marks=pytest.mark.long),
+    ],
 )
 def test_c80_cancel_ends_the_wait_gives_the_lease_back_and_says_how_to_go_on(
     production: Checkout, signals: list[signal.Signals]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.e2e.conftest import Checkout, until
@@ -120,6 +121,7 @@ def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp
     assert production.run("./steady", "play", "verify.yml").status == 0
 
 
+@pytest.mark.long
 def test_several_services_are_changed_only_when_it_is_meant(checkout: Checkout) -> None:
     checkout.prepare("--engine", "none")
     hosts = checkout.path / "inventories/local/hosts.yml"

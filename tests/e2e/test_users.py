@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import GROUP, Checkout
 from tests.e2e.test_release import declare
 
@@ -62,6 +64,7 @@ def test_a_hundred_users_notice_neither_deploy_nor_rollback(production: Checkout
         assert requests_logged(production, count["run"]) == count["requests"]
 
 
+@pytest.mark.long
 def test_the_same_measure_sees_an_application_that_crashes_while_it_serves(
     production: Checkout, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_status_says_what_runs_and_whether_it_is_proven(bed: Checkout) -> None:
     assert bed.writes() == []
 
 
+@pytest.mark.long
 def test_c71_scale_sends_the_count_alone_and_waits_until_it_is_reached(bed: Checkout) -> None:
     done = play(bed, "scale", scale_count=4, operation_why="the sale begins")
     assert done.status == 0, done.text
@@ -129,6 +130,8 @@ def test_c80_stop_rolls_back_what_hangs_and_rollback_closes_its_release(bed: Che
     changed = {
         "rollout_changes": environment,
         "target_group_attributes": {"stickiness.lb_cookie.duration_seconds": 7200},
+        # Longer than any machine takes for this test: until it is over ECS replaces no task and does not go back.
+        "rollout_settings": {"healthCheckGracePeriodSeconds": 86400},
     }
     options = (*QUICK, *NOBODY_ANSWERS, "-e", json.dumps(changed))
     process = bed.start("./steady", "play", "deploy.yml", *options)
@@ -217,6 +220,7 @@ def test_c64_prune_keeps_what_anything_names(bed: Checkout) -> None:
     assert set(bed.writes()) <= {"ecs:DeregisterTaskDefinition"}
 
 
+@pytest.mark.long
 def test_unlock_names_the_holder_and_takes_the_lease_only_when_told(bed: Checkout) -> None:
     path = next((bed.path / ".state/releases").rglob("head.json"))
     lease = {
@@ -257,6 +261,7 @@ def test_a_second_operator_is_held(bed: Checkout) -> None:
         path.write_text(json.dumps(free), encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_verb_that_writes_refuses_a_whole_inventory(bed: Checkout) -> None:
     hosts = bed.path / "inventories/local/hosts.yml"
     before = hosts.read_text(encoding="utf-8")
