@@ -33,4 +33,8 @@ options:
   target_group:
     description: Name or ARN of the target group of O(attributes). The default is the service's only one.
     type: str
+  attributes_of:
+    description: The declared attributes of several target groups, by the name or ARN of each.
+    type: dict
+    default: {}
 """

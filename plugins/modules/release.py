@@ -76,6 +76,10 @@ options:
   target_group:
     description: Name or ARN of the target group of O(attributes). The default is the service's only one.
     type: str
+  attributes_of:
+    description: The declared attributes of several target groups, by the name or ARN of each.
+    type: dict
+    default: {}
   differences:
     description:
       - The plan. With an empty list no release is opened, unless O(force) is set. Not used with O(kind=rollback).

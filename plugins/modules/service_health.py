@@ -32,6 +32,10 @@ options:
     description: Attributes that the target group must have. Only what is named is compared.
     type: dict
     default: {}
+  attributes_of:
+    description: O(attributes) of each of several target groups, by its name or ARN.
+    type: dict
+    default: {}
   changes:
     description:
       - What is declared of the task definition, as M(steady.ecs.task_definition) takes it. Variables that are null must
@@ -169,13 +173,12 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     addresses,
     checks,
     endpoints,
+    groups,
     health,
     images,
-    intent,
     looks,
     progress,
     redact,
-    target_group,
     task_definition,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -189,6 +192,7 @@ SPEC = Spec(
         "url": {"type": "str"},
         "target_group": {"type": "str"},
         "attributes": {"type": "dict", "default": {}},
+        "attributes_of": {"type": "dict", "default": {}},
         "changes": {"type": "dict", "default": {}},
         "definition": {"type": "dict", "default": {}},
         "images": {"type": "dict", "default": {}},
@@ -232,15 +236,12 @@ class Verification:
         found = [health.status(service), health.count(seen, params["desired_count"]), health.deployment(service)]
         found += [*self.content(service), health.task_revisions(seen)]
         found += [health.targets(seen, arn) if arn in self.groups else health.no_group(arn) for arn in arns]
-        group = self.group(arns)
-        attributes = self.attributes(group)
-        if params["attributes"] and group is not None and attributes is not None:
-            found.append(self.declared_attributes(group, attributes))
-        found += self.environment(seen)
+        attributes: dict[str, dict[str, str]] = {}
+        found += [*self.declared_attributes(arns, attributes), *self.environment(seen)]
         found += [health.containers(seen, params["containers"]), *images.compared(tasks, params["recorded_images"])]
         holds = not checks.failed(found)
         found += [self.endpoint(each, holds) for each in params["endpoints"]]
-        found.append(self.stickiness(seen, attributes, holds))
+        found.append(self.stickiness(seen, self.sticky_attributes(arns, attributes), holds))
         self.seen, self.checks = seen, found
         return found
 
@@ -252,26 +253,26 @@ class Verification:
             self.arns = arns
         return arns
 
-    def group(self, arns: list[str]) -> Answer | None:
-        """The target group that is declared, or the only one; None where it does not exist or is not known."""
-        wanted = self.params["target_group"]
-        if self.params["attributes"] or wanted:
-            return self.groups.get(intent.group_of(wanted, arns))
-        return self.groups.get(arns[0]) if len(arns) == 1 else None
-
-    def attributes(self, group: Answer | None) -> dict[str, str] | None:
-        """The live attributes of the group, when something depends on them."""
+    def declared_attributes(self, arns: list[str], read: dict[str, dict[str, str]]) -> list[checks.Check]:
+        """The attributes as they are declared, of each group. ``read``: those that were read for it, by ARN."""
         params = self.params
-        if group is None or not (params["attributes"] or (params["url"] and params["task_identity"])):
-            return None
-        return reads.target_group_attributes(self.task, group["TargetGroupArn"])
+        if len(self.groups) < len(arns):
+            return []  # that one is deleted is a failed check of its own
+        existing = [self.groups[arn] for arn in arns]
+        meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
+        for each in meant:
+            read[each.arn] = reads.target_group_attributes(self.task, each.arn)
+        return [health.attributes(each.name, each.text(read[each.arn]), read[each.arn]) for each in meant]
 
-    def declared_attributes(self, group: Answer, attributes: dict[str, str]) -> checks.Check:
-        """The attributes as they are declared."""
-        declared = target_group.normalised(
-            self.params["attributes"], group.get("Protocol", ""), group.get("TargetType", "instance"), attributes
-        )
-        return health.attributes(group["TargetGroupName"], declared, attributes)
+    def sticky_attributes(self, arns: list[str], read: dict[str, dict[str, str]]) -> dict[str, str] | None:
+        """The live attributes of the group that users meet, when stickiness is to be looked at: the named group, or the
+        only one; None where it does not exist or is not known. ``read``: what is known already."""
+        params, arn = self.params, arns[0] if len(arns) == 1 else None
+        if params["target_group"]:
+            arn = groups.group_of(params["target_group"], arns)
+        if arn not in self.groups or not (params["url"] and params["task_identity"]):
+            return None
+        return read.get(arn) or reads.target_group_attributes(self.task, arn)
 
     def content(self, service: Answer) -> list[checks.Check]:
         """The revision that is named, or the content that is declared; nothing when neither is."""

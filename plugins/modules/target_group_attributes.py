@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: target_group_attributes
-short_description: Have the declared attributes on the target group of an Amazon ECS service
+short_description: Have the declared attributes on the target groups of an Amazon ECS service
 version_added: 0.1.0
 description:
-  - Compares the declared attributes with the live ones and sets those that differ, all in one call or none; then reads
-    them back.
-  - Names, values and combinations are checked before any call, with the nearest valid name.
+  - Compares the declared attributes with the live ones and sets those that differ, all of a target group in one call or
+    none; then reads them back.
+  - Names, values and combinations of all groups are checked before any call, with the nearest valid name.
   - Never registers or deregisters a target, and never touches an attribute that is not declared.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -25,16 +25,20 @@ options:
     type: str
     required: true
   target_group:
-    description: Name or ARN of the target group. May be left out when the service has only one.
+    description: Name or ARN of the target group of O(attributes). May be left out when the service has only one.
     type: str
   attributes:
     description:
       - Attributes by AWS's names, such as C(stickiness.lb_cookie.duration_seconds). Truth values and numbers may be
         written as YAML has them; null goes back to AWS's default.
-      - Required unless O(put_back) is set.
     type: dict
+    default: {}
+  attributes_of:
+    description: O(attributes) of each of several target groups, by its name or ARN.
+    type: dict
+    default: {}
   put_back:
-    description: Put back what was before O(release), where the group still has what the release gave it. What somebody
+    description: Put back what was before O(release), where a group still has what the release gave it. What somebody
       else has set since stays.
     type: bool
     default: false
@@ -67,11 +71,19 @@ EXAMPLES = r"""
       stickiness.enabled: true
       stickiness.type: lb_cookie
       stickiness.lb_cookie.duration_seconds: 86400
+
+- name: Let the tasks of both target groups go sooner
+  steady.ecs.target_group_attributes:
+    cluster: pardon-production-cluster
+    service: pardon-production-service
+    attributes_of:
+      pardon-production-coral-tg: {deregistration_delay.timeout_seconds: 30}
+      pardon-production-admin-tg: {deregistration_delay.timeout_seconds: 5}
 """
 
 RETURN = r"""
 target_group_arn:
-  description: ARN of the target group; null where nothing is declared and the service has none or several.
+  description: ARN of the target group; null where there is none, or there are several.
   returned: success
   type: str
   sample: arn:aws:elasticloadbalancing:us-east-1:640080112933:targetgroup/pardon-production-coral-tg/6cd8923ffc120347
@@ -81,15 +93,26 @@ target_group_name:
   type: str
   sample: pardon-production-coral-tg
 attributes:
-  description: All attributes after the change; in check mode, as they would be.
+  description: All its attributes after the change; in check mode, as they would be.
   returned: success
   type: dict
   sample: {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "86400"}
 before:
-  description: All attributes before it.
+  description: All its attributes before it.
   returned: success
   type: dict
   sample: {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "3600"}
+target_groups:
+  description: The same of each target group that attributes are declared for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    arn: {description: ARN of the target group., type: str}
+    name: {description: Its name., type: str}
+    attributes: {description: "All its attributes after the change; in check mode, as they would be.", type: dict}
+    before: {description: All its attributes before it., type: dict}
+  sample: []
 differences:
   description: What differed between declared and live.
   returned: success
@@ -103,10 +126,11 @@ differences:
       type: NOT_EQUAL
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, held, live, reads, waits, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, redact, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import to_put_back
@@ -117,11 +141,11 @@ SPEC = Spec(
         "cluster": {"type": "str", "required": True},
         "service": {"type": "str", "required": True},
         "target_group": {"type": "str"},
-        "attributes": {"type": "dict"},
+        "attributes": {"type": "dict", "default": {}},
+        "attributes_of": {"type": "dict", "default": {}},
         "put_back": {"type": "bool", "default": False},
         **held.RELEASE_OPTION,
     },
-    rules={"required_if": [("put_back", False, ["attributes"])]},
 )
 
 READ_BACK_SECONDS = 10
@@ -131,50 +155,56 @@ PAUSE = 1
 Answer = dict[str, Any]
 
 
-def group_of(task: Task, service: Answer, wanted: str | None) -> Answer:
-    """The target group that is meant, as DescribeTargetGroups answers it. Refuses another service's group."""
-    name = task.params["service"]
-    arns = live.group_arns(service)
+@dataclass
+class Change:
+    """One target group: its attributes before, those that it is to have, what differs, and its attributes after."""
+
+    group: Answer
+    before: dict[str, str]
+    wanted: dict[str, str]
+
+    def __post_init__(self) -> None:
+        self.arn, self.name = str(self.group["TargetGroupArn"]), str(self.group["TargetGroupName"])
+        self.differences: list[Difference] = target_group.compare(self.wanted, self.before, self.name)
+        self.after = {**self.before, **self.wanted}
+
+    def as_dict(self) -> Answer:
+        """What the module returns of it."""
+        return {"arn": self.arn, "name": self.name, "attributes": self.after, "before": self.before}
+
+
+def groups_of(task: Task, service: Answer) -> list[Answer]:
+    """The service's target groups, as DescribeTargetGroups answers them. Refuses a service that cannot have any."""
+    name, arns = task.params["service"], live.group_arns(service)
     if not arns:
         raise Failure(
             f"Service {name} has no target group, so it has no attributes to set. Remove target_group_attributes.",
             reason="no_target_group",
         )
-    groups = reads.target_groups(task, arns)
-    if len(groups) < len(arns):
-        gone = sorted(set(arns) - {each["TargetGroupArn"] for each in groups})
+    found = reads.target_groups(task, arns)
+    if len(found) < len(arns):
+        gone = sorted(set(arns) - {each["TargetGroupArn"] for each in found})
         raise Failure(
             f"Service {name} names {', '.join(gone)}, which is deleted: its tasks cannot be registered. Give the "
             "service an existing target group first.",
             reason="target_group_deleted",
         )
-    names = ", ".join(sorted(each["TargetGroupName"] for each in groups))
-    if not wanted and len(groups) > 1:
-        raise Failure(
-            f"Service {name} has several target groups: {names}. Say which: target_group_name.",
-            reason="several_target_groups",
-        )
-    found = [each for each in groups if not wanted or wanted in (each["TargetGroupName"], each["TargetGroupArn"])]
-    if not found:
-        raise Failure(
-            f"Service {name} does not use target group {wanted}. It uses: {names}. Correct target_group_name.",
-            reason="target_group_not_found",
-        )
-    return found[0]
+    return found
 
 
-def settled(task: Task, arn: str, declared: dict[str, str], differences: list[Difference]) -> dict[str, str]:
+def settled(task: Task, change: Change) -> dict[str, str]:
     """Set what differs, and answer all attributes as they are read back."""
+    arn, declared = change.arn, change.wanted
 
     def arrived() -> dict[str, str] | None:
         found = reads.target_group_attributes(task, arn)
         return None if target_group.compare(declared, found, "") else found
 
-    changed = {each.path: str(each.expected) for each in differences}
+    changed = {each.path: str(each.expected) for each in change.differences}
     writes.modify_target_group_attributes(task, arn, changed, arrived)
     found = waits.until(lambda _elapsed: arrived(), READ_BACK_SECONDS, PAUSE)
     if found is None:
-        now = target_group.compare(declared, reads.target_group_attributes(task, arn), arn.split("/")[1])
+        now = target_group.compare(declared, reads.target_group_attributes(task, arn), change.name)
         raise Failure(
             f"AWS took the change, but {READ_BACK_SECONDS} s later it shows otherwise: "
             f"{'; '.join(each.as_text() for each in now)}. Someone else may be changing this group: find out who, then "
@@ -184,62 +214,66 @@ def settled(task: Task, arn: str, declared: dict[str, str], differences: list[Di
     return found
 
 
-def wanted(task: Task, hold: held.Held | None, group: Answer, before: dict[str, str]) -> dict[str, str]:
-    """The attributes to have: the declared ones as AWS keeps them, or those that go back to what they were."""
-    if hold and task.params["put_back"]:
-        record = hold.store.record(task.params["release"]["seq"])
-        return to_put_back(record, group["TargetGroupArn"], before)
+def declared(task: Task, service: Answer) -> list[Change]:
+    """What is declared of each group. All of it is refused, before any call that writes, when it cannot be meant."""
+    params, arns = task.params, live.group_arns(service)
+    if not (params["attributes"] or params["attributes_of"]) and len(arns) != 1:
+        return []  # a service without attributes to set may have several target groups, or none
+    existing = groups_of(task, service)
     try:
-        return target_group.normalised(
-            task.params["attributes"], group.get("Protocol", ""), group.get("TargetType", "instance"), before
-        )
+        meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
+        if not meant:
+            return [Change(existing[0], reads.target_group_attributes(task, arns[0]), {})]
+        found = [(each, reads.target_group_attributes(task, each.arn)) for each in meant]
+        return [Change(each.group, before, each.text(before)) for each, before in found]
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
 
 
+def put_back(task: Task, hold: held.Held, service: Answer) -> list[Change]:
+    """What the release gave each group and still has, as it was before."""
+    record = hold.store.record(task.params["release"]["seq"])
+    arns = [arn for arn in record["intent"]["attributes"] if arn in live.group_arns(service)]
+    found = []
+    for group in reads.target_groups(task, arns):
+        before = reads.target_group_attributes(task, group["TargetGroupArn"])
+        found.append(Change(group, before, to_put_back(record, group["TargetGroupArn"], before)))
+    return found
+
+
 def run(task: Task) -> Answer:
-    """Compare, set what differs in one call, read back, note it."""
-    hold = held.of(task)
-    if task.params["put_back"] and hold is None:
+    """Compare, set what differs in one call a group, read back, note it."""
+    hold, back = held.of(task), task.params["put_back"]
+    if back and hold is None:
         raise Failure("put_back needs the release whose attributes it puts back.", reason="declaration")
     service = reads.service(task, task.params["cluster"], task.params["service"])
-    if not declares(task, hold) and len(live.group_arns(service)) != 1:
-        return answer(None, {}, {}, [])
-    group = group_of(task, service, task.params["target_group"])
-    arn, name = group["TargetGroupArn"], group["TargetGroupName"]
-    before = reads.target_group_attributes(task, arn)
-    declared = wanted(task, hold, group, before)
-    differences = target_group.compare(declared, before, name)
-    after = {**before, **declared}
-    if differences and not task.check_mode:
-        if not task.params["put_back"]:
-            fence.passed(task, hold, service)
-        after = settled(task, arn, declared, differences)
-    if hold and not task.params["put_back"]:
+    changes = put_back(task, hold, service) if hold and back else declared(task, service)
+    if not task.check_mode:
+        settle(task, [each for each in changes if each.differences], None if back else hold, service)
+    if hold and changes and not back:
         hold.note({"attributes": "done"})
-    return answer(group, before, after, differences)
+    return answer(changes)
 
 
-def declares(task: Task, hold: held.Held | None) -> bool:
-    """Whether any attribute is declared, or was by the release that is put back. A service without attributes to set
-    may have several target groups, or none."""
-    if hold and task.params["put_back"]:
-        return bool(hold.store.record(task.params["release"]["seq"])["intent"]["attributes"])
-    return bool(task.params["attributes"])
+def settle(task: Task, changes: list[Change], hold: held.Held | None, service: Answer) -> None:
+    """Group by group. ``hold``: the release that changes them, as long as nobody else has changed the service."""
+    if changes:
+        fence.passed(task, hold, service)
+    for each in changes:
+        each.after = settled(task, each)
 
 
-def answer(
-    group: Answer | None, before: dict[str, str], after: dict[str, str], differences: list[Difference]
-) -> Answer:
+def answer(changes: list[Change]) -> Answer:
     """What the module returns; without a group, that there was nothing to do."""
-    key = redact.run_key()
-    shown = [redact.difference(each, set(), key) for each in differences]
+    key, only = redact.run_key(), changes[0] if len(changes) == 1 else None
+    shown = [redact.difference(difference, set(), key) for each in changes for difference in each.differences]
     return {
-        "changed": bool(differences),
-        "target_group_arn": group["TargetGroupArn"] if group else None,
-        "target_group_name": group["TargetGroupName"] if group else None,
-        "attributes": after,
-        "before": before,
+        "changed": bool(shown),
+        "target_group_arn": only.arn if only else None,
+        "target_group_name": only.name if only else None,
+        "attributes": only.after if only else {},
+        "before": only.before if only else {},
+        "target_groups": [each.as_dict() for each in changes],
         "differences": [each.as_dict() for each in shown],
         "diff": redact.diff(shown),
     }

@@ -99,6 +99,7 @@ def test_what_was_written_down_is_what_runs(
     declared = plan.Declared(
         settings=read["rollout_settings"],
         attributes=read.get("target_group_attributes", {}),
+        attributes_of=read.get("target_group_attributes_of", {}),
         target_group=read.get("target_group_name"),
     )
     now = plan.Live(live, definition, groups, {each["TargetGroupArn"]: values for each in groups})

@@ -116,6 +116,16 @@ def test_without_a_release_attributes_are_held_against_the_defaults() -> None:
     assert paths(found) == {DELAY: ("300", "60"), "stickiness.enabled": ("false", "true")}
 
 
+def test_what_is_declared_of_one_group_is_no_declaration_of_another() -> None:
+    arn, values = GROUP.replace("tg-web", "tg-b"), live().attributes[GROUP]
+    other = {**live().groups[0], "TargetGroupArn": arn, "TargetGroupName": "tg-b"}
+    now = live(groups=[live().groups[0], other], attributes={GROUP: values, arn: values})
+    of = {"tg-web": {DELAY: 60, "stickiness.enabled": True, DURATION: 86400}, arn: {DELAY: 60}}
+    declared = Declared(attributes_of=of)
+    found = undeclared.differences(declared, now, None)
+    assert [(each.resource, each.path) for each in found] == [("target group tg-b", "stickiness.enabled")]
+
+
 def test_a_release_that_left_a_value_makes_it_no_news() -> None:
     left = record(Declared(), attributes={GROUP: {DELAY: "60", "stickiness.enabled": "false"}})
     assert paths(undeclared.differences(Declared(), live(), left)) == {"stickiness.enabled": ("false", "true")}

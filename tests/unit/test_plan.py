@@ -69,7 +69,7 @@ def test_differences_of_all_three_resources_in_the_order_of_a_release() -> None:
 def test_attributes_belong_to_the_named_group_only() -> None:
     declared = plan.Declared(attributes={DURATION: 60}, target_group="tg-admin")
     assert found(declared, live(GROUP, OTHER)) == [("target group tg-admin", DURATION, "60", "3600")]
-    assert plan.meant_group(declared, live(GROUP, OTHER)) == group(OTHER)
+    assert [each.group for each in plan.parts(declared, live(GROUP, OTHER))] == [group(OTHER)]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,65 @@ def test_a_group_that_was_deleted_is_no_group() -> None:
 
 def test_attributes_are_held_as_aws_keeps_them() -> None:
     declared = plan.Declared(attributes={"stickiness.enabled": True, DURATION: None})
-    assert plan.attributes(declared, live()) == {"stickiness.enabled": "true", DURATION: "86400"}
+    assert plan.attributes(declared, live()) == {GROUP: {"stickiness.enabled": "true", DURATION: "86400"}}
     assert plan.attributes(plan.Declared(), live()) == {}
+
+
+BOTH = plan.Declared(attributes_of={"tg-web": {DURATION: 60}, OTHER: {DURATION: 3600, "stickiness.enabled": False}})
+
+
+def test_each_group_has_attributes_of_its_own() -> None:
+    now = live(GROUP, OTHER)
+    assert found(BOTH, now) == [
+        ("target group tg-web", DURATION, "60", "3600"),
+        ("target group tg-admin", "stickiness.enabled", "false", "true"),
+    ]
+    assert plan.count(BOTH, now) == 3
+    assert plan.names(BOTH, now)["attributes"] == {GROUP: [DURATION], OTHER: ["stickiness.enabled", DURATION]}
+    becoming = plan.becoming(BOTH, now, {}).attributes
+    assert (becoming[GROUP][DURATION], becoming[OTHER]["stickiness.enabled"]) == ("60", "false")
+    assert found(BOTH, plan.Live(now.service, now.definition, now.groups, becoming)) == []
+
+
+def test_both_ways_of_declaring_go_together() -> None:
+    declared = plan.Declared(
+        attributes={DURATION: 60}, target_group="tg-admin", attributes_of={"tg-web": {DURATION: 30}}
+    )
+    assert found(declared, live(GROUP, OTHER)) == [
+        ("target group tg-web", DURATION, "30", "3600"),
+        ("target group tg-admin", DURATION, "60", "3600"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        pytest.param({"attributes_of": {"tg-old": {DURATION: 60}}}, ["tg-old", "tg-web, tg-admin"], id="another name"),
+        pytest.param(
+            {"attributes_of": {"tg-web": {DURATION: 60}, GROUP: {DURATION: 60}}}, ["twice", GROUP], id="name and ARN"
+        ),
+        pytest.param(
+            {"attributes": {DURATION: 60}, "target_group": "tg-web", "attributes_of": {"tg-web": {DURATION: 60}}},
+            ["tg-web", "twice", "target_group_attributes_of.tg-web"],
+            id="both ways",
+        ),
+        pytest.param({"attributes_of": {"tg-web": None}}, ["target_group_attributes_of.tg-web", "None"], id="empty"),
+        pytest.param(
+            {"attributes_of": {"tg-web": {DURATION: 0}}}, [f"target_group_attributes_of.tg-web.{DURATION}"], id="range"
+        ),
+        pytest.param(
+            {"attributes_of": {"tg-web": {"stickiness.type": "app_cookie"}}},
+            ["target_group_attributes_of.tg-web.stickiness.type", "declare stickiness.app_cookie.cookie_name"],
+            id="together",
+        ),
+    ],
+)
+def test_what_of_several_groups_cannot_be_meant_says_where_it_is_declared(
+    declared: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        plan.differences(plan.Declared(**declared), live(GROUP, OTHER), MODEL)
+    assert [each for each in words if each not in refused.value.msg] == []
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,15 @@ def test_nothing_is_invented_for_a_service_without_load_balancer_or_url() -> Non
     assert "healthCheckGracePeriodSeconds" not in found["rollout_settings"]
 
 
-def test_of_several_target_groups_none_is_chosen() -> None:
-    assert "target_group_attributes" not in declared(group(), group())
+def test_several_target_groups_are_written_down_by_their_names() -> None:
+    first, second = group(), group(stickiness__enabled="false")
+    second[0]["TargetGroupName"] = "tg-admin"
+    found = declared(first, second)
+    assert "target_group_attributes" not in found
+    assert found["target_group_attributes_of"] == {
+        "tg-web": declared(first)["target_group_attributes"],
+        "tg-admin": declared(second)["target_group_attributes"],
+    }
 
 
 @pytest.mark.parametrize("name", ["session", "true", "007"])

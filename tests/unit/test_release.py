@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release, restore, states
-from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
 ACCOUNT, REGION = "640080112933", "us-east-1"
 FAMILY = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web"
@@ -271,14 +270,6 @@ def test_null_in_a_setting_is_the_default_of_aws() -> None:
     service.live = live(grace=60)
     record = service.open(settings={"healthCheckGracePeriodSeconds": None}).record
     assert states.state_of(record)["settings"] == {"healthCheckGracePeriodSeconds": 0}
-
-
-def test_attributes_belong_to_a_named_group_or_the_only_one() -> None:
-    assert intent.group_of(None, [GROUP]) == GROUP
-    assert intent.group_of("other", [GROUP, OTHER]) == OTHER
-    assert intent.group_of(OTHER, [GROUP, OTHER]) == OTHER
-    with pytest.raises(DeclarationError, match="web, other"):
-        intent.group_of(None, [GROUP, OTHER])
 
 
 def test_an_intent_names_everything_and_holds_no_value() -> None:

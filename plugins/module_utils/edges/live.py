@@ -89,6 +89,7 @@ DECLARATION_OPTIONS: dict[str, Any] = {
     "settings": {"type": "dict", "default": {}},
     "attributes": {"type": "dict", "default": {}},
     "target_group": {"type": "str"},
+    "attributes_of": {"type": "dict", "default": {}},
 }
 """The options that hold a whole declaration, equal in every module that only looks."""
 

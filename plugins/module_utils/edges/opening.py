@@ -14,12 +14,12 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    groups,
     intent,
     plan,
     redact,
     release,
     restore,
-    target_group,
     task_definition,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -209,15 +209,9 @@ def _differences(task: Task) -> list[Answer]:
 
 def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:
     """The declared attributes as AWS keeps them, by the ARN of their group."""
-    if not task.params["attributes"]:
+    params = task.params
+    if not (params["attributes"] or params["attributes_of"]):
         return {}
-    arn = intent.group_of(task.params["target_group"], list(found["attributes"]))
-    group = reads.target_groups(task, [arn])[0]
-    return {
-        arn: target_group.normalised(
-            task.params["attributes"],
-            group.get("Protocol", ""),
-            group.get("TargetType", "instance"),
-            found["attributes"][arn],
-        )
-    }
+    existing = reads.target_groups(task, list(found["attributes"]))
+    meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
+    return {each.arn: each.text(found["attributes"][each.arn]) for each in meant}

@@ -8,7 +8,6 @@ Each is asked only where the declaration or the service has it, so that an ordin
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, registry
@@ -94,14 +93,13 @@ def subnets(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
 
 
 def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
-    """Whether the listener rules let a target group become sticky."""
-    group = preflight_network.becomes_sticky(declared, live)
-    if group is None:
-        return [], []
-    arn = str(group["TargetGroupArn"])
-    name = f"rules of {group['TargetGroupName']}"
-    answer = asked(name, lambda: (list(_rules(task, group.get("LoadBalancerArns", []))),))
-    return [preflight_network.weighted(arn, answer[0]) if isinstance(answer, tuple) else answer], []
+    """Whether the listener rules let target groups become sticky."""
+    found: list[Check] = []
+    for group in preflight_network.become_sticky(declared, live):
+        arn, balancers = str(group["TargetGroupArn"]), group.get("LoadBalancerArns", [])
+        answer = asked(f"rules of {group['TargetGroupName']}", functools.partial(_rules, task, balancers))
+        found.append(preflight_network.weighted(arn, answer) if isinstance(answer, list) else answer)
+    return found, []
 
 
 def room(task: Task, becoming: plan.Live) -> Found:
@@ -143,15 +141,16 @@ def _zones(task: Task, balancers: list[str]) -> set[str]:
     return {zone["ZoneName"] for each in answer["LoadBalancers"] for zone in each.get("AvailabilityZones", [])}
 
 
-def _rules(task: Task, balancers: list[str]) -> Iterator[Answer]:
+def _rules(task: Task, balancers: list[str]) -> list[Answer]:
     doing = "Reading the listener rules (elasticloadbalancing:DescribeListeners, elasticloadbalancing:DescribeRules)"
     with translated(doing):
-        elb = reading(task, "elbv2")
+        elb, found = reading(task, "elbv2"), list[Answer]()
         for balancer in balancers:
             for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
                 for listener in page["Listeners"]:
                     for rules in elb.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"]):
-                        yield from rules["Rules"]
+                        found += rules["Rules"]
+    return found
 
 
 def _instances(task: Task) -> list[Answer]:

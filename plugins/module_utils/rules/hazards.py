@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, plan, service
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 
 DELAY = "deregistration_delay.timeout_seconds"
@@ -132,7 +132,7 @@ def _draining(live: plan.Live, known: Known) -> Iterator[Hazard]:
             "deregistration_delay",
             f"{group['TargetGroupName']} lets a task go after {text} s: users of each replaced task lose {how} "
             "(502, or a stream that breaks off).",
-            f"Declare target_group_attributes: {{{DELAY}: {enough}}}.",
+            f"Declare {groups.declaring(group['TargetGroupName'], f'{{{DELAY}: {enough}}}', live.groups)}.",
         )
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
@@ -86,21 +84,6 @@ def _fields(container: str, fields: Document) -> list[str]:
         elif name != "name":
             found.append(f"{place}.{name}")
     return found
-
-
-def group_of(wanted: str | None, arns: list[str]) -> str:
-    """The ARN of the target group that declared attributes belong to: the named one, or the service's only one.
-
-    Raises DeclarationError that names the service's target groups.
-    """
-    found = [arn for arn in arns if wanted in (None, arn, group_name(arn))]
-    if len(found) != 1:
-        names = ", ".join(group_name(arn) for arn in arns) or "none"
-        raise DeclarationError(
-            f"Attributes are declared for {wanted or 'the only target group'} of the service, which has: {names}. "
-            "Set target_group_name to one of them."
-        )
-    return found[0]
 
 
 def result(given: Document, record: Document, now: str) -> Document:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, service, states, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, intent, service, states
 from ansible_collections.steady.ecs.plugins.module_utils.rules import task_definition as definitions
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
@@ -25,6 +25,9 @@ class Declared:
     settings: Answer = field(default_factory=dict)
     attributes: Answer = field(default_factory=dict)
     target_group: str | None = None
+    """The group of ``attributes``, by name or ARN; None stands for the only one."""
+    attributes_of: Answer = field(default_factory=dict)
+    """By name or ARN of the group, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -39,52 +42,32 @@ class Live:
     """By the group's ARN."""
 
 
-def meant_group(declared: Declared, live: Live) -> Answer | None:
-    """The target group that the declared attributes belong to; None when none are declared.
-
-    Raises DeclarationError.
-    """
-    if not declared.attributes:
-        return None
-    arn = group_arn(declared, live)
-    return next(each for each in live.groups if each["TargetGroupArn"] == arn)
+def parts(declared: Declared, live: Live) -> list[groups.Part]:
+    """The declared attributes of each target group. Raises DeclarationError."""
+    return groups.parts(declared.target_group, declared.attributes, declared.attributes_of, live.groups)
 
 
-def group_arn(declared: Declared, live: Live) -> str:
-    """The ARN of the declared target group, or of the service's only one. Raises DeclarationError."""
-    return intent.group_of(declared.target_group, [each["TargetGroupArn"] for each in live.groups])
-
-
-def attributes(declared: Declared, live: Live) -> dict[str, str]:
-    """The declared attributes as AWS keeps them. Raises DeclarationError."""
-    group = meant_group(declared, live)
-    if group is None:
-        return {}
-    now = live.attributes[group["TargetGroupArn"]]
-    return target_group.normalised(declared.attributes, group.get("Protocol", ""), group.get("TargetType", ""), now)
+def attributes(declared: Declared, live: Live) -> dict[str, dict[str, str]]:
+    """By the group's ARN, the declared attributes as AWS keeps them. Raises DeclarationError."""
+    return {each.arn: each.text(live.attributes[each.arn]) for each in parts(declared, live)}
 
 
 def differences(declared: Declared, live: Live, model: Model) -> list[Difference]:
     """Every declared property that is not live. Raises DeclarationError."""
-    group = meant_group(declared, live)
+    meant = parts(declared, live)
     content = definitions.plan(
         live.definition, model, declared.changes or None, declared.definition or None, declared.images
     )
     found = list(content.differences)
-    if group is not None:
-        now = live.attributes[group["TargetGroupArn"]]
-        found += target_group.compare(attributes(declared, live), now, group["TargetGroupName"])
+    for each in meant:
+        found += each.differences(live.attributes[each.arn])
     return found + service.planned(None, declared.settings, live.service)
 
 
 def becoming(declared: Declared, live: Live, content: Answer) -> Live:
     """The service as the declaration would make it. Raises DeclarationError."""
     settings = service.request(service.compare(declared.settings, live.service), live.service)
-    group = meant_group(declared, live)
-    found = dict(live.attributes)
-    if group is not None:
-        arn = group["TargetGroupArn"]
-        found[arn] = {**found[arn], **attributes(declared, live)}
+    found = states.added_attributes(live.attributes, attributes(declared, live))
     return Live({**live.service, **settings}, content or live.definition, live.groups, found)
 
 
@@ -96,13 +79,12 @@ def count(declared: Declared, live: Live) -> int:
 
 def names(declared: Declared, live: Live) -> Answer:
     """The names that are declared, in the form of :func:`states.declared`. Raises DeclarationError."""
-    group = meant_group(declared, live)
     wanted = intent.intent(
         live.service["taskDefinition"],
         declared.changes,
         declared.definition,
         declared.images,
         declared.settings,
-        {} if group is None else {group["TargetGroupArn"]: dict.fromkeys(declared.attributes, "")},
+        {each.arn: dict.fromkeys(each.attributes, "") for each in parts(declared, live)},
     )
     return states.declared({"intent": wanted})

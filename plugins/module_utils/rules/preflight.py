@@ -251,8 +251,7 @@ def unread(name: str, message: str) -> Check:
 
 
 def _declared_arns(declared: plan.Declared) -> Iterator[str]:
-    if (declared.target_group or "").startswith("arn:"):
-        yield str(declared.target_group)
+    yield from (str(each) for each in (declared.target_group, *declared.attributes_of) if str(each).startswith("arn:"))
     for content in (declared.changes, declared.definition):
         for role in ROLES:
             if str(content.get(role) or "").startswith("arn:"):

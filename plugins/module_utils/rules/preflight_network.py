@@ -64,12 +64,15 @@ def one_zone(found: dict[str, Answer]) -> list[str]:
     return [f"All declared subnets are in {zones.pop()}: when that zone fails, no task is left. Declare two zones."]
 
 
-def becomes_sticky(declared: plan.Declared, live: plan.Live) -> Answer | None:
-    """The target group whose stickiness the declaration switches on. Raises DeclarationError."""
-    group = plan.meant_group(declared, live)
-    if group is None or plan.attributes(declared, live).get(STICKY) != "true":
-        return None
-    return None if live.attributes[group["TargetGroupArn"]].get(STICKY) == "true" else group
+def become_sticky(declared: plan.Declared, live: plan.Live) -> list[Answer]:
+    """The target groups whose stickiness the declaration switches on. Raises DeclarationError."""
+    wanted = plan.attributes(declared, live)
+    return [
+        each
+        for each in live.groups
+        if wanted.get(arn := each["TargetGroupArn"], {}).get(STICKY) == "true"
+        and live.attributes[arn].get(STICKY) != "true"
+    ]
 
 
 def weighted(group: str, rules: Iterable[Answer]) -> Check:

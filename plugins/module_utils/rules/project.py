@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import service as service_rules
 from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules.groups import ATTRIBUTES_OF
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Identity
 
 try:
@@ -71,18 +72,10 @@ def declaration(
         "service_url": url,
     }
     if len(groups) == 1:
-        group, attributes = groups[0]
-        wanted = set(ALWAYS)
-        if attributes.get("stickiness.enabled") == "true":
-            wanted |= {target_group.TYPE, f"stickiness.{attributes.get(target_group.TYPE)}.duration_seconds"}
-        if attributes.get(target_group.TYPE) == "app_cookie":
-            wanted.add(target_group.COOKIE_NAME)  # has no default, and AWS takes that type only together with it
-        found["target_group_name"] = group["TargetGroupName"]
-        found["target_group_attributes"] = {
-            key: value if key == target_group.COOKIE_NAME else _written(value)
-            for key, value in sorted(attributes.items())
-            if key in wanted or value != defaults.get(key, value)
-        }
+        found["target_group_name"] = groups[0][0]["TargetGroupName"]
+        found["target_group_attributes"] = _attributes(groups[0][1], defaults)
+    elif groups:
+        found[ATTRIBUTES_OF] = {each["TargetGroupName"]: _attributes(given, defaults) for each, given in groups}
     found["rollout_settings"] = service_rules.declared_from(live)
     found["health_desired_count"] = live["desiredCount"]
     found["health_containers"] = [
@@ -129,6 +122,20 @@ def with_host(existing: str, name: str) -> str:
     if existing != _yaml(content, HEAD):
         raise ValueError("inventories/main/hosts.yml was edited by hand")
     return _yaml({**content, "all": {**above, "hosts": {**hosts, name: None}}}, HEAD)
+
+
+def _attributes(live: dict[str, str], defaults: dict[str, str]) -> Answer:
+    """What a target group declares about itself."""
+    wanted = set(ALWAYS)
+    if live.get("stickiness.enabled") == "true":
+        wanted |= {target_group.TYPE, f"stickiness.{live.get(target_group.TYPE)}.duration_seconds"}
+    if live.get(target_group.TYPE) == "app_cookie":
+        wanted.add(target_group.COOKIE_NAME)  # has no default, and AWS takes that type only together with it
+    return {
+        key: value if key == target_group.COOKIE_NAME else _written(value)
+        for key, value in sorted(live.items())
+        if key in wanted or value != defaults.get(key, value)
+    }
 
 
 def _written(value: str) -> Any:

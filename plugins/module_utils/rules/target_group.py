@@ -121,19 +121,24 @@ def kind(protocol: str, target_type: str) -> str:
 
 
 def normalised(
-    attributes: dict[str, Any], protocol: str, target_type: str, live: dict[str, str] | None = None
+    attributes: dict[str, Any],
+    protocol: str,
+    target_type: str,
+    live: dict[str, str] | None = None,
+    where: str = ATTRIBUTES,
 ) -> dict[str, str]:
     """Declared attributes as text, the way AWS keeps them; null is AWS's default.
 
     YAML's truth values and numbers are taken for what they mean: ``off`` and ``false`` are one value to YAML, and the
     attribute decides. ``live``, where it is known, is what the rules between attributes are held against, and its
-    keys are known even where our table does not have them yet. Raises DeclarationError with the nearest valid name,
-    the range, or the rule.
+    keys are known even where our table does not have them yet. ``where`` the attributes are declared. Raises
+    DeclarationError with the nearest valid name, the range, or the rule.
     """
     group = kind(protocol, target_type)
     known = [key for key, each in _TABLE.items() if group in each.kinds]
-    found = {key: _text(key, value, group, [*known, *(live or {})]) for key, value in attributes.items()}
-    _refuse_forbidden(found, live or {})
+    known += live or {}
+    found = {key: _text(f"{where}.{key}", key, value, group, known) for key, value in attributes.items()}
+    _refuse_forbidden(found, live or {}, where)
     return found
 
 
@@ -146,10 +151,9 @@ def compare(declared: dict[str, str], live: dict[str, str], name: str) -> list[D
     ]
 
 
-def _text(key: str, value: Any, group: str, known: Iterable[str]) -> str:
-    path = f"{ATTRIBUTES}.{key}"
+def _text(path: str, key: str, value: Any, group: str, known: Iterable[str]) -> str:
     if key not in known:
-        raise DeclarationError(_unknown(key, group, known))
+        raise DeclarationError(_unknown(path, key, group, known))
     attribute = _TABLE.get(key, Attribute(None))
     if key == TYPE:
         attribute = Attribute(TYPES[group][0], TYPES[group])
@@ -182,15 +186,15 @@ def _written(value: Any, attribute: Attribute) -> str:
     return text
 
 
-def _unknown(key: str, group: str, known: Iterable[str]) -> str:
+def _unknown(path: str, key: str, group: str, known: Iterable[str]) -> str:
     elsewhere = _TABLE.get(key)
     if elsewhere is not None:
         return (
-            f"{ATTRIBUTES}.{key} is for {' and '.join(BALANCERS[each] for each in elsewhere.kinds)}; this group is for "
+            f"{path} is for {' and '.join(BALANCERS[each] for each in elsewhere.kinds)}; this group is for "
             f"{BALANCERS[group]}, whose stickiness.type is {' or '.join(TYPES[group])}. Attributes: {_listed(known)}."
         )
     return (
-        f"{ATTRIBUTES}.{key}: there is no such attribute. {nearest(key, known)}Attributes of a group for "
+        f"{path}: there is no such attribute. {nearest(key, known)}Attributes of a group for "
         f"{BALANCERS[group]}: {_listed(known)}."
     )
 
@@ -199,36 +203,35 @@ def _listed(known: Iterable[str]) -> str:
     return ", ".join(sorted(set(known)))
 
 
-def _refuse_forbidden(declared: dict[str, str], live: dict[str, str]) -> None:
+def _refuse_forbidden(declared: dict[str, str], live: dict[str, str], where: str) -> None:
     """Combinations that AWS refuses, each at the place where it is declared (case C22)."""
     merged = {**live, **declared}
     if declared.get(TYPE) == "app_cookie" and not declared.get(COOKIE_NAME):
         raise DeclarationError(
-            f"{ATTRIBUTES}.{TYPE} app_cookie needs the name of the application's own cookie: declare {COOKIE_NAME}."
+            f"{where}.{TYPE} app_cookie needs the name of the application's own cookie: declare {COOKIE_NAME}."
         )
     name = declared.get(COOKIE_NAME)
     if name is not None and (not name or name.startswith(RESERVED_COOKIES)):
         raise DeclarationError(
-            f"{ATTRIBUTES}.{COOKIE_NAME} must be the application's own cookie; names that begin with "
+            f"{where}.{COOKIE_NAME} must be the application's own cookie; names that begin with "
             f"{RESERVED_COOKIES} are the load balancer's."
         )
     if name is not None and not COOKIE_TOKEN.fullmatch(name):
         raise DeclarationError(
-            f"{ATTRIBUTES}.{COOKIE_NAME} must be a cookie's name (letters, digits and !#$%&'*+-.^_`|~); it is {name!r}."
+            f"{where}.{COOKIE_NAME} must be a cookie's name (letters, digits and !#$%&'*+-.^_`|~); it is {name!r}."
         )
     algorithm = merged.get(ALGORITHM, "round_robin")
     if {ALGORITHM, SLOW_START} & set(declared) and algorithm != "round_robin" and merged.get(SLOW_START, "0") != "0":
         raise DeclarationError(
-            f"{ATTRIBUTES}: slow start ({SLOW_START} {merged[SLOW_START]}) works with the algorithm round_robin only; "
+            f"{where}: slow start ({SLOW_START} {merged[SLOW_START]}) works with the algorithm round_robin only; "
             f"{ALGORITHM} is {algorithm}. Set {SLOW_START} to 0, or {ALGORITHM} to round_robin."
         )
     if {ALGORITHM, ANOMALIES} & set(declared) and merged.get(ANOMALIES) == "on" and algorithm != "weighted_random":
         raise DeclarationError(
-            f"{ATTRIBUTES}: {ANOMALIES} on works with the algorithm weighted_random only; {ALGORITHM} is {algorithm}."
+            f"{where}: {ANOMALIES} on works with the algorithm weighted_random only; {ALGORITHM} is {algorithm}."
         )
     failovers = {merged.get("target_failover.on_deregistration"), merged.get("target_failover.on_unhealthy")}
     if any(key.startswith("target_failover.") for key in declared) and len(failovers) > 1:
         raise DeclarationError(
-            f"{ATTRIBUTES}: target_failover.on_deregistration and target_failover.on_unhealthy must be equal: "
-            "declare both."
+            f"{where}: target_failover.on_deregistration and target_failover.on_unhealthy must be equal: declare both."
         )

@@ -89,7 +89,7 @@ def image_differences(containers: list[str], released: Answer, live: Answer) -> 
 
 
 def _attributes(declared: plan.Declared, live: plan.Live, left: dict[str, dict[str, str]]) -> list[Difference]:
-    group, found = plan.meant_group(declared, live), []
+    mine, found = plan.names(declared, live)["attributes"], []
     for each in live.groups:
         arn, kind = each["TargetGroupArn"], target_group.kind(each.get("Protocol", ""), each.get("TargetType", ""))
         usual = target_group.DEFAULTS if kind == target_group.APPLICATION else {}
@@ -97,7 +97,7 @@ def _attributes(declared: plan.Declared, live: plan.Live, left: dict[str, dict[s
         found += [
             Difference(f"target group {each['TargetGroupName']}", key, base[key], now[key])
             for key in sorted(base)
-            if key in now and now[key] != base[key] and not (each == group and key in declared.attributes)
+            if key in now and now[key] != base[key] and key not in mine.get(arn, [])
         ]
     return found
 

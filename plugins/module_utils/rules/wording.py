@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     endpoints,
+    groups,
     plan,
     service,
-    target_group,
     task_definition,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -47,7 +47,9 @@ def problems(
         parts["task definition"] = _definition(declared, live, model)
     if declared.settings:
         parts["settings"] = _settings(declared.settings, live)
-    if (declared.target_group or declared.attributes) and (live.groups or not live.service.get("loadBalancers")):
+    if (declared.target_group or declared.attributes or declared.attributes_of) and (
+        live.groups or not live.service.get("loadBalancers")
+    ):
         parts["target group"] = _target_group(declared, live)
     if verification:
         parts["verification"] = _verification(verification, declared, live, model)
@@ -95,28 +97,31 @@ def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
 
 
 def _target_group(declared: plan.Declared, live: plan.Live) -> Iterator[Attempt]:
-    yield lambda: plan.group_arn(declared, live)
-    try:
-        group = plan.meant_group(declared, live)
-    except DeclarationError:
-        return
-    if group is None:
-        return
-    now = live.attributes.get(group["TargetGroupArn"], {})
+    named = [plan.Declared(attributes_of={name: given}) for name, given in declared.attributes_of.items()]
+    if declared.target_group or declared.attributes:
+        arns = [each["TargetGroupArn"] for each in live.groups]
+        yield partial(groups.group_of, declared.target_group, arns)
+        named.append(plan.Declared(attributes=declared.attributes, target_group=declared.target_group))
+    for each in named:
+        yield partial(plan.parts, each, live)
+        with contextlib.suppress(DeclarationError):  # it is told already
+            for part in plan.parts(each, live):
+                yield from _attributes(part, live.attributes.get(part.arn, {}))
+    yield partial(plan.parts, declared, live)
 
-    def tried(part: Answer) -> Attempt:
-        return lambda: target_group.normalised(part, group.get("Protocol", ""), group.get("TargetType", ""), now)
+
+def _attributes(part: groups.Part, now: dict[str, str]) -> Iterator[Attempt]:
+    def tried(some: Answer) -> Attempt:
+        return partial(replace(part, attributes=some).text, now)
 
     families: dict[str, Answer] = {}
-    for key, value in declared.attributes.items():
+    for key, value in part.attributes.items():
         name = str(key).partition(".")[0]
         families.setdefault(TOGETHER.get(name, name), {})[key] = value
-    for part in families.values():
-        yield tried(part)
+    for some in families.values():
+        yield tried(some)
         # A family that is refused whole may hide that a second name in it is wrong as well.
-        for key, value in part.items():
-            if key not in live.attributes.get(group["TargetGroupArn"], {}):
-                yield tried({key: value})
+        yield from (tried({key: value}) for key, value in some.items() if key not in now)
 
 
 def _verification(given: Verification, declared: plan.Declared, live: plan.Live, model: Model) -> Iterator[Attempt]:

@@ -175,6 +175,14 @@ def test_a_fenced_release_puts_back_what_is_still_its_own(world: Balanced, tmp_p
     assert of.task(target_group_attributes, put_back=True)["changed"] is False
 
 
+def test_a_group_that_the_service_has_left_is_not_put_back(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path, attributes={GROUP: {KEY: "false"}, f"{GROUP}-left": {KEY: "false"}})
+    of.task(target_group_attributes, attributes={KEY: False})
+    found = of.task(target_group_attributes, put_back=True)
+    assert [each["arn"] for each in found["target_groups"]] == [GROUP]
+    assert world.attributes == {KEY: "true"}
+
+
 def test_a_lost_answer_is_our_own_deployment_although_its_id_is_new(world: Balanced, tmp_path: Path) -> None:
     of = Release(world, tmp_path)
     of.note(task_definition=revision(2))

@@ -211,7 +211,20 @@ def test_attributes_are_recorded_as_aws_keeps_them(act: Any, tmp_path: Path) -> 
     }
 
 
-@pytest.mark.parametrize("wrong", [{"attributes": {"stickyness.enabled": 1}}, {"target_group": "other"}])
+def test_attributes_of_a_named_group_are_recorded_too(act: Any, tmp_path: Path) -> None:
+    declared = {"pardon-production-coral-tg": {"stickiness.enabled": False}}
+    act("opened", attributes_of=declared, differences=[{"resource": "target group"}])
+    assert on_file(tmp_path)[2]["intent"]["attributes"] == {GROUP: {"stickiness.enabled": "false"}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"attributes": {"stickyness.enabled": 1}},
+        {"target_group": "other"},
+        {"attributes": {}, "attributes_of": {"other": {"stickiness.enabled": True}}},
+    ],
+)
 def test_a_declaration_that_cannot_be_meant_opens_nothing(act: Any, tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(Failure, match="stickiness.enabled|pardon-production-coral-tg"):
         act("opened", **{**DECLARED, **wrong})

@@ -306,6 +306,15 @@ def test_what_no_waiting_mends_is_told_after_a_second_look(world: Web) -> None:
     assert world.seconds == 605
 
 
+def test_the_attributes_of_each_group_are_verified(world: Web) -> None:
+    duration = "stickiness.lb_cookie.duration_seconds"
+    found = verify(world, attributes_of={"tg-web": {duration: 3600}})
+    assert by_name(found)["attributes of tg-web"]["ok"]
+    found = verify(world, attributes_of={GROUP: {duration: 60, "stickiness.enabled": True}})
+    assert wrong(found) == ["attributes of tg-web"]
+    assert verify(world, attributes_of={"tg-other": {duration: 60}})["reason"] == "declaration"
+
+
 def test_a_single_old_answer_fails_nothing(world: Web) -> None:
     world.attributes["stickiness.enabled"] = "false"
     world.at(5, lambda: world.attributes.update({"stickiness.enabled": "true"}))

@@ -96,6 +96,7 @@ def test_another_region_ends_the_questions(system: System) -> None:
     [
         {"target_group": GROUP.replace(REGION, "eu-west-1")},
         {"target_group": GROUP.replace(ACCOUNT, OTHER)},
+        {"attributes_of": {GROUP: {DURATION: 60}, GROUP.replace(ACCOUNT, OTHER): {DURATION: 60}}},
         {"changes": {"taskRoleArn": f"arn:aws:iam::{OTHER}:role/web"}},
         {"changes": {"executionRoleArn": f"arn:aws-cn:iam::{ACCOUNT}:role/web"}},
     ],
@@ -151,6 +152,27 @@ def test_everything_that_is_wrong_is_said_at_once(system: System) -> None:
     for each in ("stickiness.enable:", DURATION, "slow_start.duration_seconds"):
         assert each in attributes
     assert system.lines[-1].count("FAILED") == len(names)
+
+
+def test_everything_that_is_wrong_with_several_groups_is_said_at_once(system: System) -> None:
+    arn = GROUP.replace("coral", "admin")
+    system.groups.append({**system.groups[0], "TargetGroupArn": arn, "TargetGroupName": "pardon-production-admin-tg"})
+    system.attributes[arn] = dict(system.attributes[GROUP])
+    system.service["loadBalancers"] += [{**system.service["loadBalancers"][0], "targetGroupArn": arn}]
+    of = {
+        "pardon-production-coral-tg": {DURATION: 0, "stickiness.enable": True},
+        arn: {"slow_start.duration_seconds": 5},
+        "tg-old": {DURATION: 1},
+    }
+    (name,) = wrong(system.run(module, attributes_of=of)).values()
+    assert name["name"] == "declared target group"
+    words = " ".join(name["found"])
+    for each in (f"coral-tg.{DURATION}", "stickiness.enable:", f"{arn}.slow_start.duration_seconds", "tg-old"):
+        assert each in words
+    twice = {arn: {DURATION: 60}, "pardon-production-admin-tg": {DURATION: 60}}
+    (name,) = wrong(system.run(module, attributes_of=twice)).values()
+    assert "declared twice" in name["found"][0]
+    assert system.run(module, attributes_of={GROUP: {DURATION: 60}, arn: {DURATION: 60}})["ok"]
 
 
 def test_a_verification_that_would_undo_the_deployment_is_refused_before_it(system: System) -> None:

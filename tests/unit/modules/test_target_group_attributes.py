@@ -95,9 +95,11 @@ class Balancing:
     def modified(self) -> list[Answer]:
         return [asked for operation, asked in self.calls if operation == MODIFY]
 
-    def run(self, attributes: Answer, check_mode: bool = False, target_group: str | None = None) -> Answer:
+    def run(
+        self, attributes: Answer, check_mode: bool = False, target_group: str | None = None, of: Answer | None = None
+    ) -> Answer:
         params = {"cluster": "c1", "service": "web", "target_group": target_group, "attributes": attributes}
-        params["put_back"] = False
+        params |= {"attributes_of": of or {}, "put_back": False}
         return perform(Task(params=params, connection=self, check_mode=check_mode), module.run)
 
 
@@ -177,17 +179,49 @@ def test_several_groups_must_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
     world = Balancing("tg-a", "tg-b")
     monkeypatch.setattr(waits, "clock", world)
     failed = world.run(STICKY)
-    assert failed["reason"] == "several_target_groups"
+    assert failed["reason"] == "declaration"
     assert "tg-a, tg-b" in failed["msg"]
     assert world.run(STICKY, target_group="tg-b")["target_group_arn"] == arn_of("tg-b")
     assert world.run(STICKY, target_group=arn_of("tg-a"))["target_group_name"] == "tg-a"
     assert [each["TargetGroupArn"] for each in world.modified()] == [arn_of("tg-b"), arn_of("tg-a")]
 
 
+def test_several_groups_are_settled_by_one_call_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Balancing("tg-a", "tg-b", "tg-c")
+    monkeypatch.setattr(waits, "clock", world)
+    of = {"tg-a": STICKY, "tg-b": {"stickiness.enabled": "no", DURATION: 60}}
+    planned = world.run({}, check_mode=True, of=of)
+    assert world.modified() == []
+    done = world.run({}, of=of)
+    assert done == planned
+    assert world.modified() == [
+        {"TargetGroupArn": arn_of("tg-a"), "Attributes": [{"Key": DURATION, "Value": "86400"}]},
+        {
+            "TargetGroupArn": arn_of("tg-b"),
+            "Attributes": [{"Key": "stickiness.enabled", "Value": "false"}, {"Key": DURATION, "Value": "60"}],
+        },
+    ]
+    assert [(each["name"], each["attributes"]) for each in done["target_groups"]] == [
+        (name, world.attributes[arn_of(name)]) for name in ("tg-a", "tg-b")
+    ]
+    assert (done["changed"], done["target_group_arn"], done["attributes"]) == (True, None, {})
+    assert world.run({}, of=of)["changed"] is False
+    assert len(world.modified()) == 2
+
+
+def test_what_is_wrong_with_one_group_keeps_all_from_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Balancing("tg-a", "tg-b")
+    monkeypatch.setattr(waits, "clock", world)
+    failed = world.run({}, of={"tg-a": STICKY, "tg-b": {"stickyness.enabled": True}})
+    assert failed["reason"] == "declaration"
+    assert "target_group_attributes_of.tg-b.stickyness.enabled" in failed["msg"]
+    assert world.modified() == []
+
+
 def test_a_group_of_another_service_is_refused(one: Balancing) -> None:
     failed = one.run(STICKY, target_group="tg-other")
-    assert failed["reason"] == "target_group_not_found"
-    assert "It uses: tg-web." in failed["msg"]
+    assert failed["reason"] == "declaration"
+    assert "which has: tg-web." in failed["msg"]
 
 
 def test_a_service_without_group_is_refused(one: Balancing) -> None:

@@ -1,0 +1,144 @@
+"""A service with two target groups, from real runs: planned, set, verified, recorded and put back as one release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.plays.place import CLUSTER, RELEASE, Place
+from tests.faults.plays.player import Ended, Player
+from tests.testbed.beds import BREAKER, NETWORK, Bed, running
+
+DURATION = "stickiness.lb_cookie.duration_seconds"
+DELAY = "deregistration_delay.timeout_seconds"
+MODIFY = "ModifyTargetGroupAttributes"
+ATTRIBUTES = {"web": {"stickiness.enabled": True, DURATION: 7200}, "admin": {DELAY: 5}}
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    with running(tmp_path_factory.mktemp("bed") / "state", "--scale", "0.02", "--engine", "none") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+    with Player(tmp_path_factory.mktemp("player")) as found:
+        yield found
+
+
+class Pair(Place):
+    """A service that registers its tasks in two groups, which the load balancer serves on two ports."""
+
+    def __init__(self, bed: Bed, folder: Path, player: Player) -> None:
+        self.player = player
+        super().__init__(bed, folder)
+
+    def _create(self, count: int) -> None:
+        made = self.elb.create_target_group(
+            Name=f"{self.name}-admin", Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip", HealthCheckPath="/",
+            HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2,
+        )  # fmt: skip
+        self.admin = str(made["TargetGroups"][0]["TargetGroupArn"])
+        forward = [{"Type": "forward", "TargetGroupArn": self.admin}]
+        self.elb.create_listener(LoadBalancerArn=self.balancer, Protocol="HTTP", Port=8081, DefaultActions=forward)
+        both = (self.group, self.admin)
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=self.name, taskDefinition=self.definition, desiredCount=count,
+            launchType="FARGATE", networkConfiguration=NETWORK, deploymentConfiguration=BREAKER,
+            healthCheckGracePeriodSeconds=60,
+            loadBalancers=[{"targetGroupArn": arn, "containerName": "app", "containerPort": 80} for arn in both],
+        )  # fmt: skip
+
+    @property
+    def declared_of(self) -> dict[str, Any]:
+        """The variables: a release, and attributes of each group under its name."""
+        of = {self.name: ATTRIBUTES["web"], f"{self.name}-admin": ATTRIBUTES["admin"]}
+        rest = {name: value for name, value in RELEASE.items() if name != "target_group_attributes"}
+        return {**rest, "target_group_attributes_of": of, "health_wait_timeout": 60, "rollout_wait_timeout": 600}
+
+    def play(self, playbook: str, *options: str, **declared: Any) -> Ended:
+        """Run a playbook to its end, and forget what was called before."""
+        self.bed.admin("DELETE", "/_bed/calls")
+        inventory = self.inventory(**{**self.declared_of, **declared})
+        return self.player.run("-i", inventory, f"playbooks/{playbook}.yml", *options)
+
+    def calls(self, operation: str) -> list[dict[str, Any]]:
+        """Parameters of the calls of one operation since the last play began."""
+        log = self.bed.admin("GET", "/_bed/calls")[1]["log"]
+        return [each.get("parameters", {}) for each in log if each["operation"] == operation]
+
+    def values(self) -> tuple[str, str, str]:
+        """What the declaration is about: both attributes of the first group, and that of the second."""
+        found = self.elb.describe_target_group_attributes(TargetGroupArn=self.admin)["Attributes"]
+        admin = {each["Key"]: each["Value"] for each in found}
+        return self.attributes()["stickiness.enabled"], self.attributes()[DURATION], admin[DELAY]
+
+
+BEFORE, AFTER = ("false", "86400", "300"), ("true", "7200", "5")
+
+
+@pytest.fixture
+def pair(bed: Bed, player: Player, tmp_path: Path) -> Iterator[Pair]:
+    found = Pair(bed, tmp_path, player)
+    yield found
+    found.remove()
+
+
+def test_c55_both_groups_are_one_release_and_go_back_as_one(pair: Pair) -> None:
+    entries = pair.service()["loadBalancers"]
+    planned = pair.play("deploy", "--check", "--diff")
+    for name in (pair.name, f"{pair.name}-admin"):
+        assert f"elasticloadbalancing:{MODIFY} (target group {name}: " in planned.text, planned.text
+    assert pair.calls(MODIFY) == []
+    done = pair.play("deploy")
+    assert done.outcome == "proven", done.text
+    assert [each["TargetGroupArn"] for each in pair.calls(MODIFY)] == sorted([pair.group, pair.admin])
+    assert pair.values() == AFTER
+    release = pair.records()[-1]
+    assert release["intent"]["attributes"] == {
+        pair.group: {"stickiness.enabled": "true", DURATION: "7200"},
+        pair.admin: {DELAY: "5"},
+    }
+    assert pair.service()["loadBalancers"] == entries
+    judged = {each["name"] for each in release["verdict"]["checks"]}
+    for name in (pair.name, f"{pair.name}-admin"):
+        assert {f"attributes of {name}", f"targets in {name}"} <= judged
+    again = pair.play("deploy")
+    assert (again.outcome, pair.calls(MODIFY)) == ("unchanged", []), again.text
+    back = pair.play("rollback")
+    assert back.outcome == "proven", back.text
+    assert pair.values() == BEFORE
+
+
+def test_a_deployment_that_fails_leaves_neither_group_changed(pair: Pair) -> None:
+    pair.ill()
+    done = pair.play("deploy")
+    assert done.outcome == "failed_rolled_back", done.text
+    assert len(pair.calls(MODIFY)) == 4
+    assert pair.values() == BEFORE
+
+
+def test_drift_names_the_group(pair: Pair, tmp_path: Path) -> None:
+    assert pair.play("deploy").outcome == "proven"
+    pair.elb.modify_target_group_attributes(TargetGroupArn=pair.admin, Attributes=[{"Key": DELAY, "Value": "9"}])
+    report = tmp_path / "drift.json"
+    found = pair.play("drift", "-e", f"drift_file={report}")
+    assert found.outcome == "drifted", found.text
+    (host,) = json.loads(report.read_text(encoding="utf-8"))["hosts"].values()
+    assert [(each["resource"], each["path"], each["expected"], each["actual"]) for each in host["differences"]] == [
+        (f"target group {pair.name}-admin", DELAY, "5", "9")
+    ]
+    assert pair.play("verify").outcome not in ("proven", "unchanged")
+
+
+def test_a_group_that_the_service_does_not_have_is_refused_before_any_write(pair: Pair) -> None:
+    wrong = {pair.name: ATTRIBUTES["web"], f"{pair.name}-amdin": ATTRIBUTES["admin"]}
+    done = pair.play("deploy", target_group_attributes_of=wrong)
+    assert done.outcome == "error", done.text
+    assert f"{pair.name}-amdin" in done.text and f"{pair.name}-admin" in done.text
+    assert (pair.calls(MODIFY), pair.calls("UpdateService"), pair.records()) == ([], [], [])
