@@ -14,6 +14,7 @@ from .ecs import Ecs, rules
 from .ecs.deployments import REPLACED
 from .ecs.plan import Seen, plan
 from .ecs.state import Deployment, Rollout, Service, Task
+from .shifting import Shifting
 from .tasks_runtime import targets
 from .wire import now
 
@@ -45,7 +46,7 @@ BREAKER = Failure(
 
 class Rollouts:
     def __init__(self, scale: float, alarm_states: AlarmStates) -> None:
-        self.scale, self.alarm_states = scale, alarm_states
+        self.scale, self.alarm_states, self.shifting = scale, alarm_states, Shifting(scale)
 
     def step(self, ecs: Ecs, service: Service) -> None:
         if service.status == "INACTIVE":
@@ -60,9 +61,14 @@ class Rollouts:
         if primary.state == "IN_PROGRESS" and self._aborted(ecs, service, primary):
             return
         live = [t for t in tasks if t.alive]
-        self._start_and_stop(ecs, service, primary, live)
         mine = [t for t in live if t.deployment is primary]
         steady = len(mine) == service.desired and all(self._healthy(ecs, t) for t in mine)
+        rollout = primary.rolls_back or primary.rollout
+        if rollout is not None and rollout.stages and primary.state != "COMPLETED":
+            if self._shift(ecs, service, primary, rollout, tasks, steady):
+                self._finish(service, primary, tasks, steady)
+            return
+        self._start_and_stop(ecs, service, primary, live)
         self._finish(service, primary, tasks, steady)
 
     # -- what is known about a task --------------------------------------------------------------
@@ -120,6 +126,8 @@ class Rollouts:
         rollout = primary.rollout
         if rollout is None or primary.rolls_back is not None:
             return False
+        if rollout.stage is not None and rollout.stage.name == "CLEAN_UP":
+            return False  # what it replaces is going: there is nothing to go back to
         breaker, alarms = service.configuration["deploymentCircuitBreaker"], service.configuration.get("alarms", {})
         rollout.threshold = rules.threshold(service.configuration, service.desired)
         if rollout.status == "ROLLBACK_REQUESTED":
@@ -127,7 +135,7 @@ class Rollouts:
         elif alarms.get("enable") and self._alarming(ecs.region, rollout, alarms["alarmNames"]):
             rollout.alarms = "TRIGGERED"
             self._fail(ecs, service, rollout, ALARM, bool(alarms.get("rollback")))
-        elif breaker["enable"] and rollout.failures >= rollout.threshold:
+        elif breaker["enable"] and not rollout.stages and rollout.failures >= rollout.threshold:
             rollout.breaker = "TRIGGERED"
             self._fail(ecs, service, rollout, BREAKER, bool(breaker["rollback"]))
         else:
@@ -204,6 +212,37 @@ class Rollouts:
         task.unhealthy = True
         task.ask_to_stop("ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {group})")
 
+    # -- instead of 3. and 4., while traffic is shifted -------------------------------------------
+    def _shift(
+        self, ecs: Ecs, service: Service, primary: Deployment, rollout: Rollout, tasks: list[Task], steady: bool
+    ) -> bool:
+        """Both versions run in full until the traffic has gone from one to the other; true when one of them may go."""
+        back = primary.rolls_back is not None
+        gone = all(t.deployment in (primary, rollout.replaces) for t in tasks if t.status != "STOPPED")
+        if back and steady:
+            self.shifting.go_back(ecs, rollout, primary)
+        elif not back and primary.state == "IN_PROGRESS":
+            reason = self.shifting.advance(ecs, service, rollout, steady, gone)
+            if reason is not None:
+                self._fail(ecs, service, rollout, Failure("lifecycle hook", "rolled back by a hook", reason), True)
+                return False
+        for deployment in [d for d in service.deployments if d not in (primary, rollout.replaces, rollout.target)]:
+            if all(t.deployment is not deployment for t in tasks if t.status != "STOPPED"):
+                self._forget(service, deployment)
+        assert rollout.stage is not None
+        started = rollout.stage.name not in ("RECONCILE_SERVICE", "PRE_SCALE_UP")
+        ends = (back and steady) or rollout.stage.name == "CLEAN_UP"
+        for deployment in service.deployments:
+            own = [t for t in tasks if t.alive and t.deployment is deployment]
+            if deployment is primary and (back or started):
+                self._start_and_stop(ecs, service, primary, own)
+            elif deployment in (rollout.replaces, rollout.target) and not ends:
+                self._start_and_stop(ecs, service, deployment, own)
+            elif deployment is not primary:
+                for task in own:
+                    task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=primary.id))
+        return ends
+
     # -- 5. finish -------------------------------------------------------------------------------
     def _finish(self, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
         in_use = [t.deployment for t in tasks if t.status != "STOPPED"]
@@ -216,8 +255,11 @@ class Rollouts:
         for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
-            service.deployments.remove(deployment)
-            self._gone(deployment, REPLACED)
+            self._forget(service, deployment)
+
+    def _forget(self, service: Service, deployment: Deployment) -> None:
+        service.deployments.remove(deployment)
+        self._gone(deployment, REPLACED)
 
     def _complete(self, service: Service, primary: Deployment) -> None:
         primary.become("COMPLETED", f"ECS deployment {primary.id} completed.")

@@ -32,7 +32,7 @@ class ContainerEngine(Protocol):
 
 def targets(ecs: Ecs, task: Task) -> Iterator[tuple[Any, str, int]]:
     """(target group, address, port) of the task in each target group of its service revision."""
-    for balancer in task.deployment.settings.get("loadBalancers", []) if task.deployment else []:
+    for balancer in task.deployment.balancers if task.deployment else []:
         group = ecs.elbv2.groups.get(balancer["targetGroupArn"])
         if group and task.address:
             yield group, task.address, balancer["containerPort"]

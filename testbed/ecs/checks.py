@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-load-balanci
 from typing import Any
 
 from ..wire import AwsError, Params
+from . import strategies
 from .state import Definition
 
 CONFIGURATION: Params = {
@@ -26,10 +27,7 @@ def not_done(what: str) -> AwsError:
 
 
 def only_what_the_bed_runs(p: Params) -> None:
-    """Values of known parameters that the bed refuses by name: other strategies, controllers, launch types."""
-    strategy = p.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
-    if strategy != "ROLLING":
-        raise not_done(f"the deployment strategy {strategy}")
+    """Values of known parameters that the bed refuses by name: other controllers, launch types."""
     controller = p.get("deploymentController", {}).get("type", "ECS")
     if controller != "ECS":
         raise not_done(f"the deployment controller {controller}")
@@ -99,7 +97,7 @@ def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) 
 
 def configuration(current: Params, wanted: Params) -> Params:
     """A deployment configuration: what is not said stays as it is."""
-    merged = {**current, **wanted}
+    merged = {**strategies.kept(current, wanted), **wanted}
     lowest, highest = merged["minimumHealthyPercent"], merged["maximumPercent"]
     if highest <= 100 and lowest >= 100:
         raise invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
@@ -111,4 +109,5 @@ def configuration(current: Params, wanted: Params) -> Params:
     alarms = merged.get("alarms")
     if alarms and alarms["enable"] and not alarms["alarmNames"]:
         raise invalid("Deployment alarms need at least one alarm name.")
+    strategies.check(merged)
     return merged

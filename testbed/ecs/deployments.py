@@ -8,7 +8,7 @@ import secrets
 
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
-from . import rules
+from . import rules, strategies
 from .state import Deployment, Rollout, Service, State, counts, digests
 
 REPLACED = "A newer deployment replaced this one."
@@ -18,9 +18,11 @@ OF_THE_REVISION = ("networkConfiguration", "loadBalancers", "platformVersion")  
 class Deployments(State):
     def begin_deployment(self, service: Service) -> None:
         """A new PRIMARY deployment of what the service now says, with its service deployment."""
-        token = secrets.token_hex(8)
+        token, breaker = secrets.token_hex(8), service.configuration["deploymentCircuitBreaker"]
         tail = f"{service.cluster.name}/{service.name}/{token}"
         sources = [(d, self._counts_of(d)["runningCount"]) for d in service.deployments]
+        shifts = strategies.shifts(service.configuration)
+        unfinished = [d for d in service.deployments if d is not service.last_completed]
         for old in service.deployments:
             if old.rollout and old.rollout.status in ("IN_PROGRESS", "ROLLBACK_REQUESTED"):
                 old.rollout.become("STOP_REQUESTED", REPLACED)
@@ -34,11 +36,16 @@ class Deployments(State):
             target=new,
             configuration=service.configuration,
             sources=sources,
+            replaces=service.last_completed,
             requested=service.desired,
             threshold=rules.threshold(service.configuration, service.desired),
-            breaker="MONITORING" if service.configuration["deploymentCircuitBreaker"]["enable"] else "DISABLED",
+            # It "can only be used for services using the rolling update deployment type" (DeploymentConfiguration).
+            breaker="MONITORING" if breaker["enable"] and not shifts else "DISABLED",
             alarms="MONITORING" if service.configuration.get("alarms", {}).get("enable") else "DISABLED",
         )
+        if shifts:
+            first = service.last_completed is None
+            new.rollout.stages = strategies.stages(service.configuration, first, reconciles=bool(unfinished))
         self.rollouts[new.rollout.arn] = new.rollout
         self.revisions[new.revision] = self._revision(service, new)
         self.wake()
@@ -52,6 +59,7 @@ class Deployments(State):
             revision=revision,
             definition=service.definition,
             settings={k: service.settings[k] for k in OF_THE_REVISION if k in service.settings},
+            balancers=self.balancers(service, revision),
         )
         # Version consistency: a service revision that comes back brings its images, whatever their tags say by now.
         known = self.revisions.get(revision, {}).get("containerImages", [])
@@ -59,6 +67,14 @@ class Deployments(State):
         new.reason = f"ECS deployment {new.id} in progress."
         service.deployments.insert(0, new)
         return new
+
+    def balancers(self, service: Service, revision: str = "") -> list[Params]:
+        """The load balancers of a service revision: of one that comes back, those that it had."""
+        last = service.last_completed
+        if last is not None and last.revision == revision:
+            return last.balancers
+        source = last.balancers if last else []
+        return strategies.resolved(service.settings["loadBalancers"], source, service.configuration)
 
     def _counts_of(self, deployment: Deployment) -> Params:
         return counts([t for t in self.tasks.values() if t.deployment is deployment])
@@ -73,6 +89,15 @@ class Deployments(State):
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
             "loadBalancers": deployment.settings.get("loadBalancers", []),
+            "resolvedConfiguration": {
+                "loadBalancers": [
+                    {
+                        "targetGroupArn": each["targetGroupArn"],
+                        "productionListenerRule": each.get("advancedConfiguration", {}).get("productionListenerRule"),
+                    }
+                    for each in deployment.balancers
+                ]
+            },
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
             "containerImages": [
                 {"containerName": c["name"], "image": c["image"], "imageDigest": deployment.digests[c["name"]]}
@@ -90,12 +115,15 @@ class Deployments(State):
             **self._brief(rollout),
             "stoppedAt": rollout.stopped,
             "updatedAt": rollout.updated,
-            "sourceServiceRevisions": [self._share(d, n) for d, n in rollout.sources],
+            "lifecycleStage": rollout.stage.shown if rollout.stage else None,
+            "lifecycleHookDetails": rollout.hooks,
+            "sourceServiceRevisions": [self._share(rollout, d, n) for d, n in rollout.sources],
             "targetServiceRevision": {
                 "arn": target.revision,
                 "requestedTaskCount": rollout.requested,
                 "runningTaskCount": running["runningCount"],
                 "pendingTaskCount": running["pendingCount"],
+                **_traffic(rollout, rollout.percent, rollout.test_percent),
             },
             "deploymentConfiguration": rollout.configuration,
             "rollback": rollout.rollback,
@@ -111,13 +139,16 @@ class Deployments(State):
             },
         }
 
-    def _share(self, deployment: Deployment, requested: int) -> Params:
+    def _share(self, rollout: Rollout, deployment: Deployment, requested: int) -> Params:
         found = self._counts_of(deployment)
+        serves = rollout.replaces is deployment
+        left = (100 - rollout.percent, 100 - rollout.test_percent) if serves else (0.0, 0.0)
         return {
             "arn": deployment.revision,
             "requestedTaskCount": requested,
             "runningTaskCount": found["runningCount"],
             "pendingTaskCount": found["pendingCount"],
+            **_traffic(rollout, *left),
         }
 
     def _brief(self, rollout: Rollout) -> Params:
@@ -175,9 +206,30 @@ class Deployments(State):
             raise AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
         if p.get("stopType", "ROLLBACK") != "ROLLBACK":
             raise AwsError("InvalidParameterException", f"stopType {p['stopType']} is not supported.")
-        if rollout.status not in ("PENDING", "IN_PROGRESS"):
+        cleans = rollout.stage is not None and rollout.stage.name == "CLEAN_UP"  # the old tasks are going
+        if rollout.status not in ("PENDING", "IN_PROGRESS") or cleans:
             raise AwsError("ConflictException", f"Service deployment in status {rollout.status} cannot be stopped.")
         rollout.become("ROLLBACK_REQUESTED", "Service deployment was stopped by the user.")
         rollout.stopped = now()
         self.wake()
         return {"serviceDeploymentArn": rollout.arn}
+
+    @reads("serviceDeploymentArn", "hookId", "action")
+    def continue_service_deployment(self, p: Params) -> Params:
+        """ "The pause hook must be in AWAITING_ACTION status", the deployment IN_PROGRESS ("Continuing Amazon ECS
+        service deployments"); both are refused alike here, for the page names no codes."""
+        rollout = self.rollouts.get(p["serviceDeploymentArn"])
+        if rollout is None:
+            raise AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+        waiting = [h for h in rollout.hooks if (h["hookId"], h["status"]) == (p["hookId"], strategies.WAITING)]
+        if rollout.status != "IN_PROGRESS" or not waiting:
+            raise AwsError("InvalidParameterException", f"Hook {p['hookId']} does not await an action.")
+        waiting[0]["status"] = "SUCCEEDED" if p.get("action", "CONTINUE") == "CONTINUE" else "FAILED"
+        self.wake()
+        return {"serviceDeploymentArn": rollout.arn}
+
+
+def _traffic(rollout: Rollout, production: float, test: float) -> Params:
+    if not rollout.stages:
+        return {}
+    return {"requestedProductionTrafficWeight": production, "requestedTestTrafficWeight": test}

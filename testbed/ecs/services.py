@@ -4,16 +4,21 @@ from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
-from . import checks
+from . import checks, strategies
 from .definitions import unrunnable
 from .deployments import OF_THE_REVISION, Deployments
 from .state import Deployment, Service, counts
 
 CONFIGURATION = tuple(
     f"deploymentConfiguration.{name}"
-    for name in ("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "alarms", "strategy")
+    for name in (
+        *("deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "alarms", "strategy"),
+        *strategies.OWN,
+    )
 )
-BALANCERS = tuple(f"loadBalancers.{name}" for name in ("targetGroupArn", "containerName", "containerPort"))
+BALANCERS = tuple(
+    f"loadBalancers.{name}" for name in ("targetGroupArn", "containerName", "containerPort", "advancedConfiguration")
+)
 COMMON = (
     *("cluster", "taskDefinition", "desiredCount", "networkConfiguration", "platformVersion"),
     *("healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags", "propagateTags"),
@@ -54,14 +59,15 @@ class Services(Deployments):
         settings = {**DEFAULTS, **{k: p[k] for k in STORED if k in p}}
         if settings["loadBalancers"]:
             settings.setdefault("healthCheckGracePeriodSeconds", 0)
-        self._check(definition, settings)
+        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        self._check(definition, settings, configuration)
         service = Service(
             arn=arn,
             name=p["serviceName"],
             cluster=cluster,
             definition=definition,
             desired=checks.desired_count(p.get("desiredCount")),
-            configuration=checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {})),
+            configuration=configuration,
             settings=settings,
             token=p.get("clientToken"),
         )
@@ -70,10 +76,11 @@ class Services(Deployments):
         self.begin_deployment(service)
         return {"service": self._service_view(service, ["TAGS"])}
 
-    def _check(self, definition: Any, settings: Params) -> None:
+    def _check(self, definition: Any, settings: Params, configuration: Params) -> None:
         unrunnable(definition)
         checks.network(definition, settings)
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
+        strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
 
     @reads("service", "forceNewDeployment", *COMMON)
@@ -90,20 +97,31 @@ class Services(Deployments):
         settings = {**service.settings, **{k: p[k] for k in STORED if k in p}}
         if not settings["loadBalancers"] and "healthCheckGracePeriodSeconds" not in p:
             settings.pop("healthCheckGracePeriodSeconds", None)  # it goes with the last load balancer
-        self._check(definition, settings)
         configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))
+        self._check(definition, settings, configuration)
         desired = checks.desired_count(p.get("desiredCount", service.desired))
         deploys = (
             p.get("forceNewDeployment", False)
             or definition is not service.definition
             or any(settings.get(k) != service.settings.get(k) for k in OF_THE_REVISION)
         )
+        if deploys:
+            self._movable(service, settings, configuration)
         service.definition, service.settings = definition, settings
         service.configuration, service.desired = configuration, desired
         if deploys:
             self.begin_deployment(service)
         self.wake()
         return {"service": self._service_view(service, ["TAGS"])}
+
+    def _movable(self, service: Service, settings: Params, configuration: Params) -> None:
+        """What AWS would do about a deployment of another kind under way is written down nowhere."""
+        under_way = service.primary.rollout
+        shifting = under_way is not None and under_way.finished is None and under_way.stages
+        if shifting and not strategies.shifts(configuration):
+            raise checks.not_done("a rolling deployment in the place of a blue/green one that is under way")
+        source = service.last_completed.balancers if service.last_completed else []
+        strategies.resolved(settings["loadBalancers"], source, configuration)
 
     @reads("cluster", "service", "force")
     def delete_service(self, p: Params) -> Params:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from ..images import digest
 from ..wire import AwsError, Params, now
+from .strategies import Stage
 
 LIVE = ("PROVISIONING", "PENDING", "RUNNING")
 
@@ -37,6 +38,7 @@ class Rollout:
     target: "Deployment"
     configuration: Params
     sources: list[tuple["Deployment", int]]  # what it replaces, with the running tasks at its start
+    replaces: "Deployment | None"  # the one of those that was complete, and serves until traffic is shifted
     requested: int
     threshold: int
     status: str = "IN_PROGRESS"
@@ -47,10 +49,21 @@ class Rollout:
     alarms_before: set[str] | None = None  # in ALARM when it began: ignored
     triggered: list[str] = field(default_factory=list)
     rollback: Params | None = None
+    stages: list[Stage] = field(default_factory=list)  # of a strategy that shifts traffic
+    at: int = 0  # the stage it is in,
+    entered: bool = False  # whether that has begun,
+    until: float = 0.0  # and the time.monotonic() until which it lasts at least
+    hooks: list[Params] = field(default_factory=list)  # lifecycleHookDetails
+    percent: float = 0.0  # of the production traffic that the target has,
+    test_percent: float = 0.0  # and of the test traffic
     created: float = field(default_factory=now)
     updated: float = field(default_factory=now)
     finished: float | None = None
     stopped: float | None = None
+
+    @property
+    def stage(self) -> Stage | None:
+        return self.stages[self.at] if self.stages else None
 
     def become(self, status: str, reason: str | None = None, over: bool = False) -> None:
         self.status, self.updated = status, now()
@@ -71,6 +84,7 @@ class Deployment:
     revision: str  # ARN of the service revision
     definition: "Definition"
     settings: Params  # networkConfiguration, loadBalancers, platformVersion: they belong to the revision
+    balancers: list[Params]  # loadBalancers with the target group that its tasks are registered in
     status: str = "PRIMARY"
     failed: int = 0
     state: str = "IN_PROGRESS"

@@ -4,6 +4,7 @@
   CONFORMANCE_SUBNETS    two subnets of different zones, with a comma between
   CONFORMANCE_VPC, CONFORMANCE_SECURITY_GROUP, CONFORMANCE_IMAGE (answers {"instance": ...} on port 8080)
   CONFORMANCE_ROLE       the tasks' execution role
+  CONFORMANCE_BALANCER_ROLE  ECS's infrastructure role for load balancers, which shifts traffic
   CONFORMANCE_TARGET     whose known differences hold: aws, localstack; none: what the endpoint says it is
 
 Everything made is called conf-RANDOM and deleted again. A test asserts only what AWS publishes. What a target other

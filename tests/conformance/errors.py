@@ -42,6 +42,7 @@ STATES = {
     "rule": ("missing",),
 }
 NAMES: dict[str, tuple[str, ...]] = {
+    "ecs:ContinueServiceDeployment": ("service deployment",),
     "ecs:DeregisterTaskDefinition": ("task definition",),
     "ecs:DescribeClusters": ("cluster",),
     "ecs:DescribeServiceDeployments": ("service deployment",),
@@ -72,7 +73,6 @@ NO_INSTANCES = "the bed has no container instances: tasks that do not run on Far
 NO_STATES = {
     "ecs:DescribeContainerInstances": NO_INSTANCES,
     "ecs:ListContainerInstances": NO_INSTANCES,
-    "ecs:ContinueServiceDeployment": "the bed has no deployment that pauses: lifecycle hooks are refused by name",
 }
 REASONS = {
     "BlockedException": "AWS has blocked the account",
@@ -183,6 +183,9 @@ def _cells() -> Iterator[Cell]:
     )
     for state, answer, which in stops:
         name = f"service deployment {state}"
+        # No hook of theirs waits. First, for stopping ends the one that is IN_PROGRESS.
+        unheard = answer if state == "missing" else "InvalidParameterException"
+        yield cell(e + "ContinueServiceDeployment", name, unheard, _continue(which))
         yield cell(e + "StopServiceDeployment", name, answer, _stop(which))
     yield cell(e + "RunTask", "client token used by another call", "ConflictException", lambda s: s.run_twice())
     yield from (Cell(*row) for row in PARAMETERS)
@@ -195,6 +198,10 @@ def _on(state: str, verb: str) -> Call:
 
 def _stop(which: str) -> Call:
     return lambda s: s.ecs.stop_service_deployment(serviceDeploymentArn=getattr(s, which))
+
+
+def _continue(which: str) -> Call:
+    return lambda s: s.ecs.continue_service_deployment(serviceDeploymentArn=getattr(s, which), hookId="ecs-pause-x")
 
 
 CELLS = tuple(_cells())

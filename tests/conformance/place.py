@@ -67,6 +67,7 @@ class Place:
         self.security_groups = [os.environ.get("CONFORMANCE_SECURITY_GROUP", "sg-1")]
         self.image = os.environ.get("CONFORMANCE_IMAGE", "steady/echo:v1")
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
+        self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
         self._removals: dict[str, list[Callable[[], Any]]] = {
             kind: [] for kind in ("service", "drained", "cluster", "balancer", "group")
         }
@@ -131,7 +132,7 @@ class Place:
         rows = self.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         return {row["Target"]["Id"]: row["TargetHealth"]["State"] for row in rows}
 
-    def service(self, group: str, count: int) -> str:
+    def service(self, group: str, count: int, advanced: Json | None = None, **more: Any) -> str:
         """A cluster with one service of `count` tasks that are healthy in the group; its name is the cluster's."""
         name = self.name()
         self.cluster(name)
@@ -153,7 +154,15 @@ class Place:
             desiredCount=count,
             launchType="FARGATE",
             networkConfiguration={"awsvpcConfiguration": network},
-            loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": PORT}],
+            loadBalancers=[
+                {
+                    "targetGroupArn": group,
+                    "containerName": "app",
+                    "containerPort": PORT,
+                    **({"advancedConfiguration": advanced} if advanced else {}),
+                }
+            ],
+            **more,
         )
         self.remove_service(name, name)
         until(lambda: list(self.states(group).values()) == ["healthy"] * count, self.patience)

@@ -167,9 +167,21 @@ def test_a_new_service(declared: World) -> None:
         ({"schedulingStrategy": "DAEMON"}, "InvalidAction", "scheduling strategy DAEMON"),
         ({"deploymentController": {"type": "CODE_DEPLOY"}}, "InvalidAction", "deployment controller CODE_DEPLOY"),
         ({"deploymentController": {"type": "EXTERNAL"}}, "InvalidAction", "deployment controller EXTERNAL"),
-        ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "InvalidAction", "strategy BLUE_GREEN"),
-        ({"deploymentConfiguration": {"strategy": "LINEAR"}}, "InvalidAction", "strategy LINEAR"),
-        ({"deploymentConfiguration": {"strategy": "CANARY"}}, "InvalidAction", "strategy CANARY"),
+        (
+            {
+                "deploymentConfiguration": {
+                    "strategy": "LINEAR",
+                    "lifecycleHooks": [{"hookTargetArn": "x", "lifecycleStages": ["PRE_SCALE_UP"]}],
+                }
+            },
+            "InvalidAction",
+            "lifecycle hooks of the type AWS_LAMBDA",
+        ),
+        (
+            {"deploymentConfiguration": {"strategy": "CANARY"}, "loadBalancers": []},
+            "InvalidAction",
+            "blue/green services without a load balancer",
+        ),
         (
             {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}},
             "InvalidParameterException",
