@@ -24,13 +24,17 @@ e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
 faults() { pytest -n 2 --dist worksteal tests/faults; }
 build() { worlds tests/build; }
-# Every kind in every way to run it takes long; the page is written when all of them have passed.
-verdicts() { rm -rf .state/verdicts && pytest -n 3 --dist worksteal -m verdicts tests/verdicts && python -m tests.verdicts.page; }
-# The clients of others, against what they document and then beside Steady; a whole run writes docs/comparison.md.
+# Every kind in every way to run it takes long; the page is written when all of them have passed. The same command goes on
+# with what this very code has not passed yet; STEADY_SHARD=1/2 is a half, and shards of one checkout add up.
+verdicts() {
+    STEADY_SHARD=${STEADY_SHARD:-1/1} pytest -n 4 --dist worksteal -m verdicts tests/verdicts
+    STEADY_SHARD=${STEADY_SHARD:-1/1} python -m tests.verdicts.page
+}
+# The clients of others, against what they document and then beside Steady; a whole run writes docs/comparison.md
+# and goes on as `verdicts` does.
 foreign() {
-    rm -rf .state/foreign
-    pytest -n 2 --dist worksteal tests/foreign
-    python -m tests.foreign.table
+    STEADY_SHARD=${STEADY_SHARD:-1/1} pytest -n 2 --dist worksteal tests/foreign
+    STEADY_SHARD=${STEADY_SHARD:-1/1} python -m tests.foreign.table
 }
 # Each hazard of preflight does its damage, and its cure none; HAZARD_RUNS=5 for the counts of docs/hazards.md.
 hazards() { pytest -n 2 --dist worksteal tests/hazards; }

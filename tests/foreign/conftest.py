@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.foreign import table
 from tests.foreign.clients import Shell
 from tests.testbed.beds import Bed, World, running
+from tests.verdicts import parts
 
 SCALE = 0.05
 """Seconds of ours in one of AWS's."""
@@ -27,3 +29,15 @@ def world(bed: Bed) -> Iterator[World]:
 @pytest.fixture
 def shell(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return Shell(bed.endpoint, tmp_path_factory.mktemp("shell"), SCALE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The tests of one kind and one client alone keep something; the rest always run."""
+    rows = table.rows()
+    parts.leave_out(config, items, named, lambda name: tuple(name.split(".")) in rows)
+
+
+def named(item: pytest.Item) -> str | None:
+    """What a test of one kind deployed by one client keeps its row as."""
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return f"{given['kind'].name}.{given['client']}" if {"kind", "client"} <= given.keys() else None

@@ -5,7 +5,6 @@ the world went the way of the kind is, and that Steady is never wrong about it.
 """
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 
 from tests.foreign.clients import CLIENTS, Ended, Shell, Wanted
 from tests.foreign.conftest import SCALE
-from tests.foreign.table import COMPARED, RESULTS, STEADY, Row, last_words, named
+from tests.foreign.table import COMPARED, STEADY, Row, keep, last_words, named
 from tests.testbed.beds import Bed, until
 from tests.verdicts.kinds import Kind
 from tests.verdicts.stage import SETTLED, Stage, Truth
@@ -84,5 +83,4 @@ def test_each_client_deploys_each_kind(kind: Kind, client: str, stage: Shared, t
         kind=kind.name, client=client, status=ended.status, seconds=round(ended.seconds),
         cause=named(kind, client, ended.text), last=last_words(client, ended.text), serves=asdict(stage.truth()),
     )  # fmt: skip
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{kind.name}.{client}.json").write_text(json.dumps(asdict(row), indent=1), encoding="utf-8")
+    keep(row)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.verdicts.kinds import KINDS, Kind
-from tests.verdicts.page import UNSEEN
+from tests.verdicts.page import PART, UNSEEN
+from tests.verdicts.ways import WAYS
 
 PAGE = (Path(__file__).parents[2] / "docs/verdicts.md").read_text(encoding="utf-8")
 
@@ -20,9 +21,13 @@ def test_the_page_names_exactly_the_kinds_of_the_table() -> None:
     assert len(set(wanted)) == len(wanted) >= 30
 
 
+def section_of(kind: Kind) -> str:
+    return PAGE.partition(f"### {kind.name}\n")[2].partition("\n### ")[0]
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_page_says_of_a_kind_what_the_table_says(kind: Kind) -> None:
-    section = PAGE.partition(f"### {kind.name}\n")[2].partition("\n### ")[0]
+    section = section_of(kind)
     assert kind.title in section
     assert f"`{kind.verdict}`" in section and f"`{kind.outcome}`" in section
     if "```text" not in section:
@@ -30,3 +35,16 @@ def test_the_page_says_of_a_kind_what_the_table_says(kind: Kind) -> None:
         return
     told = " ".join(section.partition("```text")[2].partition("```")[0].split())
     assert re.search(kind.cause, told, re.DOTALL), told
+
+
+def test_a_whole_page_has_each_kind_in_each_way_with_users_unharmed() -> None:
+    missing, harmed = [], []
+    for kind in KINDS:
+        for way in WAYS:
+            line = re.search(rf"^\| {way.title}(: \d+)? \| (.+)$", section_of(kind), re.MULTILINE)
+            if not line:
+                missing.append(f"{kind.name} {way.name}")
+            elif not re.search(r"none at work" if kind.harms else r"[1-9]\d* requests, 0 failed", line[2]):
+                harmed.append(f"{kind.name} {way.name}: {line[2]}")
+    assert not harmed
+    assert (PART in PAGE) is bool(missing), missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.verdicts.stage import Stage, env, merged
+from tests.verdicts.stage import KEY, Stage, env, merged
 
 Json = dict[str, Any]
 Act = Callable[[Stage], None]
@@ -64,6 +64,13 @@ def secret_without_key(stage: Stage) -> Json:
     """A JSON secret, of which a key is wanted that it does not have."""
     arn = secret(stage, "keys", '{"user": "x"}')
     return {"container": {"secrets": [{"name": "PASSWORD", "valueFrom": f"{arn}:password::"}]}}
+
+
+def logs_unseen(stage: Stage) -> None:
+    """Who deploys may not look at log groups, so nobody can know beforehand that one is missing."""
+    stage.create()
+    refused = {"error": "AccessDeniedException", "message": "not authorized to perform: logs:DescribeLogGroups"}
+    stage.faults.append({"service": "logs", "operation": "Describe*", "access_key": KEY, **refused})
 
 
 def alarmed(rollback: bool) -> Act:

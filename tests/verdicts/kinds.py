@@ -17,6 +17,7 @@ from tests.verdicts.acts import (
     breaker,
     changed,
     delete_the_secret,
+    logs_unseen,
     missing_secret,
     needing_a_secret,
     never_completed,
@@ -167,6 +168,7 @@ HEALTH = (
 
 
 LOGS = {"awslogs-group": "/nobody-made-it", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
+NOWHERE = changed(container={"logConfiguration": {"logDriver": "awslogs", "options": LOGS}})
 START = (
     Kind(
         "image_missing", "The image is not in its registry.",
@@ -202,7 +204,13 @@ START = (
     ),
     Kind(
         "log_group_missing", "The log group does not exist.",
-        changed(container={"logConfiguration": {"logDriver": "awslogs", "options": LOGS}}), HEALTHY, None, False,
+        NOWHERE, HEALTHY, None, False,
+        REFUSED, ERROR, r"Nothing was changed. log group /nobody-made-it: expected there, found it is gone",
+        chapter="What a task needs to start",
+    ),
+    Kind(
+        "log_group_unseen", "The log group does not exist, and whoever deploys may not look at log groups.",
+        NOWHERE, logs_unseen, None, False,
         "rolled_back", BACK, r"failed to validate logger args.*CreateLogStream", chapter="What a task needs to start",
     ),
 )  # fmt: skip

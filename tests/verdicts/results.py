@@ -1,4 +1,4 @@
-"""What a test saw of a kind, kept for the page: one file a kind and a way to run it."""
+"""What a test saw, kept for the page: one file a kind and a way to run it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 from typing import Any
 
 from tests.testbed.beds import ROOT
+from tests.verdicts import parts
 from tests.verdicts.stage import Run
 
 FOLDER = ROOT / ".state/verdicts"
-IN_PROCESS, MODULES, LOST = "in_process", "modules", "answers_lost"
-WAYS = (IN_PROCESS, MODULES, LOST)
 NAMES = (
     (r"conf-[0-9a-f]{8}", "web"),
     (r"ecs-svc/\d+", "ecs-svc/ID"),
@@ -34,19 +33,29 @@ def stable(text: str) -> str:
     return text
 
 
-def keep(kind: str, way: str, run: Run, **more: Any) -> None:
-    """For the page."""
+def keep(name: str, found: dict[str, Any]) -> None:
+    """What is true of this code."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    found = {"last": stable(run.last), "verdict": run.verdict, "outcome": run.outcome, "status": run.status, **more}
-    (FOLDER / f"{kind}.{way}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (FOLDER / f"{name}.json").write_text(json.dumps({**found, "code": parts.here()}, indent=1) + "\n", encoding="utf-8")
 
 
-def kept(kind: str, way: str) -> dict[str, Any] | None:
-    """What was kept; None when the test did not pass, or did not run."""
-    place = FOLDER / f"{kind}.{way}.json"
-    return dict(json.loads(place.read_text(encoding="utf-8"))) if place.exists() else None
+def kept(name: str) -> dict[str, Any] | None:
+    """What was kept; None when the test did not pass, did not run, or ran other code."""
+    place = FOLDER / f"{name}.json"
+    found = dict(json.loads(place.read_text(encoding="utf-8"))) if place.exists() else {}
+    return found if found.get("code") == parts.here() else None
 
 
-def forget(kind: str, way: str) -> None:
+def forget(name: str) -> None:
     """Before a test: what an earlier run saw says nothing."""
-    (FOLDER / f"{kind}.{way}.json").unlink(missing_ok=True)
+    (FOLDER / f"{name}.json").unlink(missing_ok=True)
+
+
+def of(kind: str, way: str) -> str:
+    """The name of what one kind is like in one way."""
+    return f"{kind}.{way}"
+
+
+def seen(run: Run, **more: Any) -> dict[str, Any]:
+    """What the page says of a run."""
+    return {"last": stable(run.last), "verdict": run.verdict, "outcome": run.outcome, "status": run.status, **more}

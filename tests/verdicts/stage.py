@@ -39,6 +39,8 @@ MERGED = ("environment", "secrets")
 DECLARED = 2
 """Number of the revision that whoever deploys registers first."""
 SETTLED = 90.0
+PATIENCE = 400.0
+"""Seconds within which who deploys comes to an end, or to what others wait for, on a machine that has much to do."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Stage:
         """ARN of the revision that serves before anybody deploys."""
         self.notes: Json = {}
         """What a kind's functions keep for each other."""
+        self.faults: list[Json] = []
+        """Rules of the bed while Steady deploys."""
         logs = bed.client("logs", key=OTHERS)
         if not logs.describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]:
             logs.create_log_group(logGroupName=LOG_GROUP)
@@ -107,6 +111,7 @@ class Stage:
     def begin(self, kind: Kind) -> None:
         """A world of its own, as this kind wants it; call `end` when it is over."""
         self.world, self.notes, self.first = World(self.bed, image="pardon/coral-server"), {}, ""
+        self.faults = []
         wanted = {"deregistration_delay.timeout_seconds": "20", "stickiness.enabled": "true"}
         attributes = [{"Key": key, "Value": value} for key, value in wanted.items()]
         self.elb.modify_target_group_attributes(TargetGroupArn=self.world.group, Attributes=attributes)
@@ -219,7 +224,7 @@ class Stage:
             thread.start()
         yield
         if thread:
-            thread.join(SETTLED)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), "what others do meanwhile has no end"
         if problems:
             raise problems[0]
@@ -235,11 +240,12 @@ class Stage:
     def deploy(self, kind: Kind, *words: str, **variables: Any) -> Run:
         """`./steady play`, as it is typed, with the others at work."""
         command = ["./steady", "play", *self.command(kind, *words, **variables)]
+        self.bed.admin("PUT", "/_bed/faults", self.faults)
         self.bed.admin("DELETE", "/_bed/calls")
         with self.meanwhile(kind):
             done = subprocess.run(
                 command, cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+                stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False,
             )  # fmt: skip
         return Run(done.returncode, done.stdout, self.calls())
 
@@ -261,7 +267,7 @@ class Stage:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "testbed.users", self.world.url.rstrip("/"), "--users", str(count),
-                "--pace", "1", "--ramp", "1", "--seconds", "0", "--until", str(stop), "--json", str(summary),
+                "--pace", "2", "--ramp", "1", "--seconds", "0", "--until", str(stop), "--json", str(summary),
                 "--endpoint", self.bed.endpoint, "--target-group", self.world.name,
             ],
             cwd=ROOT, env=self.environment(), stdout=subprocess.DEVNULL,
@@ -317,7 +323,7 @@ class Stage:
             lead = self.service()["deployments"][0]
             return dict(lead) if lead["taskDefinition"] != first else None
 
-        return dict(until(found, SETTLED, lambda: self.world.deployments()))
+        return dict(until(found, PATIENCE, lambda: self.world.deployments()))
 
     def started(self, count: int = 1) -> None:
         """Wait until so many tasks of what is declared are there."""
@@ -332,7 +338,7 @@ class Stage:
             after = names[names.index("UpdateService") :] if "UpdateService" in names else []
             return after.count("DescribeServices") >= times
 
-        until(seen, SETTLED, lambda: [call["operation"] for call in self.calls()][-20:])
+        until(seen, PATIENCE, lambda: [call["operation"] for call in self.calls()][-20:])
 
     def newest(self) -> Json:
         """The newest service deployment."""

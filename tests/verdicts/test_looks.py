@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import threading
 import time
@@ -13,10 +12,12 @@ import pytest
 from tests.testbed.beds import ROOT
 from tests.verdicts import results
 from tests.verdicts.kinds import BY_NAME, Kind
-from tests.verdicts.stage import Stage
+from tests.verdicts.stage import PATIENCE, Stage
 
-MOST = 2
-"""One that finds it, and one that was under way when it happened or says it again to be sure."""
+TO_THE_CAUSE, TO_SUCCESS = 2, 1
+"""Looks at most. The first after a task has failed may come before ECS counts the failure."""
+FAIL = ("exits_at_start", "image_missing", "secret_without_key")
+SERVE = ("sidecar_ends_by_design", "slow_but_well")
 
 
 class Lines:
@@ -24,6 +25,7 @@ class Lines:
 
     def __init__(self, stage: Stage, kind: Kind, **variables: Any) -> None:
         self.stage, self.found = stage, list[tuple[float, str]]()
+        stage.bed.admin("DELETE", "/_bed/calls")
         self.process = subprocess.Popen(
             ["./steady", "play", *stage.command(kind, **variables)], cwd=ROOT, text=True, bufsize=1,
             env={**stage.environment(), "PYTHONUNBUFFERED": "1"}, stdin=subprocess.DEVNULL,
@@ -39,7 +41,7 @@ class Lines:
 
     def end(self) -> None:
         """Wait for the end of the play."""
-        self.process.wait(200)
+        self.process.wait(PATIENCE)
         self.thread.join(10)
 
     def moment(self, words: str) -> float:
@@ -52,43 +54,37 @@ def looks(stage: Stage, begin: float, end: float) -> int:
     return sum(call["operation"] == "DescribeServices" and begin < call["time"] < end for call in stage.calls())
 
 
-def keep(name: str, count: int) -> None:
-    """For the page."""
-    results.FOLDER.mkdir(parents=True, exist_ok=True)
-    (results.FOLDER / f"polls.{name}.json").write_text(json.dumps({"looks": count}) + "\n", encoding="utf-8")
-
-
 @pytest.mark.verdicts
-def test_the_cause_is_printed_at_the_first_look_after_the_first_task_has_failed(stage: Stage) -> None:
-    kind = BY_NAME["exits_at_start"]
+@pytest.mark.parametrize("name", FAIL)
+def test_the_cause_is_printed_soon_after_the_first_task_has_failed(name: str, stage: Stage) -> None:
+    kind = BY_NAME[name]
     stage.begin(kind)
     try:
-        stage.bed.admin("DELETE", "/_bed/calls")
         lines = Lines(stage, kind)
         lines.end()
         told = lines.moment(" failed: Container app")
         stopped = stage.world.tasks("STOPPED")
         first = min(each["stoppedAt"].timestamp() for each in stopped if each["taskDefinitionArn"] != stage.first)
         count = looks(stage, first, told)
-        assert first < told and count <= MOST
-        keep("failure", count)
+        assert first < told and count <= TO_THE_CAUSE
+        results.keep(f"looks.cause.{name}", {"looks": count})
     finally:
         stage.end()
 
 
 @pytest.mark.verdicts
-def test_success_is_said_at_the_first_look_after_ecs_is_done(stage: Stage) -> None:
-    kind = BY_NAME["sidecar_ends_by_design"]
+@pytest.mark.parametrize("name", SERVE)
+def test_success_is_said_at_the_first_look_after_ecs_is_done(name: str, stage: Stage) -> None:
+    kind = BY_NAME[name]
     stage.begin(kind)
     try:
-        stage.bed.admin("DELETE", "/_bed/calls")
         lines = Lines(stage, kind, rollout_stable_seconds=0)
         lines.end()
         told = lines.moment("succeeded: ")
         done = stage.service()["deployments"][0]
         assert done["rolloutState"] == "COMPLETED"
         count = looks(stage, done["updatedAt"].timestamp(), told)
-        assert count <= MOST
-        keep("success", count)
+        assert count <= TO_SUCCESS
+        results.keep(f"looks.success.{name}", {"looks": count})
     finally:
         stage.end()

@@ -5,8 +5,8 @@ And nobody who uses the old version notices, where a healthy old version is ther
 
 from __future__ import annotations
 
-import contextlib
 import re
+import time
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ import pytest
 from tests.testbed.beds import until
 from tests.verdicts import results
 from tests.verdicts.kinds import KINDS, Kind
-from tests.verdicts.stage import KEY, Run, Stage
+from tests.verdicts.stage import Run, Stage
+from tests.verdicts.ways import WAYS, Way
 
 STATUS = {"proven": 0, "failed_rolled_back": 3, "failed": 4, "superseded": 6, "interrupted": 7, "error": 1}
 """Of `./steady play`, as the README has them."""
@@ -32,7 +33,12 @@ def true(kind: Kind, stage: Stage) -> None:
     wanted = kind.succeeds
     until(lambda: stage.truth().new_serves == wanted, 20, stage.truth)
     if not kind.harms:
-        until(lambda: stage.truth().healthy == stage.truth().desired > 0, 60, stage.truth)
+        whole(stage)
+
+
+def whole(stage: Stage) -> None:
+    """As many healthy tasks serve as are desired."""
+    until(lambda: stage.truth().healthy == stage.truth().desired > 0, 60, stage.truth)
 
 
 def harmless(counted: dict[str, Any]) -> bool:
@@ -40,56 +46,46 @@ def harmless(counted: dict[str, Any]) -> bool:
     return not (counted["failed"] or counted["lost_messages"] or counted["moves_off_healthy"])
 
 
-def play(kind: Kind, stage: Stage, way: str, *words: str, **variables: Any) -> Run:
-    """One run of one kind, to its end."""
-    results.forget(kind.name, way)
+def lost(way: Way, run: Run) -> int:
+    """How many answers were lost: of what this way loses, each one once."""
+    count = 0
+    for operation in sorted({rule["operation"] for rule in way.faults}):
+        struck = [bool(call.get("fault")) for call in run.calls if call["operation"] == operation]
+        assert struck == [number % 2 == 0 for number in range(len(struck))], (operation, struck)
+        assert len(struck) % 2 == 0, (operation, struck)
+        count += sum(struck)
+    return count
+
+
+def play(kind: Kind, way: Way, stage: Stage) -> None:
+    """One run of one kind in one way, to its end, with users at work wherever the old version serves."""
+    name, counted, begun = results.of(kind.name, way.name), dict[str, Any](), time.monotonic()
+    results.forget(name)
     stage.begin(kind)
     try:
-        served = way == results.IN_PROCESS and stage.truth().healthy > 0
-        with stage.users() if served else contextlib.nullcontext({}) as counted:
-            run = stage.deploy(kind, *words, **variables)
+        stage.faults += way.faults
+        if kind.harms:
+            run = stage.deploy(kind, *way.words)
+        else:
+            whole(stage)
+            with stage.users() as counted:
+                run = stage.deploy(kind, *way.words)
         told(kind, run)
         true(kind, stage)
-        if served and not kind.harms:
-            assert harmless(counted), [counted[name] for name in ("failures", "first_failures", "moves_off_healthy")]
-        users = {name: counted[name] for name in ("requests", "failed")} if served else {}
-        results.keep(kind.name, way, run, users=users, **polls(run))
+        if not kind.harms:
+            assert harmless(counted), [counted[each] for each in ("failures", "first_failures", "moves_off_healthy")]
+        users = {each: counted[each] for each in ("requests", "failed") if counted}
+        seconds = round(time.monotonic() - begun)
+        results.keep(name, results.seen(run, users=users, lost=lost(way, run), seconds=seconds))
     finally:
         stage.end()
-    return run
-
-
-def polls(run: Run) -> dict[str, int]:
-    """How often the deployment was looked at, by the bed's log."""
-    names = [call["operation"] for call in run.calls if call["access_key"] == KEY]
-    after = names[names.index("UpdateService") :] if "UpdateService" in names else []
-    return {"looks": after.count("DescribeServices")}
 
 
 @pytest.mark.verdicts
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_kind_is_told_as_it_is(kind: Kind, stage: Stage) -> None:
-    play(kind, stage, results.IN_PROCESS)
-
-
-@pytest.mark.verdicts
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_it_is_told_alike_by_modules_that_are_processes(kind: Kind, stage: Stage) -> None:
-    play(kind, stage, results.MODULES, "-e", "steady_ecs_in_process=false")
-
-
-@pytest.mark.verdicts
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_it_is_told_alike_when_the_answer_of_each_look_is_lost_once(kind: Kind, stage: Stage) -> None:
-    """The last look's too, whichever that is: every odd DescribeServices of ours is carried out and not answered."""
-    rules = [
-        {"service": "ecs", "operation": "DescribeServices", "access_key": KEY, "at_call": n, "kind": "reset_after"}
-        for n in range(1, 400, 2)
-    ]
-    stage.bed.admin("PUT", "/_bed/faults", rules)
-    run = play(kind, stage, results.LOST)
-    lost = [call for call in run.calls if call.get("fault")]
-    assert lost and all(call["operation"] == "DescribeServices" for call in lost)
+def test_a_kind_is_told_as_it_is_in_each_way(kind: Kind, way: Way, stage: Stage) -> None:
+    play(kind, way, stage)
 
 
 @pytest.mark.parametrize("kind", DAILY, ids=lambda kind: kind.name)
