@@ -16,9 +16,9 @@ import pytest
 from tests.foreign.clients import CLIENTS, Ended, Shell, Wanted
 from tests.foreign.conftest import SCALE
 from tests.foreign.table import COMPARED, STEADY, Row, keep, last_words, named
-from tests.testbed.beds import Bed, until
+from tests.testbed.beds import Bed
 from tests.verdicts.kinds import Kind
-from tests.verdicts.stage import SETTLED, Stage, Truth
+from tests.verdicts.stage import SETTLED, Stage, Truth, until
 
 OURS = 2
 """Number of the revision that whoever deploys registers: the live one is the first of its family."""

@@ -24,12 +24,14 @@ BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 ROLE = "arn:aws:iam::000000000000:role/execution"
 
 
-def until(condition: Callable[[], Any], seconds: float = 20, what: Callable[[], Any] = lambda: "") -> Any:
+def until(
+    condition: Callable[[], Any], seconds: float = 20, what: Callable[[], Any] = lambda: "", every: float = 0.02
+) -> Any:
     """The first true value of `condition`; fails when there is none within `seconds`, showing what `what` sees."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what()}"
-        time.sleep(0.02)
+        time.sleep(every)
     return found
 
 
@@ -177,7 +179,7 @@ class World:
             for d in self.service(name)["deployments"]
         ]
 
-    def completed(self, definition: str, name: str = "web", seconds: float = 20) -> dict[str, Any]:
+    def completed(self, definition: str, name: str = "web", seconds: float = 20, every: float = 0.02) -> dict[str, Any]:
         """Wait until the service runs this revision alone and its deployment is COMPLETED."""
 
         def done() -> dict[str, Any] | None:
@@ -186,7 +188,7 @@ class World:
             ok = len(service["deployments"]) == 1 and only["rolloutState"] == "COMPLETED"
             return service if ok and only["taskDefinition"] == definition else None
 
-        return dict(until(done, seconds, lambda: (self.deployments(name), self.events(name)[:5])))
+        return dict(until(done, seconds, lambda: (self.deployments(name), self.events(name)[:5]), every))
 
     def events(self, name: str = "web") -> list[str]:
         return [e["message"] for e in self.service(name)["events"]]

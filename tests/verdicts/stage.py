@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import json
 import os
 import re
@@ -20,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.testbed.beds import BREAKER, ROLE, ROOT, Bed, World, until
+from tests.testbed import beds
+from tests.testbed.beds import BREAKER, ROLE, ROOT, Bed, World
 
 if TYPE_CHECKING:
     from tests.verdicts.kinds import Kind
@@ -41,6 +43,9 @@ DECLARED = 2
 SETTLED = 90.0
 PATIENCE = 400.0
 """Seconds within which who deploys comes to an end, or to what others wait for, on a machine that has much to do."""
+EVERY = 0.2
+"""Seconds between two looks of ours: several beds share the machine."""
+until = functools.partial(beds.until, every=EVERY)
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ class Stage:
         wanted = {"desiredCount": count, "loadBalancers": balancers, "healthCheckGracePeriodSeconds": 60, **more}
         self.world.create(self.first, **{"deploymentConfiguration": BREAKER, **wanted})
         if wait:
-            self.world.completed(self.first, seconds=SETTLED)
+            self.world.completed(self.first, seconds=SETTLED, every=EVERY)
 
     # -- what is declared ----------------------------------------------------------------------------------------------
 

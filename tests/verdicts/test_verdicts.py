@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.testbed.beds import until
 from tests.verdicts import results
 from tests.verdicts.kinds import KINDS, Kind
-from tests.verdicts.stage import Run, Stage
+from tests.verdicts.stage import Run, Stage, until
 from tests.verdicts.ways import WAYS, Way
 
 STATUS = {"proven": 0, "failed_rolled_back": 3, "failed": 4, "superseded": 6, "interrupted": 7, "error": 1}
@@ -31,7 +30,7 @@ def told(kind: Kind, run: Run) -> None:
 def true(kind: Kind, stage: Stage) -> None:
     """What serves in the end is what the table says."""
     wanted = kind.succeeds
-    until(lambda: stage.truth().new_serves == wanted, 20, stage.truth)
+    until(lambda: stage.truth().new_serves == wanted, 60, stage.truth)
     if not kind.harms:
         whole(stage)
 
