@@ -53,7 +53,7 @@ class Rollouts:
             return
         tasks = ecs.tasks_of(service)
         if service.status == "DRAINING":
-            self._drain(service, tasks)
+            self._end_deleted(service, tasks)
             return
         for task in tasks:
             self._judge(ecs, service, task)
@@ -101,7 +101,7 @@ class Rollouts:
         rollout = deployment.rollout if deployment.rollout and deployment.rollout.status == "IN_PROGRESS" else None
         if not task.succeeded and self._healthy(ecs, task):
             task.succeeded = True
-            deployment.failed = deployment.failures = 0
+            deployment.failed = deployment.failures_in_a_row = 0
             deployment.not_before = 0.0
             breaker = service.configuration["deploymentCircuitBreaker"]
             if rollout and breaker.get("resetOnHealthyTask", True):
@@ -110,14 +110,14 @@ class Rollouts:
         if not task.failed and broken:
             task.failed = True
             deployment.failed += 1
-            deployment.failures += 1
+            deployment.failures_in_a_row += 1
             if rollout:
                 rollout.failures += 1
-            delay = rules.restart_delay(deployment.failures) * self.scale
+            delay = rules.restart_delay(deployment.failures_in_a_row) * self.scale
             deployment.not_before = time.monotonic() + delay
             # Tasks that were RUNNING once bring no such event, whatever ended them:
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
-            if task.stop_code == "TaskFailedToStart" and deployment.failures in (3, 8):
+            if task.stop_code == "TaskFailedToStart" and deployment.failures_in_a_row in (3, 8):
                 service.event(STRUGGLING)
 
     # -- 2. abort --------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ class Rollouts:
             if rollout is not None and rollout.finished is None:
                 rollout.become("STOPPED", reason, over=True)
 
-    def _drain(self, service: Service, tasks: list[Task]) -> None:
+    def _end_deleted(self, service: Service, tasks: list[Task]) -> None:
         """A deleted service stops its tasks, then it is INACTIVE."""
         for task in tasks:
             task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=service.primary.id))

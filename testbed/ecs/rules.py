@@ -1,4 +1,4 @@
-"""Numbers that AWS publishes, as pure functions: thresholds, delays, limits.
+"""Numbers as pure functions: thresholds, delays, limits. AWS publishes them, all but RESTART_DELAYS.
 
 Sources: "How the Amazon ECS deployment circuit breaker detects failures",
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and

@@ -43,7 +43,7 @@ class Rollout:
     threshold: int
     status: str = "IN_PROGRESS"
     reason: str | None = None
-    failures: int = 0
+    failures: int = 0  # tasks that count for the circuit breaker
     breaker: str = "DISABLED"
     alarms: str = "DISABLED"
     alarms_before: set[str] | None = None  # in ALARM when it began: ignored
@@ -93,7 +93,7 @@ class Deployment:
     updated: float = field(default_factory=now)
     rollout: Rollout | None = None  # None when it only brings back an older revision
     rolls_back: Rollout | None = None
-    failures: int = 0  # in a row: they delay the next start
+    failures_in_a_row: int = 0  # they delay the next start
     not_before: float = 0.0
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
 

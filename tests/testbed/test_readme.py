@@ -40,3 +40,8 @@ def test_every_function_that_it_names_exists() -> None:
     for path, name in re.findall(r"`([a-z0-9_/]+\.py): (\w+)[`(]", TEXT):
         place = next(found for found in (ROOT / "testbed" / path, ROOT / path) if found.exists())
         assert f"def {name}(" in place.read_text(encoding="utf-8"), (path, name)
+
+
+def test_the_reading_order_has_every_file() -> None:
+    found = {path.name for path in (ROOT / "testbed").glob("*.py")} - {"__init__.py"}
+    assert not {name for name in found if f"`{name}" not in TEXT}
