@@ -34,6 +34,7 @@ class Admin:
             "/_bed/images": {"PUT": self._images},
             "/_bed/layers": {"PUT": self._layers},
             "/_bed/processes": {"PUT": self._processes},
+            "/_bed/tags": {"PUT": self._tags},
             "/_bed/url": {"PUT": self._url},
             "/_bed/health": {"PUT": self._declare},
             "/_bed/unsupported": {"GET": lambda _: unsupported()},
@@ -101,6 +102,15 @@ class Admin:
 
     def _processes(self, given: Any) -> Params:
         return {name: self.bed.start_helper(name, process) for name, process in _object(given).items()}
+
+    def _tags(self, given: Any) -> Params:
+        """Tags of load balancing's resources that AWS's own services put there: aws:*, which nobody else can set."""
+        for arn, tags in _object(given).items():
+            if arn.count(":") < 5 or not all(str(key).startswith("aws:") for key in _object(tags)):
+                raise ValueError(f"{arn}: want an ARN, and tags that begin with aws:")
+            with self.bed.lock:
+                self.bed.region(arn.split(":")[3]).elbv2.tags.setdefault(arn, {}).update(tags)
+        return {}
 
     def _url(self, given: Any) -> Params:
         url = _object(given).get("url")

@@ -37,4 +37,10 @@ options:
     description: The declared attributes of several target groups, by the name or ARN of each.
     type: dict
     default: {}
+  owner:
+    description:
+      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are verified, and never written. Without
+        it they are ours, unless the group's tags name a CloudFormation stack, or another service uses it too.
+    type: str
+    choices: [steady, stack, terraform, other]
 """

@@ -80,6 +80,12 @@ options:
     description: The declared attributes of several target groups, by the name or ARN of each.
     type: dict
     default: {}
+  owner:
+    description:
+      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are verified, and never written. Without
+        it they are ours, unless the group's tags name a CloudFormation stack, or another service uses it too.
+    type: str
+    choices: [steady, stack, terraform, other]
   differences:
     description:
       - The plan. With an empty list no release is opened, unless O(force) is set. Not used with O(kind=rollback).
@@ -148,10 +154,7 @@ options:
   duration_seconds:
     description: With O(state=closed), how long the release took. The default is the time since it was opened.
     type: float
-  rolled_back_by:
-    description: With O(state=closed), who went back.
-    type: str
-    choices: [us, ecs]
+  rolled_back_by: {description: "With O(state=closed), who went back.", type: str, choices: [us, ecs]}
 extends_documentation_fragment:
   - steady.ecs.records
   - amazon.aws.common.modules

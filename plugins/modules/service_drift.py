@@ -110,25 +110,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 status:
-  description: V(IN_SYNC), V(DRIFTED), or V(NOT_CHECKED) when AWS gave no answer.
-  returned: always
-  type: str
-  sample: DRIFTED
+  {description: "V(IN_SYNC), V(DRIFTED), or V(NOT_CHECKED) when AWS gave no answer.",
+   returned: always, type: str, sample: DRIFTED}
 outcome:
-  description: The outcome word of the status.
-  returned: always
-  type: str
-  sample: drifted
+  {description: The outcome word of the status.,
+   returned: always, type: str, sample: drifted}
 reason:
-  description: Why the service was not checked; empty when it was.
-  returned: always
-  type: str
-  sample: ''
+  {description: Why the service was not checked; empty when it was.,
+   returned: always, type: str, sample: ''}
 summary:
-  description: The status in one sentence.
-  returned: always
-  type: str
-  sample: "web: 1 declared property is not live"
+  {description: The status in one sentence.,
+   returned: always, type: str, sample: "web: 1 declared property is not live"}
 differences:
   description: Every declared property that is not live.
   returned: always
@@ -140,12 +132,18 @@ differences:
       expected: "86400"
       actual: "3600"
       type: NOT_EQUAL
-released:
-  description: Images that the last release was given, that the inventory does not name, and that are not live.
+elsewhere:
+  {description: "Declared attributes that are not live, and that their O(owner) has to write. They count as drift.",
+   returned: always, type: list, elements: dict, sample: []}
+to_write:
+  description: What settles RV(elsewhere), in the owner's own words.
   returned: always
   type: list
-  elements: dict
-  sample: []
+  elements: str
+  sample: ["target group pardon-production-coral-tg, in Terraform:", "stickiness {", "  cookie_duration = 86400", "}"]
+released:
+  {description: "Images that the last release was given, that the inventory does not name, and that are not live.",
+   returned: always, type: list, elements: dict, sample: []}
 undeclared:
   description:
     - What nobody declares and what is not as the last release left it (without one, not AWS's default). O(undeclared)
@@ -175,22 +173,14 @@ digest:
   type: str
   sample: ''
 checked:
-  description: How many declared properties were compared.
-  returned: always
-  type: int
-  sample: 12
+  {description: How many declared properties were compared.,
+   returned: always, type: int, sample: 12}
 ignored:
-  description: Differences that O(ignore) leaves out, each with C(reason) and C(until).
-  returned: always
-  type: list
-  elements: dict
-  sample: []
+  {description: "Differences that O(ignore) leaves out, each with C(reason) and C(until).",
+   returned: always, type: list, elements: dict, sample: []}
 not_looked_at:
-  description: What this comparison does not cover.
-  returned: always
-  type: list
-  elements: str
-  sample: ["listener rules"]
+  {description: What this comparison does not cover.,
+   returned: always, type: list, elements: str, sample: ["listener rules"]}
 """
 
 from dataclasses import dataclass, field
@@ -211,6 +201,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     calls,
     checks,
     drift,
+    ownership,
     plan,
     preflight,
     redact,
@@ -259,6 +250,8 @@ class Found:
     status: str
     reason: str = ""
     differences: list[Difference] = field(default_factory=list)
+    elsewhere: list[Difference] = field(default_factory=list)
+    to_write: list[str] = field(default_factory=list)
     released: list[Difference] = field(default_factory=list)
     undeclared: list[Difference] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -268,12 +261,17 @@ class Found:
     checked: int = 0
     not_looked_at: list[str] = field(default_factory=lambda: list(drift.NOT_LOOKED_AT))
 
+    @property
+    def counted(self) -> list[Difference]:
+        """What makes it drift, whatever is undeclared."""
+        return self.differences + self.elsewhere + self.released
+
     def answer(self, name: str) -> Answer:
         """The keys that every run returns and drift.json holds."""
-        listed = ("differences", "released", "undeclared")
+        listed = ("differences", "elsewhere", "released", "undeclared")
         found = {**vars(self), **{key: [each.as_dict() for each in getattr(self, key)] for key in listed}}
         del found["digest"], found["calls"]  # for whoever approves this plan, not for a report that is kept
-        counted = found["differences"] + found["released"]
+        counted = [each.as_dict() for each in self.counted]
         return {**found, "summary": drift.summary(name, {**found, "differences": counted})}
 
 
@@ -292,6 +290,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     if found.digest:
         becoming = plan.becoming(declared, now, {})
         found.calls = calls.lines(differences, becoming.service, len(task.params["before"]), record)
+    found.elsewhere = ignore.kept(plan.elsewhere(declared, now))
+    found.to_write = ownership.told(declared.owner, found.elsewhere)
     found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
     found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
@@ -302,7 +302,7 @@ def compared(task: Task, now: plan.Live) -> Found:
     gone, unread = way_back.missing(task, now.definition, base)
     found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
-    found.status = drift.status(found.differences + found.released, found.undeclared, task.params["undeclared"])
+    found.status = drift.status(found.counted, found.undeclared, task.params["undeclared"])
     return found
 
 
@@ -382,7 +382,7 @@ def run(task: Task) -> Answer:
     if wrong is not None:
         raise Failure(wrong.msg, reason="declaration")
     unread = [f"not looked at: {each}" for each in found.not_looked_at if each not in drift.NOT_LOOKED_AT]
-    for line in [*(each.as_text() for each in found.differences + found.released), *found.findings, *unread]:
+    for line in [*(each.as_text() for each in found.counted), *found.to_write, *found.findings, *unread]:
         task.report(line)
     for line in found.calls:
         task.report(line)
@@ -394,7 +394,7 @@ def run(task: Task) -> Answer:
         **entry,
         "digest": found.digest,
         "calls": found.calls,
-        "diff": redact.diff(found.differences),
+        "diff": redact.diff(found.differences + found.elsewhere),
     }
 
 

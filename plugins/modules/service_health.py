@@ -22,9 +22,7 @@ author:
 options:
   cluster: {description: Name of the cluster., type: str, required: true}
   service: {description: Name of the service., type: str, required: true}
-  url:
-    description: Where users meet the service, without the path. Stickiness is looked at there.
-    type: str
+  url: {description: "Where users meet it, without the path. Stickiness is looked at there.", type: str}
   target_group:
     description: Name or ARN of the target group that O(attributes) and O(url) belong to. By default the only one.
     type: str
@@ -36,6 +34,7 @@ options:
     description: O(attributes) of each of several target groups, by its name or ARN.
     type: dict
     default: {}
+  owner: {description: Who owns them., type: str, choices: [steady, stack, terraform, other]}
   changes:
     description:
       - What is declared of the task definition, as M(steady.ecs.task_definition) takes it. Variables that are null must
@@ -69,9 +68,7 @@ options:
     type: list
     elements: str
     default: []
-  desired_count:
-    description: Tasks that the service must want. By default whatever it wants, but at least one.
-    type: int
+  desired_count: {description: "Tasks it must want. By default whatever it wants, but at least one.", type: int}
   endpoints:
     description:
       - URLs that must answer 200.
@@ -177,6 +174,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     health,
     images,
     looks,
+    ownership,
     progress,
     redact,
     task_definition,
@@ -193,6 +191,7 @@ SPEC = Spec(
         "target_group": {"type": "str"},
         "attributes": {"type": "dict", "default": {}},
         "attributes_of": {"type": "dict", "default": {}},
+        "owner": ownership.OPTION,
         "changes": {"type": "dict", "default": {}},
         "definition": {"type": "dict", "default": {}},
         "images": {"type": "dict", "default": {}},
@@ -260,9 +259,10 @@ class Verification:
             return []  # that one is deleted is a failed check of its own
         existing = [self.groups[arn] for arn in arns]
         meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
-        for each in meant:
-            read[each.arn] = reads.target_group_attributes(self.task, each.arn)
-        return [health.attributes(each.name, each.text(read[each.arn]), read[each.arn]) for each in meant]
+        read.update({each.arn: reads.target_group_attributes(self.task, each.arn) for each in meant})
+        return [
+            health.attributes(each.name, each.text(read[each.arn]), read[each.arn], params["owner"]) for each in meant
+        ]
 
     def sticky_attributes(self, arns: list[str], read: dict[str, dict[str, str]]) -> dict[str, str] | None:
         """The live attributes of the group that users meet, when stickiness is to be looked at: the named group, or the

@@ -37,6 +37,12 @@ options:
     description: O(attributes) of each of several target groups, by its name or ARN.
     type: dict
     default: {}
+  owner:
+    description:
+      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are never written; what differs is
+        returned, and a warning says what to write where.
+    type: str
+    choices: [steady, stack, terraform, other]
   put_back:
     description: Put back what was before O(release), where a group still has what the release gave it. What somebody
       else has set since stays.
@@ -130,7 +136,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, held, live, reads, waits, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, redact, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, ownership, redact, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import to_put_back
@@ -143,6 +149,7 @@ SPEC = Spec(
         "target_group": {"type": "str"},
         "attributes": {"type": "dict", "default": {}},
         "attributes_of": {"type": "dict", "default": {}},
+        "owner": ownership.OPTION,
         "put_back": {"type": "bool", "default": False},
         **held.RELEASE_OPTION,
     },
@@ -248,6 +255,8 @@ def run(task: Task) -> Answer:
         raise Failure("put_back needs the release whose attributes it puts back.", reason="declaration")
     service = reads.service(task, task.params["cluster"], task.params["service"])
     changes = put_back(task, hold, service) if hold and back else declared(task, service)
+    if task.params["owner"] in ownership.ELSEWHERE:
+        return left_alone(task, changes)
     if not task.check_mode:
         settle(task, [each for each in changes if each.differences], None if back else hold, service)
     if hold and changes and not back:
@@ -261,6 +270,16 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
         fence.passed(task, hold, service)
     for each in changes:
         each.after = settled(task, each)
+
+
+def left_alone(task: Task, changes: list[Change]) -> Answer:
+    """What differs, and what its owner has to write; nothing is changed."""
+    differences = [found for each in changes for found in each.differences]
+    if differences:
+        task.warn("Not set from here: " + "\n".join(ownership.told(task.params["owner"], differences)))
+    for each in changes:
+        each.after = each.before
+    return {**answer(changes), "changed": False}
 
 
 def answer(changes: list[Change]) -> Answer:

@@ -64,6 +64,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "elasticloadbalancing:DescribeLoadBalancerAttributes": ("load balancer",),
     "elasticloadbalancing:DescribeLoadBalancers": ("load balancer",),
     "elasticloadbalancing:DescribeRules": ("listener", "rule"),
+    "elasticloadbalancing:DescribeTags": ("load balancer", "listener", "rule", "target group"),
     "elasticloadbalancing:DescribeTargetGroupAttributes": ("target group",),
     "elasticloadbalancing:DescribeTargetGroups": ("target group", "load balancer"),
     "elasticloadbalancing:DescribeTargetHealth": ("target group", "target"),
@@ -87,6 +88,7 @@ REASONS = {
     "ResourceNotFoundException": "the call names nothing that can be missing",
     "ServerException": "ECS's own failure",
     "ServiceNotFoundException": "the call names no service; what is missing is listed in failures",
+    "TrustStoreNotFound": "the bed has no trust stores",
     "UnsupportedFeatureException": "the Region lacks a feature",
     "UnsupportedProtocol": "load balancers of another kind are refused by name",
 }

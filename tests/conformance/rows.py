@@ -71,6 +71,10 @@ PARAMETERS: tuple[Row, ...] = (
 B = "elasticloadbalancing:"
 NOT_FOUND, VALIDATION = "TargetGroupNotFound", "ValidationError"
 BALANCING: tuple[Row, ...] = (
+    (B + "DescribeTags", "target group missing", NOT_FOUND, lambda s: s.tags(s.no_group)),
+    (B + "DescribeTags", "load balancer missing", "LoadBalancerNotFound", lambda s: s.tags(s.no_balancer)),
+    (B + "DescribeTags", "listener missing", "ListenerNotFound", lambda s: s.tags(s.no_listener)),
+    (B + "DescribeTags", "rule missing", "RuleNotFound", lambda s: s.tags(s.no_rule)),
     (
         B + "DescribeTargetGroupAttributes",
         "target group missing",

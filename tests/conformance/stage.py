@@ -122,6 +122,9 @@ class Stage:
             self.elb.describe_target_health(TargetGroupArn=self.group, Targets=[{"Id": "10.0.0.9", "Port": port}])
         )
 
+    def tags(self, arn: str) -> Any:
+        return self.elb.describe_tags(ResourceArns=[arn])
+
     def attribute(self, group: str, seconds: str = "60") -> Any:
         return self.place.modify(group, stickiness__lb_cookie__duration_seconds=seconds)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.plays.place import CLUSTER, RELEASE, Place
 from tests.faults.plays.player import Ended, Player
-from tests.testbed.beds import BREAKER, NETWORK, Bed, running
+from tests.testbed.beds import BREAKER, NETWORK, Bed, running, until
 
 DURATION = "stickiness.lb_cookie.duration_seconds"
 DELAY = "deregistration_delay.timeout_seconds"
@@ -142,3 +142,65 @@ def test_a_group_that_the_service_does_not_have_is_refused_before_any_write(pair
     assert done.outcome == "error", done.text
     assert f"{pair.name}-amdin" in done.text and f"{pair.name}-admin" in done.text
     assert (pair.calls(MODIFY), pair.calls("UpdateService"), pair.records()) == ([], [], [])
+
+
+def refused(pair: Pair, *words: str, **declared: Any) -> None:
+    """A deployment is refused with these words, and nothing was written."""
+    done = pair.play("deploy", **declared)
+    assert done.outcome == "error", done.text
+    assert [each for each in words if each not in done.text] == [], done.text
+    assert (pair.calls(MODIFY), pair.calls("UpdateService"), pair.calls("RegisterTaskDefinition")) == ([], [], [])
+
+
+def write(pair: Pair) -> None:
+    """The owner of the groups writes what is declared."""
+    for arn, wanted in ((pair.group, {"stickiness.enabled": "true", DURATION: "7200"}), (pair.admin, {DELAY: "5"})):
+        pairs = [{"Key": key, "Value": value} for key, value in wanted.items()]
+        pair.elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=pairs)
+
+
+def test_what_terraform_owns_is_shown_refused_verified_and_never_written(pair: Pair) -> None:
+    lines = ("stickiness {", "  cookie_duration = 7200", "deregistration_delay = 5")
+    planned = pair.play("deploy", "--check", "--diff", target_group_owner="terraform")
+    assert planned.status == 0, planned.text
+    assert [each for each in lines if each not in planned.text] == [], planned.text
+    assert f"elasticloadbalancing:{MODIFY}" not in planned.text
+    refused(pair, "Terraform", "cookie_duration = 7200", "deregistration_delay = 5", target_group_owner="terraform")
+    write(pair)
+    done = pair.play("deploy", target_group_owner="terraform")
+    assert (done.outcome, pair.calls(MODIFY)) == ("proven", []), done.text
+    record = pair.records()[-1]
+    assert record["intent"]["attributes"] == {}
+    assert f"attributes of {pair.name}-admin" in {each["name"] for each in record["verdict"]["checks"]}
+    back = pair.play("rollback", target_group_owner="terraform")
+    assert (back.outcome, pair.calls(MODIFY), pair.values()) == ("proven", [], AFTER), back.text
+
+
+def test_a_group_of_a_stack_is_written_only_when_that_is_declared(pair: Pair) -> None:
+    tags = {"aws:cloudformation:stack-name": "edge", "aws:cloudformation:logical-id": "WebGroup"}
+    pair.bed.admin("PUT", "/_bed/tags", {pair.group: tags})
+    refused(pair, "stack edge, resource WebGroup", "target_group_owner: stack", f'Key: {DURATION}, Value: "7200"')
+    refused(pair, "in the template of stack edge", target_group_owner="stack")
+    done = pair.play("deploy", target_group_owner="steady")
+    assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
+
+
+def test_of_two_services_on_one_group_one_sets_the_attributes(pair: Pair) -> None:
+    pair.ecs.create_service(
+        cluster=CLUSTER, serviceName=f"{pair.name}-2", taskDefinition=pair.definition, desiredCount=1,
+        launchType="FARGATE", networkConfiguration=NETWORK,
+        loadBalancers=[{"targetGroupArn": pair.admin, "containerName": "app", "containerPort": 80}],
+    )  # fmt: skip
+    until(lambda: len(healthy(pair)) == 2)
+    try:
+        refused(pair, f"targets of {pair.name}-admin", "target_group_owner: steady", "target_group_owner: other")
+        done = pair.play("deploy", target_group_owner="steady")
+        assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
+    finally:
+        pair.ecs.delete_service(cluster=CLUSTER, service=f"{pair.name}-2", force=True)
+
+
+def healthy(pair: Pair) -> list[str]:
+    """Addresses of the healthy targets of the second group."""
+    found = pair.elb.describe_target_health(TargetGroupArn=pair.admin)["TargetHealthDescriptions"]
+    return [each["Target"]["Id"] for each in found if each["TargetHealth"]["State"] == "healthy"]

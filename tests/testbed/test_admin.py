@@ -40,6 +40,8 @@ def test_an_unknown_path_lists_the_known_ones(declared_bed: Bed) -> None:
         ("/_bed/images", {"web": {"command": ["python"], "comand": 1}}),
         ("/_bed/processes", {"site": {"command": ["python"]}}),
         ("/_bed/health", {"*": "sick"}),
+        ("/_bed/tags", {"arn:aws:elasticloadbalancing:us-east-1:0:targetgroup/web/0": {"team": "web"}}),
+        ("/_bed/tags", {"web": {"aws:cloudformation:stack-name": "edge"}}),
         ("/_bed/url", {"url": 7}),
         ("/_bed/faults", [{"service": "ecs"}]),
         ("/_bed/faults", [{"eror": "Throttling"}]),
@@ -87,6 +89,13 @@ def test_a_familys_counter_decides_the_next_revision(declared: World) -> None:
     assert status == 400
     assert "up to 74" in said["message"]
     assert declared.register().endswith(":75")
+
+
+def test_a_tag_of_awss_own_is_there_beside_the_others(declared: World) -> None:
+    declared.elb.add_tags(ResourceArns=[declared.group], Tags=[{"Key": "team", "Value": "web"}])
+    declared.bed.admin("PUT", "/_bed/tags", {declared.group: {"aws:cloudformation:stack-name": "edge"}})
+    found = declared.elb.describe_tags(ResourceArns=[declared.group])["TagDescriptions"][0]["Tags"]
+    assert {each["Key"]: each["Value"] for each in found} == {"team": "web", "aws:cloudformation:stack-name": "edge"}
 
 
 def test_the_url_of_an_application_is_kept_in_the_record(declared_bed: Bed) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -115,6 +116,25 @@ def test_each_group_has_attributes_of_its_own() -> None:
     becoming = plan.becoming(BOTH, now, {}).attributes
     assert (becoming[GROUP][DURATION], becoming[OTHER]["stickiness.enabled"]) == ("60", "false")
     assert found(BOTH, plan.Live(now.service, now.definition, now.groups, becoming)) == []
+
+
+@pytest.mark.parametrize("owner", ["stack", "terraform", "other"])
+def test_what_another_owner_has_to_write_is_no_part_of_the_plan(owner: str) -> None:
+    declared, now = dataclasses.replace(BOTH, owner=owner), live(GROUP, OTHER)
+    assert found(declared, now) == []
+    assert plan.attributes(declared, now) == {}
+    assert plan.becoming(declared, now, {}).attributes == now.attributes
+    assert plan.elsewhere(declared, now) == plan.differences(BOTH, now, MODEL)
+    assert plan.names(declared, now) == plan.names(BOTH, now), "declared all the same"
+    with pytest.raises(DeclarationError):
+        plan.elsewhere(dataclasses.replace(declared, attributes_of={"tg-web": {DURATION: 0}}), now)
+
+
+@pytest.mark.parametrize("owner", [None, "steady"])
+def test_what_we_own_is_in_the_plan(owner: str | None) -> None:
+    declared, now = dataclasses.replace(BOTH, owner=owner), live(GROUP, OTHER)
+    assert len(found(declared, now)) == 2
+    assert plan.elsewhere(declared, now) == []
 
 
 def test_both_ways_of_declaring_go_together() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
@@ -90,6 +90,7 @@ DECLARATION_OPTIONS: dict[str, Any] = {
     "attributes": {"type": "dict", "default": {}},
     "target_group": {"type": "str"},
     "attributes_of": {"type": "dict", "default": {}},
+    "owner": ownership.OPTION,
 }
 """The options that hold a whole declaration, equal in every module that only looks."""
 

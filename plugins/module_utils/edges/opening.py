@@ -16,6 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     groups,
     intent,
+    ownership,
     plan,
     redact,
     release,
@@ -208,9 +209,9 @@ def _differences(task: Task) -> list[Answer]:
 
 
 def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:
-    """The declared attributes as AWS keeps them, by the ARN of their group."""
+    """The declared attributes as AWS keeps them, by the ARN of their group; those that we own."""
     params = task.params
-    if not (params["attributes"] or params["attributes_of"]):
+    if not (params["attributes"] or params["attributes_of"]) or params["owner"] in ownership.ELSEWHERE:
         return {}
     existing = reads.target_groups(task, list(found["attributes"]))
     meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)

@@ -139,6 +139,13 @@ def target_group_attributes(task: Task, arn: str) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in answer["Attributes"]}
 
 
+def target_group_tags(task: Task, arn: str) -> dict[str, str]:
+    """Tags of one target group; CloudFormation's own are among them."""
+    with translated(f"Reading the tags of {arn} (elasticloadbalancing:DescribeTags)"):
+        found = reading(task, "elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
+    return {each["Key"]: each["Value"] for described in found for each in described["Tags"]}
+
+
 def target_health(task: Task, arn: str) -> list[Answer]:
     """Each target as ``{"address", "port", "state", "reason", "description"}``."""
     with translated(f"Reading the target health of {arn} (elasticloadbalancing:DescribeTargetHealth)"):

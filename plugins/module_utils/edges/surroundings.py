@@ -10,11 +10,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, registry
+from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, reads, registry
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, region_of, translated
 from ansible_collections.steady.ecs.plugins.module_utils.edges.registry import asked
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    checks,
+    groups,
     images,
+    ownership,
     plan,
     preflight_alarms,
     preflight_capacity,
@@ -23,6 +26,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     runnable,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 Answer = dict[str, Any]
@@ -46,13 +50,14 @@ def checks_of(
     if uncovered:
         found, said = [each for each in found if each["ok"] is not False], [*said, uncovered]
     found += registry.checks_of(task, runnable.ground(becoming.definition), NEW_ROLE)
-    for checks, findings in (
+    for more, findings in (
         subnets(task, declared, live),
+        owners(task, declared, live),
         weighted_rules(task, declared, live),
         room(task, becoming),
         platforms(task, becoming.definition, live),
     ):
-        found += checks
+        found += more
         said += findings
     return found, said, uncovered
 
@@ -90,6 +95,43 @@ def subnets(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
     known = zones[0] if isinstance(zones, tuple) else set()
     found = list(preflight_network.subnets(wanted, answer[0], live.groups, known))
     return [*found, *unasked], preflight_network.one_zone(answer[0])
+
+
+def owners(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
+    """Whether the attributes that would change are ours to set. A plan is shown all the same, with a finding."""
+    found: list[Check] = []
+    for part in plan.parts(declared, live):
+        differences = part.differences(live.attributes[part.arn])
+        if differences and declared.owner != ownership.STEADY:
+            found += _owner(task, declared.owner, part, differences)
+    if not task.check_mode:
+        return found, []
+    return [each for each in found if each["ok"] is not False], [checks.sentence(each) for each in checks.failed(found)]
+
+
+def _owner(task: Task, owner: str | None, part: groups.Part, differences: list[Difference]) -> list[Check]:
+    tags: tuple[dict[str, str]] | Check = ({},)
+    if owner in (None, ownership.STACK):
+        tags = asked(f"owner of {part.name}", lambda: (reads.target_group_tags(task, part.arn),))
+    known = tags[0] if isinstance(tags, tuple) else {}
+    unasked = [] if isinstance(tags, tuple) else [tags]
+    if owner is not None:
+        return [ownership.elsewhere(owner, part.name, differences, known), *unasked]
+    others = asked(f"targets of {part.name}", lambda: (_in_group(task, part),))
+    alone = ownership.shared(part.name, *others[0]) if isinstance(others, tuple) else others
+    return [*(unasked or [ownership.of_a_stack(part.name, differences, known)]), alone]
+
+
+def _in_group(task: Task, part: groups.Part) -> tuple[list[Answer], list[Answer]]:
+    """The targets of a group, then the tasks of the service, those that have stopped too where they explain one."""
+    cluster, name = task.params["cluster"], task.params["service"]
+    targets = reads.target_health(task, part.arn) if part.group.get("TargetType") == "ip" else []
+    if not targets:
+        return [], []
+    running = reads.tasks(task, cluster, name)
+    if ownership.shared(part.name, targets, running)["ok"]:
+        return targets, running
+    return targets, running + reads.tasks(task, cluster, name, "STOPPED")
 
 
 def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Found:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, outcome, redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, outcome, ownership, redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, value_at
@@ -168,14 +168,17 @@ def no_group(group: str) -> Check:
     )
 
 
-def attributes(name: str, declared: dict[str, str], live: dict[str, str]) -> Check:
+def attributes(name: str, declared: dict[str, str], live: dict[str, str], owner: str | None = None) -> Check:
     """The target group has the declared attributes, all as text."""
+    theirs = ownership.ELSEWHERE.get(owner or "")
     return check(
         f"attributes of {name}",
         declared,
         {key: live.get(key) for key in declared},
         all(live.get(key) == value for key, value in declared.items()),
-        "Deploy what is declared, or find out who changed it.",
+        f"Write it where {theirs} has it, and apply it."
+        if theirs
+        else "Deploy what is declared, or find out who changed it.",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, intent, service, states
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, intent, ownership, service, states
 from ansible_collections.steady.ecs.plugins.module_utils.rules import task_definition as definitions
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
@@ -28,6 +28,8 @@ class Declared:
     """The group of ``attributes``, by name or ARN; None stands for the only one."""
     attributes_of: Answer = field(default_factory=dict)
     """By name or ARN of the group, where there are several."""
+    owner: str | None = None
+    """Who owns the attributes; None stands for us, unless AWS's answers say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,22 @@ def parts(declared: Declared, live: Live) -> list[groups.Part]:
 
 
 def attributes(declared: Declared, live: Live) -> dict[str, dict[str, str]]:
-    """By the group's ARN, the declared attributes as AWS keeps them. Raises DeclarationError."""
+    """By the group's ARN, the declared attributes as AWS keeps them, which a release sets. Raises DeclarationError."""
+    if declared.owner in ownership.ELSEWHERE:
+        return {}
     return {each.arn: each.text(live.attributes[each.arn]) for each in parts(declared, live)}
 
 
+def elsewhere(declared: Declared, live: Live) -> list[Difference]:
+    """Declared attributes that are not live, and that another owner has to write. Raises DeclarationError."""
+    if declared.owner not in ownership.ELSEWHERE:
+        return []
+    return [found for each in parts(declared, live) for found in each.differences(live.attributes[each.arn])]
+
+
 def differences(declared: Declared, live: Live, model: Model) -> list[Difference]:
-    """Every declared property that is not live. Raises DeclarationError."""
-    meant = parts(declared, live)
+    """Every declared property that is not live, and that a release settles. Raises DeclarationError."""
+    meant = parts(declared, live) if declared.owner not in ownership.ELSEWHERE else []
     content = definitions.plan(
         live.definition, model, declared.changes or None, declared.definition or None, declared.images
     )

@@ -96,6 +96,11 @@ class Cloud(Ecs):
         self._group(TargetGroupArn)
         return {"Attributes": [{"Key": key, "Value": value} for key, value in self.attributes.items()]}
 
+    def describe_tags(self, ResourceArns: list[str]) -> Answer:
+        for arn in ResourceArns:
+            self._group(arn)
+        return {"TagDescriptions": [{"ResourceArn": arn, "Tags": []} for arn in ResourceArns]}
+
     def _group(self, arn: str) -> None:
         if arn != GROUP:
             raise refused("TargetGroupNotFound", "One or more target groups not found")

@@ -69,6 +69,11 @@ class System:
             }
         ]
         self.attributes = {GROUP: dict(DEFAULTS)}
+        self.tags: dict[str, str] = {}
+        self.addresses: list[str] = []
+        """Healthy targets of every group."""
+        self.tasks: list[str] = []
+        """Addresses of the service's tasks that run."""
         self.roles: dict[str, str] = {"pardon-production-execution": TASKS, "pardon-production-task": TASKS}
         """By name, the service that may assume it."""
         self.log_groups: set[str] | None = None
@@ -157,7 +162,7 @@ class System:
         pages = {
             "list_services": {"serviceArns": [self.service["serviceArn"]]},
             "list_clusters": {"clusterArns": [self.service["clusterArn"]]},
-            "list_tasks": {"taskArns": []},
+            "list_tasks": {"taskArns": self.tasks},
             "list_metrics": {"Metrics": self.metrics},
             "describe_listeners": {"Listeners": [{"ListenerArn": "l"}]},
             "describe_rules": {"Rules": self.rules},
@@ -188,6 +193,21 @@ class System:
                 {"Key": key, "Value": value} for key, value in self.attributes[asked["TargetGroupArn"]].items()
             ]
         }
+
+    def describe_tags(self, ResourceArns: list[str]) -> Answer:
+        self._called("describe_tags")
+        found = {arn: [{"Key": key, "Value": value} for key, value in self.tags.items()] for arn in ResourceArns}
+        return {"TagDescriptions": [{"ResourceArn": arn, "Tags": tags} for arn, tags in found.items()]}
+
+    def describe_target_health(self, **_asked: Any) -> Answer:
+        self._called("describe_target_health")
+        healthy = [{"Target": {"Id": each}, "TargetHealth": {"State": "healthy"}} for each in self.addresses]
+        return {"TargetHealthDescriptions": healthy}
+
+    def describe_tasks(self, tasks: list[str], **_asked: Any) -> Answer:
+        self._called("describe_tasks")
+        found = {each: [{"name": "privateIPv4Address", "value": each}] for each in tasks}
+        return {"tasks": [{"taskArn": arn, "attachments": [{"details": details}]} for arn, details in found.items()]}
 
     def get_role(self, RoleName: str) -> Answer:
         self._called("get_role")

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, surroundings, waits
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 
-from tests.unit.modules.releases import GROUP
+from tests.unit.modules.releases import DURATION, GROUP
 from tests.unit.modules.system import System
 
 Answer = dict[str, Any]
@@ -280,3 +280,56 @@ def test_c62_a_short_arn_is_told_and_blocks_nothing(system: System) -> None:
     system.service["serviceArn"] = system.service["serviceArn"].replace("pardon-production-cluster/", "")
     found = system.run(module)
     assert found["ok"] and any("short form" in each for each in found["findings"])
+
+
+# -- who owns the attributes
+
+LONGER: Answer = {"attributes": {DURATION: 86400}}
+STACK = {"aws:cloudformation:stack-name": "edge", "aws:cloudformation:logical-id": "CoralGroup"}
+NAME = GROUP.split("/")[1]
+
+
+def test_attributes_of_another_owner_that_are_not_live_are_refused_with_what_to_write(system: System) -> None:
+    (wrong,) = failed(system.run(module, **LONGER, owner="terraform")).values()
+    assert (wrong["expected"], wrong["found"]) == ({DURATION: "86400"}, {DURATION: "3600"})
+    assert "stickiness { cookie_duration = 86400 }" in wrong["remedy"]
+    assert "describe_tags" not in system.calls
+    system.attributes[GROUP][DURATION] = "86400"
+    assert system.run(module, **LONGER, owner="terraform")["ok"]
+
+
+def test_a_plan_with_another_owner_is_shown_and_says_that_it_would_be_refused(system: System) -> None:
+    found = system.run(module, check_mode=True, **LONGER, owner="other")
+    assert found["ok"]
+    assert any(f"{DURATION} = 86400" in each for each in system.warnings)
+
+
+def test_a_group_of_a_stack_is_refused_until_its_owner_is_declared(system: System) -> None:
+    system.tags = STACK
+    (wrong,) = failed(system.run(module, **LONGER)).values()
+    for words in ("stack edge, resource CoralGroup", "target_group_owner: stack", "target_group_owner: steady"):
+        assert words in wrong["remedy"]
+    assert system.run(module, **LONGER, owner="steady")["ok"]
+    (wrong,) = failed(system.run(module, **LONGER, owner="stack")).values()
+    assert f'CoralGroup, TargetGroupAttributes: - {{Key: {DURATION}, Value: "86400"}}' in wrong["remedy"]
+
+
+def test_of_a_group_that_is_as_declared_nobody_asks_whose_it_is(system: System) -> None:
+    system.tags = STACK
+    assert system.run(module, attributes={DURATION: 3600})["ok"]
+    assert "describe_tags" not in system.calls
+
+
+def test_tags_that_may_not_be_read_are_not_checked(system: System) -> None:
+    system.refused["describe_tags"] = "AccessDenied"
+    assert system.run(module, **LONGER)["ok"]
+    assert any("elasticloadbalancing:DescribeTags" in each for each in system.warnings)
+
+
+def test_a_group_that_another_service_uses_too_has_one_owner(system: System) -> None:
+    system.addresses, system.tasks = ["10.0.0.1", "10.0.0.2"], ["10.0.0.1"]
+    wrong = failed(system.run(module, **LONGER))[f"targets of {NAME}"]
+    assert "10.0.0.2" in wrong["found"] and "10.0.0.1" not in wrong["found"]
+    assert system.run(module, **LONGER, owner="steady")["ok"]
+    system.tasks += ["10.0.0.2"]
+    assert system.run(module, **LONGER)["ok"]

@@ -217,6 +217,12 @@ def test_attributes_of_a_named_group_are_recorded_too(act: Any, tmp_path: Path) 
     assert on_file(tmp_path)[2]["intent"]["attributes"] == {GROUP: {"stickiness.enabled": "false"}}
 
 
+def test_attributes_of_another_owner_are_not_what_a_release_sets(act: Any, tmp_path: Path) -> None:
+    act("opened", attributes={DURATION: 86400}, owner="terraform", differences=[{"resource": "service"}])
+    record = on_file(tmp_path)[2]
+    assert (record["intent"]["attributes"], record["before"]["attributes"][GROUP][DURATION]) == ({}, "3600")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -33,6 +33,8 @@ ANSWERED = {
     "reason",
     "summary",
     "differences",
+    "elsewhere",
+    "to_write",
     "released",
     "undeclared",
     "findings",
@@ -280,3 +282,20 @@ def test_the_digest_of_a_plan_is_not_in_the_report_that_is_kept(system: System, 
     found = system.run(service_drift, digest=True, file=str(report), **DECLARED)
     assert found["digest"] and found["digest"] not in report.read_text()
     assert system.run(service_drift, **DECLARED)["digest"] == "", "nobody asked for it, and it takes time"
+
+
+def test_c63_what_another_owner_has_to_write_is_drift_with_the_lines(system: System, tmp_path: Path) -> None:
+    """Live and declared disagree, and only the owner may settle it: no plan of ours has it."""
+    declared = {"attributes": {DURATION: 86400, "stickiness.enabled": True}, "digest": True}
+    found = system.run(service_drift, **declared, owner="terraform", file=str(tmp_path / "drift.json"))
+    assert (found["status"], found["differences"], found["calls"], found["digest"]) == ("DRIFTED", [], [], "")
+    assert [(each["path"], each["actual"]) for each in found["elsewhere"]] == [(DURATION, "3600")]
+    assert found["to_write"][1:] == ["stickiness {", "  cookie_duration = 86400", "}"]
+    assert "1 declared property is not live" in found["summary"]
+    for line in ("stickiness.lb_cookie.duration_seconds: 3600 -> 86400", "  cookie_duration = 86400"):
+        assert any(line in each for each in system.lines)
+    (host,) = json.loads((tmp_path / "drift.json").read_text())["hosts"].values()
+    assert host["elsewhere"] == found["elsewhere"]
+    system.attributes[GROUP][DURATION] = "86400"
+    found = system.run(service_drift, **declared, owner="terraform")
+    assert (found["status"], found["to_write"]) == ("IN_SYNC", [])

@@ -53,7 +53,7 @@ def wrong(found: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-def test_the_production_declaration_passes_in_eight_calls(system: System) -> None:
+def test_the_production_declaration_passes_in_ten_calls(system: System) -> None:
     found = system.run(module, **DECLARED)
     assert found["ok"], found.get("msg")
     assert {each["ok"] for each in found["checks"]} == {True}
@@ -66,8 +66,10 @@ def test_the_production_declaration_passes_in_eight_calls(system: System) -> Non
     assert sorted(system.calls) == [
         "describe_log_streams",
         "describe_services",
+        "describe_tags",
         "describe_target_group_attributes",
         "describe_target_groups",
+        "describe_target_health",
         "describe_task_definition",
         "get_caller_identity",
         "get_role",

@@ -36,6 +36,8 @@ class Balancing:
         }
         self.groups = list(self.attributes)
         self.protocol = "HTTP"
+        self.owner: str | None = None
+        self.warnings: list[str] = []
         self.calls: list[tuple[str, Answer]] = []
         self.faults: list[Callable[[], Exception] | None] = []
         self.lose_answer = False
@@ -99,8 +101,9 @@ class Balancing:
         self, attributes: Answer, check_mode: bool = False, target_group: str | None = None, of: Answer | None = None
     ) -> Answer:
         params = {"cluster": "c1", "service": "web", "target_group": target_group, "attributes": attributes}
-        params |= {"attributes_of": of or {}, "put_back": False}
-        return perform(Task(params=params, connection=self, check_mode=check_mode), module.run)
+        params |= {"attributes_of": of or {}, "owner": self.owner, "put_back": False}
+        task = Task(params=params, connection=self, check_mode=check_mode, warn=self.warnings.append)
+        return perform(task, module.run)
 
 
 def refusal(code: str, message: str = "") -> ClientError:
@@ -137,6 +140,19 @@ def test_check_mode_writes_nothing_and_says_what_would_be(one: Balancing) -> Non
     assert one.modified() == []
     done = one.run(STICKY)
     assert done == planned
+
+
+@pytest.mark.parametrize("owner", ["stack", "terraform", "other"])
+def test_attributes_of_another_owner_are_never_written(one: Balancing, owner: str) -> None:
+    one.owner = owner
+    found = one.run(STICKY)
+    assert (found["changed"], one.modified()) == (False, [])
+    assert [each["path"] for each in found["differences"]] == [DURATION]
+    assert found["attributes"] == found["before"] == one.attributes[arn_of("tg-web")]
+    (said,) = one.warnings
+    assert "86400" in said
+    one.attributes[arn_of("tg-web")][DURATION] = "86400"
+    assert (one.run(STICKY)["differences"], len(one.warnings)) == ([], 1)
 
 
 def test_c18_switching_stickiness_off_is_one_call(one: Balancing) -> None:
