@@ -73,6 +73,14 @@ options:
       - What is to become of the deployment then is not decided here. ECS goes on with it until something else is begun.
     type: bool
     default: false
+  wait_until:
+    description:
+      - Lifecycle stage at which to stop watching a deployment that shifts traffic (strategy BLUE_GREEN, LINEAR or
+        CANARY). The verdict is V(unknown) then, the task fails, and the deployment goes on. By default its end.
+      - A rolling deployment has no stages and is watched to its end.
+    type: str
+    choices: [RECONCILE_SERVICE, PRE_SCALE_UP, SCALE_UP, POST_SCALE_UP, TEST_TRAFFIC_SHIFT, POST_TEST_TRAFFIC_SHIFT,
+      PRE_PRODUCTION_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT, POST_PRODUCTION_TRAFFIC_SHIFT, BAKE_TIME, CLEAN_UP]
   release:
     description:
       - RV(steady.ecs.release#module:release) in the answer of M(steady.ecs.release), when this deployment belongs to a
@@ -188,8 +196,17 @@ differences:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, reads, waits, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    fence,
+    following,
+    held,
+    live,
+    reads,
+    shift_back,
+    waits,
+    writes,
+)
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, strategies, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
@@ -204,6 +221,7 @@ SPEC = Spec(
         "force": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
         "fail_fast": {"type": "bool", "default": False},
+        "wait_until": {"type": "str", "choices": list(strategies.STAGES)},
         **following.OPTIONS,
         **held.RELEASE_OPTION,
     }
@@ -215,8 +233,8 @@ Answer = dict[str, Any]
 class Rollout:
     """One run: what was live, what is to change, and what is followed."""
 
-    def __init__(self, task: Task) -> None:
-        self.task, self.params = task, task.params
+    def __init__(self, task: Task, stopped: bool = False) -> None:
+        self.task, self.params, self.stopped = task, task.params, stopped
         self.cluster, self.name = self.params["cluster"], self.params["service"]
         began = waits.clock.now()
         self.hold = held.of(task)
@@ -278,7 +296,8 @@ class Rollout:
         self.following.known = known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
-        self.following.progress = progress.Progress(ours, hold, settled, fail_fast=self.params["fail_fast"])
+        asked = {name: self.params[name] for name in ("fail_fast", "wait_until")}
+        self.following.progress = progress.Progress(ours, hold, settled, **asked)
 
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. To begin it anew would only fail
@@ -316,7 +335,7 @@ class Rollout:
         planned_only = self.arguments if self.task.check_mode else {}
         seen = self.following
         return {
-            "changed": bool(self.arguments),
+            "changed": bool(self.arguments) or self.stopped,
             "verdict": self.word,
             "cause": seen.cause,
             "deployment_id": "" if planned_only else seen.progress.ours["id"],
@@ -333,11 +352,14 @@ class Rollout:
         }
 
 
-def planned(task: Task, live: Answer) -> list[Difference]:
+def planned(task: Task, now: Answer) -> list[Difference]:
     """What is to change. Refuses what cannot be meant."""
     try:
         wanted = service.registered(task.params["task_definition"], task.check_mode)
-        return service.planned(wanted, task.params["settings"], live)
+        settings = task.params["settings"]
+        if strategies.leads_back(settings, now):
+            settings = strategies.reachable(settings, now, live.serving(task, now))
+        return service.planned(wanted, settings, now)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
 
@@ -364,6 +386,8 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
+    if shift_back.taken(task, rollout.hold, rollout.live, task.params["task_definition"]):
+        rollout = Rollout(task, stopped=True)
     if rollout.hold:
         rollout.hold.known = rollout.known
     rollout.update()

@@ -227,7 +227,7 @@ class Verification:
     def look(self) -> list[checks.Check]:
         """All checks of one look. What users meet is asked when everything before it holds."""
         params = self.params
-        service = reads.service(self.task, params["cluster"], params["service"])
+        service = live.serving(self.task, reads.service(self.task, params["cluster"], params["service"]))
         arns = self.find_groups(service)
         tasks = reads.tasks(self.task, params["cluster"], params["service"])
         targets = {arn: reads.target_health(self.task, arn) for arn in arns if arn in self.groups}
@@ -236,11 +236,11 @@ class Verification:
         found += [*self.content(service), health.task_revisions(seen)]
         found += [health.targets(seen, arn) if arn in self.groups else health.no_group(arn) for arn in arns]
         attributes: dict[str, dict[str, str]] = {}
-        found += [*self.declared_attributes(arns, attributes), *self.environment(seen)]
+        found += [*self.declared_attributes(service, arns, attributes), *self.environment(seen)]
         found += [health.containers(seen, params["containers"]), *images.compared(tasks, params["recorded_images"])]
         holds = not checks.failed(found)
         found += [self.endpoint(each, holds) for each in params["endpoints"]]
-        found.append(self.stickiness(seen, self.sticky_attributes(arns, attributes), holds))
+        found.append(self.stickiness(seen, self.sticky_attributes(service, arns, attributes), holds))
         self.seen, self.checks = seen, found
         return found
 
@@ -252,24 +252,30 @@ class Verification:
             self.arns = arns
         return arns
 
-    def declared_attributes(self, arns: list[str], read: dict[str, dict[str, str]]) -> list[checks.Check]:
+    def declared_attributes(
+        self, service: Answer, arns: list[str], read: dict[str, dict[str, str]]
+    ) -> list[checks.Check]:
         """The attributes as they are declared, of each group. ``read``: those that were read for it, by ARN."""
         params = self.params
         if len(self.groups) < len(arns):
             return []  # that one is deleted is a failed check of its own
         existing = [self.groups[arn] for arn in arns]
-        meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
+        wanted = looks.serving_group(params["target_group"], service)
+        several = {looks.serving_group(name, service) or name: given for name, given in params["attributes_of"].items()}
+        meant = groups.parts(wanted, params["attributes"], several, existing)
         read.update({each.arn: reads.target_group_attributes(self.task, each.arn) for each in meant})
         return [
             health.attributes(each.name, each.text(read[each.arn]), read[each.arn], params["owner"]) for each in meant
         ]
 
-    def sticky_attributes(self, arns: list[str], read: dict[str, dict[str, str]]) -> dict[str, str] | None:
+    def sticky_attributes(
+        self, service: Answer, arns: list[str], read: dict[str, dict[str, str]]
+    ) -> dict[str, str] | None:
         """The live attributes of the group that users meet, when stickiness is to be looked at: the named group, or the
         only one; None where it does not exist or is not known. ``read``: what is known already."""
         params, arn = self.params, arns[0] if len(arns) == 1 else None
         if params["target_group"]:
-            arn = groups.group_of(params["target_group"], arns)
+            arn = groups.group_of(looks.serving_group(params["target_group"], service), arns)
         if arn not in self.groups or not (params["url"] and params["task_identity"]):
             return None
         return read.get(arn) or reads.target_group_attributes(self.task, arn)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
@@ -68,6 +68,12 @@ def revision_arn(service: Document) -> str:
 def group_arns(service: Document) -> list[str]:
     """ARNs of the target groups that a service registers its tasks with, in a fixed order."""
     return sorted({each["targetGroupArn"] for each in service.get("loadBalancers", []) if each.get("targetGroupArn")})
+
+
+def serving(task: Task, service: Document) -> Document:
+    """The service with the target group that has its production traffic, where ECS alternates between two."""
+    rules = strategies.production_rules(service)
+    return strategies.serving(service, reads.listener_rules(task, rules)) if rules else service
 
 
 def whole(task: Task) -> Live:

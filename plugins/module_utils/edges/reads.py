@@ -132,6 +132,21 @@ def target_groups(task: Task, arns: list[str]) -> list[Answer]:
     return [group for arn in arns for group in target_groups(task, [arn])]
 
 
+def listener_rules(task: Task, arns: list[str]) -> list[Answer]:
+    """Listener rules by ARN; one that does not exist is left out."""
+    if not arns:
+        return []
+    with translated("Reading listener rules (elasticloadbalancing:DescribeRules)"):
+        try:
+            return list(reading(task, "elbv2").describe_rules(RuleArns=arns)["Rules"])
+        except ClientError as error:
+            if code_of(error) != "RuleNotFound":
+                raise
+            if len(arns) == 1:
+                return []
+    return [rule for arn in arns for rule in listener_rules(task, [arn])]
+
+
 def target_group_attributes(task: Task, arn: str) -> dict[str, str]:
     """All attributes of one target group, as text, the way AWS keeps them."""
     with translated(f"Reading the attributes of {arn} (elasticloadbalancing:DescribeTargetGroupAttributes)"):

@@ -23,10 +23,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     preflight_capacity,
     preflight_network,
     preflight_platform,
+    preflight_shifting,
     runnable,
+    strategies,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 Answer = dict[str, Any]
@@ -56,6 +59,7 @@ def checks_of(
         weighted_rules(task, declared, live),
         room(task, becoming),
         platforms(task, becoming.definition, live),
+        shifting(task, declared, live, becoming),
     ):
         found += more
         said += findings
@@ -168,6 +172,32 @@ def platforms(task: Task, content: Answer, live: plan.Live) -> Found:
         elif answer:
             found.append(preflight_platform.platform(name, containers, asks, answer))
     return found, []
+
+
+def shifting(task: Task, declared: plan.Declared, live: plan.Live, becoming: plan.Live) -> Found:
+    """Whether the parts by which a strategy shifts traffic hang together."""
+    if not preflight_shifting.is_asked(live, becoming):
+        return [], []
+    answer = asked("what traffic is shifted by", lambda: (_around(task, live, becoming),))
+    if not isinstance(answer, tuple):
+        return [answer], []
+    wanted = plan.attributes(declared, live)
+    found = list(preflight_shifting.checks(live, becoming, answer[0], wanted))
+    for named in preflight_shifting.roles_of(becoming.service) if strategies.shifts(becoming.service) else []:
+        role = asked(f"role {named}", lambda named=named: (registry.role(task, named),))  # type: ignore[misc]
+        found.append(preflight_shifting.role(named, role[0]) if isinstance(role, tuple) else role)
+    return found, preflight_shifting.findings(becoming, answer[0], task.params["wait_timeout"])
+
+
+def _around(task: Task, live: plan.Live, becoming: plan.Live) -> preflight_shifting.Around:
+    rules = reads.listener_rules(task, preflight_shifting.rules_of(live.service, becoming.service))
+    arns = sorted({arn for each in preflight_shifting.pairs(becoming.service) for arn in groups_of(each)})
+    groups = {str(each["TargetGroupArn"]): each for each in reads.target_groups(task, arns)}
+    return preflight_shifting.Around(
+        rules={str(each["RuleArn"]): each for each in rules},
+        groups=groups,
+        attributes={arn: reads.target_group_attributes(task, arn) for arn in groups},
+    )
 
 
 def _subnets(task: Task, ids: list[str]) -> dict[str, Answer]:

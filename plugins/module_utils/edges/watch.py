@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look, groups_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
@@ -32,7 +32,7 @@ def look(
     tasks = reads.tasks(task, cluster, name)
     if wants_stopped(service, rollout, tasks):
         tasks = tasks + reads.tasks(task, cluster, name, "STOPPED")
-    groups = {each["targetGroupArn"] for each in service.get("loadBalancers", []) if each.get("targetGroupArn")}
+    groups = {arn for each in service.get("loadBalancers", []) for arn in groups_of(each)}
     return Look(service, rollout, tasks, {each: reads.target_health(task, each) for each in sorted(groups)})
 
 

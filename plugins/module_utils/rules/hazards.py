@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, plan, service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, plan, service, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 
 DELAY = "deregistration_delay.timeout_seconds"
@@ -190,7 +190,7 @@ def _starting(live: plan.Live, known: Known) -> Iterator[Hazard]:
     """A target is unhealthy after UnhealthyThresholdCount failures in a row, and then needs HealthyThresholdCount
     successes; until healthCheckGracePeriodSeconds ECS overlooks it (UpdateService)."""
     breaker = (live.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
-    if not (breaker.get("enable") and breaker.get("rollback")):
+    if not strategies.shifts(live.service) and not (breaker.get("enable") and breaker.get("rollback")):
         yield Hazard(
             "circuit_breaker",
             "ECS's circuit breaker with rollback is off: a failing deployment is replaced over and over until the run "

@@ -115,6 +115,32 @@ def serving_container(service: Answer) -> str:
     return str(balancers[0].get("containerName", ""))
 
 
+def groups_of(balancer: Answer) -> list[str]:
+    """The target groups that a task of this load-balancer entry may be registered in: one, or one of the pair between
+    which ECS shifts traffic (AdvancedConfiguration, ECS API reference)."""
+    other = (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+    return [str(each) for each in (balancer.get("targetGroupArn"), other) if each]
+
+
+def serving_group(wanted: str | None, service: Answer) -> str | None:
+    """The group that is meant by a name or ARN: of a pair, the one that serves, whichever of both is named.
+
+    ``service`` names the serving one first (strategies.serving).
+    """
+    for balancer in service.get("loadBalancers", []):
+        if wanted in [name for arn in groups_of(balancer) for name in (arn, group_name(arn))]:
+            return str(balancer["targetGroupArn"])
+    return wanted
+
+
+def registered_in(task: Answer, balancer: Answer, look: Look) -> tuple[str, list[Answer]]:
+    """The group of this entry that has targets of a task, and these targets; the first group where none has."""
+    groups = groups_of(balancer)
+    found = {each: targets_of(task, balancer, look.targets.get(each, [])) for each in groups}
+    group = next((each for each in groups if found[each]), groups[0] if groups else "")
+    return group, found.get(group, [])
+
+
 def targets_of(task: Answer, balancer: Answer, targets: list[Answer]) -> list[Answer]:
     """The targets of one task in the group of one load-balancer entry, by address and port.
 
@@ -139,10 +165,9 @@ def unhealthy(task: Answer, look: Look) -> str:
     if task.get("healthStatus") == "UNHEALTHY":
         return f"{name_of(task['taskArn'])[:8]}: its container health check fails"
     for balancer in look.service.get("loadBalancers", []):
-        group = balancer.get("targetGroupArn")
+        group, found = registered_in(task, balancer, look)
         if not group:
             continue
-        found = targets_of(task, balancer, look.targets.get(group, []))
         who = (
             f"{address_of(task) or name_of(task['taskArn'])[:8]}:{balancer.get('containerPort')} in {group_name(group)}"
         )

@@ -32,7 +32,8 @@ class Pause:
 
 
 def waiting(rollout: Answer) -> list[Pause]:
-    """The hooks of a service deployment that wait."""
+    """The hooks of a service deployment that wait. Of one that goes back none is answered any more: "the deployment
+    must be in the IN_PROGRESS state" ("Continuing Amazon ECS service deployments", Amazon ECS developer guide)."""
     return [
         Pause(
             hook=str(each.get("hookId", "")),
@@ -41,7 +42,7 @@ def waiting(rollout: Answer) -> list[Pause]:
             timeout_action=str(each.get("timeoutAction", "ROLLBACK")),
         )
         for each in rollout.get("lifecycleHookDetails", [])
-        if each.get("status") == "AWAITING_ACTION"
+        if each.get("status") == "AWAITING_ACTION" and rollout.get("status") == "IN_PROGRESS"
     ]
 
 

@@ -12,7 +12,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, images, looks, plan, redact, wording
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    fence,
+    images,
+    looks,
+    plan,
+    redact,
+    strategies,
+    wording,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 
@@ -59,7 +67,7 @@ def place(account: str, region: str, live: plan.Live, caller_arn: str | None = N
 
 
 def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
-    """Whether the service is one that a rolling release can be made of (cases C36, C40, C60)."""
+    """Whether the service is one that a release can be made of (cases C36, C40, C60)."""
     answer = live.service
     controller = looks.controller(answer)
     strategy = (answer.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
@@ -82,11 +90,11 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
         ),
         check(
             "deployment strategy",
-            "ROLLING",
+            f"one of {', '.join(strategies.STRATEGIES)}",
             becomes,
-            becomes == "ROLLING",
-            "Only rolling deployments are served so far. Deploy it with `aws ecs update-service`, or declare "
-            "rollout_settings.deploymentConfiguration.strategy: ROLLING.",
+            becomes in strategies.STRATEGIES,
+            "Deploy it with `aws ecs update-service`, or declare one of these as "
+            "rollout_settings.deploymentConfiguration.strategy.",
         ),
     ]
 

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Answer,
     Look,
@@ -26,7 +26,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     newer,
     own_tasks,
     primary,
-    targets_of,
+    registered_in,
     unhealthy,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
@@ -79,6 +79,8 @@ class Progress:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     fail_fast: bool = False
     """Whether the same cause, ALIKE times, is the last word where ECS would go on trying."""
+    wait_until: str | None = None
+    """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
     first_failure: Answer | None = None
     last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
 
@@ -164,8 +166,7 @@ class Progress:
             if each.get("desiredStatus") == "RUNNING":
                 self._ran.add(each["taskArn"])
             for balancer in look.service.get("loadBalancers", []):
-                found = targets_of(each, balancer, look.targets.get(balancer.get("targetGroupArn", ""), []))
-                ill = [target for target in found if target["state"] == "unhealthy"]
+                ill = [target for target in registered_in(each, balancer, look)[1] if target["state"] == "unhealthy"]
                 if ill:
                     self._ill_targets[each["taskArn"]] = ill
 
@@ -193,6 +194,8 @@ class Progress:
             now = self._held(elapsed, now, look, lines)
         else:
             self._well_since = None
+        if not now.final and strategies.reached(self.wait_until, look.service_deployment):
+            now = Verdict(UNKNOWN, f"it has come to stage {self.wait_until}, and was to be watched until there")
         before, self.last = self.last, now
         if not now.final:
             return None
@@ -215,7 +218,7 @@ class Progress:
         Then half the desired count decides, which is the circuit breaker's own default, but two at least (case C33).
         """
         listed = listed_as(self.ours, look.service) or {}
-        breaker = (look.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
+        breaker = strategies.breaker(look.service)
         complete = listed.get("rolloutState") == "COMPLETED"
         if complete and self._forgiven is None:
             self._forgiven = set(self._failures)
@@ -228,7 +231,7 @@ class Progress:
         count = len(self._failures.keys() - (self._forgiven or set()))
         if count < max(2, math.ceil(look.service.get("desiredCount", 0) / 2)):
             return None
-        why = "the deployment counts as complete" if complete else "no circuit breaker is configured"
+        why = "the deployment counts as complete" if complete else strategies.without_breaker(look.service)
         return Verdict(FAILED, f"{count} of its tasks have failed. ECS goes on starting tasks, for {why}")
 
     def _hopeless(self, look: Look) -> Verdict | None:
@@ -316,6 +319,8 @@ class Progress:
         if listed.get("failedTasks"):
             said.append(f"{listed['failedTasks']} failed")
         status = str(rollout.get("status", ""))
+        if rollout.get("lifecycleStage"):
+            said.append(strategies.traffic(rollout))
         undone = status if status.startswith(("ROLLBACK", "STOP")) else ""
         ill = [why for why in waiting if " is unhealthy" in why or "check fails" in why]
         self._ill = f"; {causes.readable(ill[0])}" if ill else ""
@@ -377,7 +382,11 @@ def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn
             "ran nothing",
             "Raise the count (desiredCount) and run the same command again.",
         ),
-        PAUSED: ("is paused", "Answer the hook, then run the same command again: it goes on watching."),
+        PAUSED: (
+            "is paused",
+            "To let it go on: the playbook continue (continue.yml; -e continue_action=rollback goes back). Then run "
+            "the same command again: it goes on watching.",
+        ),
         UNKNOWN: (
             "is not finished",
             f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",

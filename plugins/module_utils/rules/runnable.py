@@ -121,8 +121,8 @@ def role(named: str, purposes: list[str], found: Answer | None) -> Check:
     """Whether a role can be a task's. ``found``: what IAM answers of the role; None: there is none of that name."""
     there = "it does not exist"
     if found is not None:
-        trusted = sorted(_trusted(found.get("AssumeRolePolicyDocument") or {}))
-        there = TRUST if TASKS in trusted else f"its trust policy lets in {', '.join(trusted) or 'no service'}"
+        lets_in = sorted(trusted(found.get("AssumeRolePolicyDocument") or {}))
+        there = TRUST if TASKS in lets_in else f"its trust policy lets in {', '.join(lets_in) or 'no service'}"
         if named.startswith("arn:") and found["Arn"] != named:
             there = f"the role of that name is {found['Arn']}"  # ECS is given the path too
     return check(
@@ -190,7 +190,7 @@ def _log_group(container: Answer) -> str:
     return f"{options.get('awslogs-region') or ''} {group}" if group else ""
 
 
-def _trusted(policy: Answer) -> set[str]:
+def trusted(policy: Answer) -> set[str]:
     """The services that a trust policy lets assume the role. Its conditions are not weighed."""
     found: set[str] = set()
     for statement in _listed(policy.get("Statement")):

@@ -9,74 +9,17 @@ Only what is declared is compared: a setting that nobody names stays as it is li
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact, strategies, values
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 
 RESOURCE = "service"
 NO_DEFAULT = object()
 NEXT = "(next)"
-
-
-def _whole(path: str, value: Any) -> int:
-    """No setting of a service is negative."""
-    text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", text):
-        raise DeclarationError(f"{path} must be a whole number; it is {value!r}. Write it without a unit.")
-    if int(text) < 0:
-        raise DeclarationError(f"{path} must be 0 or more; it is {value!r}. Write it without the sign.")
-    return int(text)
-
-
-def _flag(path: str, value: Any) -> bool:
-    text = str(value).strip().lower()
-    if text in {"true", "yes", "on", "1"}:
-        return True
-    if text in {"false", "no", "off", "0"}:
-        return False
-    raise DeclarationError(f"{path} must be true or false; it is {value!r}.")
-
-
-def _text(path: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise DeclarationError(f"{path} must be text; it is {value!r}. Quote it.")
-    return value
-
-
-def _members(path: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise DeclarationError(f"{path} must be a list; it is {value!r}.")
-    return value
-
-
-def _names(path: str, value: Any) -> list[str]:
-    """A list whose order means nothing: subnets, security groups, alarms."""
-    return sorted(_text(path, each) for each in _members(path, value))
-
-
-def _items(defaults: dict[str, Any], numbers: set[str]) -> Callable[[str, Any], list[dict[str, Any]]]:
-    """A list of structures whose order means nothing; numbers may be written as text (case C58)."""
-
-    def normal(path: str, value: Any) -> list[dict[str, Any]]:
-        found = []
-        for each in _members(path, value):
-            if not isinstance(each, dict):
-                raise DeclarationError(f"{path} must hold mappings; one is {each!r}.")
-            given = {**defaults, **{name: item for name, item in each.items() if item is not None}}
-            found.append({n: _whole(f"{path}.{n}", i) if n in numbers else i for n, i in sorted(given.items())})
-        return sorted(found, key=repr)
-
-    return normal
-
-
-def _ordered_items(path: str, value: Any) -> list[Any]:
-    """Placement strategies apply in their order."""
-    return [dict(sorted(each.items())) if isinstance(each, dict) else each for each in _members(path, value)]
 
 
 @dataclass(frozen=True)
@@ -96,37 +39,40 @@ _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
 
 SETTINGS: dict[str, Setting] = {
-    "desiredCount": Setting(_whole),
-    "healthCheckGracePeriodSeconds": Setting(_whole, 0),
-    f"{_CONFIGURATION}.maximumPercent": Setting(_whole, 200),
-    f"{_CONFIGURATION}.minimumHealthyPercent": Setting(_whole, 100),
-    f"{_CONFIGURATION}.strategy": Setting(_text, "ROLLING"),
-    f"{_CONFIGURATION}.bakeTimeInMinutes": Setting(_whole, 0),
-    f"{_BREAKER}.enable": Setting(_flag, False),
-    f"{_BREAKER}.rollback": Setting(_flag, False),
-    f"{_BREAKER}.resetOnHealthyTask": Setting(_flag, True),
-    f"{_BREAKER}.thresholdConfiguration.type": Setting(_text, "BOUNDED_PERCENT"),
-    f"{_BREAKER}.thresholdConfiguration.value": Setting(_whole, 50),
-    f"{_CONFIGURATION}.alarms.alarmNames": Setting(_names, []),
-    f"{_CONFIGURATION}.alarms.enable": Setting(_flag, False),
-    f"{_CONFIGURATION}.alarms.rollback": Setting(_flag, False),
-    f"{_NETWORK}.subnets": Setting(_names, deploys=True),
-    f"{_NETWORK}.securityGroups": Setting(_names, [], deploys=True),
-    f"{_NETWORK}.assignPublicIp": Setting(_text, "DISABLED", deploys=True),
-    "platformVersion": Setting(_text, "LATEST", deploys=True),
-    "capacityProviderStrategy": Setting(_items({"weight": 0, "base": 0}, {"weight", "base"}), [], deploys=True),
-    "launchType": Setting(_text),
-    "loadBalancers": Setting(_items({}, {"containerPort"}), [], deploys=True),
-    "serviceRegistries": Setting(_items({}, {"containerPort", "port"}), [], deploys=True),
-    "placementConstraints": Setting(_items({}, set()), []),
-    "placementStrategy": Setting(_ordered_items, []),
-    "availabilityZoneRebalancing": Setting(_text, "DISABLED"),
-    "enableExecuteCommand": Setting(_flag, False),
-    "enableECSManagedTags": Setting(_flag, False),
-    "propagateTags": Setting(_text, "NONE"),
+    "desiredCount": Setting(values.whole),
+    "healthCheckGracePeriodSeconds": Setting(values.whole, 0),
+    f"{_CONFIGURATION}.maximumPercent": Setting(values.whole, 200),
+    f"{_CONFIGURATION}.minimumHealthyPercent": Setting(values.whole, 100),
+    f"{_CONFIGURATION}.strategy": Setting(values.text, "ROLLING"),
+    f"{_CONFIGURATION}.bakeTimeInMinutes": Setting(values.whole, 0),
+    f"{_CONFIGURATION}.lifecycleHooks": Setting(strategies.hooks, []),
+    f"{_CONFIGURATION}.linearConfiguration.stepPercent": Setting(values.percent, None),
+    f"{_CONFIGURATION}.linearConfiguration.stepBakeTimeInMinutes": Setting(values.whole, None),
+    f"{_CONFIGURATION}.canaryConfiguration.canaryPercent": Setting(values.percent, None),
+    f"{_CONFIGURATION}.canaryConfiguration.canaryBakeTimeInMinutes": Setting(values.whole, None),
+    f"{_BREAKER}.enable": Setting(values.flag, False),
+    f"{_BREAKER}.rollback": Setting(values.flag, False),
+    f"{_BREAKER}.resetOnHealthyTask": Setting(values.flag, True),
+    f"{_BREAKER}.thresholdConfiguration.type": Setting(values.text, "BOUNDED_PERCENT"),
+    f"{_BREAKER}.thresholdConfiguration.value": Setting(values.whole, 50),
+    f"{_CONFIGURATION}.alarms.alarmNames": Setting(values.names, []),
+    f"{_CONFIGURATION}.alarms.enable": Setting(values.flag, False),
+    f"{_CONFIGURATION}.alarms.rollback": Setting(values.flag, False),
+    f"{_NETWORK}.subnets": Setting(values.names, deploys=True),
+    f"{_NETWORK}.securityGroups": Setting(values.names, [], deploys=True),
+    f"{_NETWORK}.assignPublicIp": Setting(values.text, "DISABLED", deploys=True),
+    "platformVersion": Setting(values.text, "LATEST", deploys=True),
+    "capacityProviderStrategy": Setting(values.items({"weight": 0, "base": 0}, {"weight", "base"}), [], deploys=True),
+    "launchType": Setting(values.text),
+    "loadBalancers": Setting(values.items({}, {"containerPort"}), [], deploys=True),
+    "serviceRegistries": Setting(values.items({}, {"containerPort", "port"}), [], deploys=True),
+    "placementConstraints": Setting(values.items({}, set()), []),
+    "placementStrategy": Setting(values.ordered_items, []),
+    "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
+    "enableExecuteCommand": Setting(values.flag, False),
+    "enableECSManagedTags": Setting(values.flag, False),
+    "propagateTags": Setting(values.text, "NONE"),
 }
-
-NOT_FOR_ROLLING = ("lifecycleHooks", "bakeTimeInMinutes", "linearConfiguration", "canaryConfiguration")
 
 WRITTEN_DOWN = (
     f"{_CONFIGURATION}.maximumPercent",
@@ -193,8 +139,11 @@ def percents(live: dict[str, Any]) -> tuple[int, int]:
 def room(live: dict[str, Any]) -> tuple[int, int]:
     """How many tasks a deployment may run beyond the desired count, and how many it may stop before a new one runs.
 
-    maximumPercent is rounded down, minimumHealthyPercent up (API reference, DeploymentConfiguration).
+    maximumPercent is rounded down, minimumHealthyPercent up (API reference, DeploymentConfiguration). A strategy that
+    shifts traffic runs both versions in full.
     """
+    if strategies.shifts(live):
+        return int(live.get("desiredCount", 0)), 0
     desired, (most, least) = int(live.get("desiredCount", 0)), percents(live)
     return desired * most // 100 - desired, desired - math.ceil(desired * least / 100)
 
@@ -315,14 +264,14 @@ def _unknown(path: str) -> str:
 
 
 def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
-    """What a strategy other than ROLLING has of its own goes with it, and the plan says so (case C60)."""
-    if (path, expected) != (f"{_CONFIGURATION}.strategy", "ROLLING"):
+    """What only the strategy before has goes with it, and the plan says so (case C60)."""
+    if path != f"{_CONFIGURATION}.strategy":
         return []
     configuration = live.get(_CONFIGURATION) or {}
     return [
         Difference(RESOURCE, f"{_CONFIGURATION}.{name}", None, configuration[name])
-        for name in NOT_FOR_ROLLING
-        if configuration.get(name) and f"{_CONFIGURATION}.{name}" not in leaves
+        for name in strategies.left_behind(configuration, expected)
+        if not any(each.startswith(f"{_CONFIGURATION}.{name}") for each in leaves)
     ]
 
 
@@ -335,6 +284,7 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
             f"UpdateService cannot change launchType ({live.get('launchType') or 'a capacity provider strategy'} to "
             f"{launch_type}). Declare capacityProviderStrategy: a list of providers, or [] for the launch type."
         )
+    strategies.refuse_contradictions(declared, live)
     configuration = declared.get(_CONFIGURATION)
     if not isinstance(configuration, dict) or not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
         return
@@ -380,6 +330,7 @@ def _copied(value: Any) -> Any:
 def _complete(arguments: dict[str, Any]) -> None:
     """Fill in what AWS requires beside a declared member: enable and rollback of breaker and alarms, type and value."""
     configuration = arguments.get(_CONFIGURATION, {})
+    strategies.complete(configuration)
     breaker = configuration.get("deploymentCircuitBreaker")
     if breaker is not None:
         breaker.update({"enable": False, "rollback": False} | breaker)

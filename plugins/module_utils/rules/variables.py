@@ -20,7 +20,7 @@ _DECLARED = """
     release_windows release_window_override release_approved_by release_plan release_from
     target_group_name target_group_attributes target_group_attributes_of target_group_owner
     rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force
-    rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast
+    rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast rollout_wait_until
     rollout_safe_environment
     health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
     health_wait_timeout

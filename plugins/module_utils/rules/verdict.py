@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Answer,
     Look,
@@ -64,15 +65,16 @@ def _going_on(reason: str) -> Verdict:
 
 
 def _paused(rollout: Answer | None) -> Verdict | None:
-    """A hook that waits for an answer: a pause may last days, so nobody waits for it (case C40)."""
-    for hook in (rollout or {}).get("lifecycleHookDetails", []):
-        if hook.get("status") == "AWAITING_ACTION" and rollout is not None:
+    """A hook that waits for an answer: a pause may last days, so nobody waits for it (case C40). Once it goes back,
+    or is over, none is answered any more."""
+    if rollout is None or rollout["status"] not in ("PENDING", "IN_PROGRESS"):
+        return None
+    for hook in rollout.get("lifecycleHookDetails", []):
+        if hook.get("status") == "AWAITING_ACTION":
             return Verdict(
                 PAUSED,
                 f"it is paused at stage {rollout.get('lifecycleStage', 'unknown')} by hook {hook.get('hookId', '')}, "
-                f"which expires {hook.get('expiresAt', 'never')} with {hook.get('timeoutAction', 'ROLLBACK')}; "
-                f"to go on: `aws ecs continue-service-deployment --service-deployment-arn "
-                f"{rollout['serviceDeploymentArn']} --hook-id {hook.get('hookId', '')} --action CONTINUE`",
+                f"which expires {hook.get('expiresAt', 'never')} with {hook.get('timeoutAction', 'ROLLBACK')}",
             )
     return None
 
@@ -158,7 +160,7 @@ def _superseded(lead: Answer) -> Verdict:
 
 def _rolls_back(service: Answer) -> bool:
     configuration = service.get("deploymentConfiguration") or {}
-    guards = (configuration.get("deploymentCircuitBreaker") or {}, configuration.get("alarms") or {})
+    guards = (strategies.breaker(service), configuration.get("alarms") or {})
     return any(each.get("enable") and each.get("rollback") for each in guards)
 
 

@@ -91,8 +91,12 @@ def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
     def tried(part: Answer) -> Attempt:
         return lambda: service.compare(part, live.service)
 
+    # A strategy that shifts traffic and the target groups that it needs make sense together only.
+    together: Answer = {
+        name: settings[name] for name in ("deploymentConfiguration", "loadBalancers") if name in settings
+    }
     for name, value in settings.items():
-        yield tried({name: value})
+        yield tried(together if name in together else {name: value})
     yield tried(settings)
 
 

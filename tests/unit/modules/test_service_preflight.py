@@ -115,7 +115,7 @@ def test_an_account_id_that_yaml_took_for_a_number_is_explained(system: System) 
 
 
 def test_everything_that_is_wrong_is_said_at_once(system: System) -> None:
-    system.service["deploymentConfiguration"]["strategy"] = "BLUE_GREEN"
+    system.service["deploymentConfiguration"]["strategy"] = "SHADOW"
     system.service["loadBalancers"].append(
         {"targetGroupArn": GROUP.replace("coral", "old"), "containerName": "coral", "containerPort": 5556}
     )
@@ -258,10 +258,10 @@ def test_a_service_that_goes_back_to_rolling_by_declaration_passes(system: Syste
 
 
 def test_another_strategy_that_is_declared_is_named(system: System) -> None:
-    configuration = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
-    assert wrong(system.run(module, **{**DECLARED, "settings": configuration}))["deployment strategy"]["found"] == (
-        "BLUE_GREEN"
-    )
+    configuration = {"deploymentConfiguration": {"strategy": "SHADOW"}}
+    found = wrong(system.run(module, **{**DECLARED, "settings": configuration}))
+    assert found["deployment strategy"]["found"] == "SHADOW"
+    assert "BLUE_GREEN" in str(found["declared settings"]["found"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Going back from a deployment that shifts traffic while it is under way: ECS itself does so at once, for the tasks
+from before still run; a new deployment of theirs would start them anew and wait for all bake times again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, operations, reads
+from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, own_service_deployment, primary
+from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+
+def taken(task: Task, hold: held.Held | None, live: Answer, wanted: str | None) -> bool:
+    """Have the deployment under way stopped when what is ``wanted`` is what it replaces, and follow that to its end.
+    Answers whether something was stopped: then the service is to be read anew."""
+    ours = primary(live)
+    # ECS goes back to "the last deployment that completed successfully" (API reference, DeploymentCircuitBreaker).
+    others = [each for each in live["deployments"] if each.get("status") != "PRIMARY"]
+    before = {name_of(each["taskDefinition"]) for each in others if each.get("rolloutState") == "COMPLETED"}
+    if not strategies.shifts(live) or ours.get("rolloutState") != "IN_PROGRESS" or before != {name_of(wanted)}:
+        return False
+    cluster, name = task.params["cluster"], task.params["service"]
+    arn = own_service_deployment(ours, following.listed(task, cluster, name), set())
+    rollout = reads.service_deployment(task, arn) if arn else None
+    if arn is None or rollout is None:
+        return False
+    if rollout["status"] in ("PENDING", "IN_PROGRESS"):
+        fence.passed(task, hold, live)
+        try:
+            operations.stop_service_deployment(task, arn, lambda found: found["status"].startswith("ROLLBACK"))
+        except Failure as failure:
+            # It has just ended or cannot be stopped any more; or the right is missing. A new deployment goes back too.
+            if failure.fields.get("code") != "ConflictException" and failure.fields.get("reason") != "access_denied":
+                raise
+            task.report(f"ECS is not asked to take its deployment back: {failure.msg}")
+            return False
+    seen = following.Following(task, cluster, name, live, Progress(ours, 0), arn=arn)
+    seen.say(f"ECS takes deployment {ours['id']} back: the traffic returns to {name_of(wanted)}")
+    following.follow(seen, task.params["wait_timeout"], task.params["wait_delay"])
+    return True

@@ -1,0 +1,55 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A service of the bed with two target groups, between which ECS shifts the traffic."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.cases.conftest import Answer, Place
+from tests.testbed.beds import PORT
+
+ROLE = "arn:aws:iam::000000000000:role/balancers"
+BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1}
+
+
+class Pair:
+    """The second group, the rule, and what of the traffic each group has."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.elb = place, place.elb
+        self.groups = [place.group, place.make_group(f"{place.name}-2")]
+        balancer = place.balancer["LoadBalancerArn"]
+        (listener,) = self.elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+        self.rule = self.elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"][0]["RuleArn"]
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs.amazonaws.com"}}
+        iam = place.bed.client("iam")
+        if "balancers" not in {each["RoleName"] for each in iam.list_roles()["Roles"]}:
+            trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            iam.create_role(RoleName="balancers", AssumeRolePolicyDocument=trust)
+
+    def entry(self, **more: str) -> Answer:
+        """The service's load-balancer entry."""
+        advanced = {"alternateTargetGroupArn": self.groups[1], "productionListenerRule": self.rule, "roleArn": ROLE}
+        names = {"targetGroupArn": self.groups[0], "containerName": "app", "containerPort": PORT}
+        return {**names, "advancedConfiguration": {**advanced, **more}}
+
+    def at_rest(self, **configuration: Any) -> str:
+        """The service runs its first revision, deployed by BLUE_GREEN; afterwards it is configured like this."""
+        first = self.place.at_rest(loadBalancers=[self.entry()], deploymentConfiguration=BLUE_GREEN)
+        self.place.update(deploymentConfiguration={**BLUE_GREEN, **configuration})
+        self.place.forget()
+        return first
+
+    def weights(self) -> list[int]:
+        """The weights of both groups in the production rule."""
+        (found,) = self.elb.describe_rules(RuleArns=[self.rule])["Rules"]
+        named = {g["TargetGroupArn"]: g["Weight"] for g in found["Actions"][0]["ForwardConfig"]["TargetGroups"]}
+        return [named.get(each, 0) for each in self.groups]
+
+
+def pause(*stages: str, **limits: Any) -> Answer:
+    """A hook that waits for a person."""
+    more = {"timeoutConfiguration": limits} if limits else {}
+    return {"targetType": "PAUSE", "lifecycleStages": list(stages), **more}
