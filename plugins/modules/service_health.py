@@ -41,14 +41,8 @@ options:
         be absent from the running tasks.
     type: dict
     default: {}
-  definition:
-    description: The whole declared task definition in AWS's form. Excludes O(changes).
-    type: dict
-    default: {}
-  images:
-    description: Container to image.
-    type: dict
-    default: {}
+  definition: {description: The declared task definition in AWS's form. Excludes O(changes)., type: dict, default: {}}
+  images: {description: Container to image., type: dict, default: {}}
   safe_environment:
     description: Names of environment variables whose values may be shown.
     type: list
