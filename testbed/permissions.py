@@ -141,6 +141,10 @@ def asked(
         path, _, query = call.target.partition("?")
         group = dict(parse_qsl(query)).get("groupName", "default")
         return [Asked(action, place.arn("scheduler", f"schedule/{group}/{path.rpartition('/')[2]}"))]
+    if action == "application-autoscaling:RegisterScalableTarget":
+        keys = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
+        context = {f"{call.service}:{key}": str(parameters.get(member, "")) for key, member in keys.items()}
+        return [Asked(action, place.arn("application-autoscaling", "scalable-target/*"), context)]
     if action == "logs:GetLogEvents":
         group, stream = parameters.get("logGroupName", ""), parameters.get("logStreamName", "")
         return [Asked(action, place.arn("logs", f"log-group:{group}:log-stream:{stream}"))]

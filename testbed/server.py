@@ -29,6 +29,7 @@ from .images import Image, Images
 from .moto_calls import MotoCalls
 from .plane import Plane
 from .rollout import Rollouts
+from .scaling import Scaling
 from .scheduler import Scheduler
 from .tasks_runtime import TaskRuntime
 from .wire import Answer, AwsError, Params
@@ -37,7 +38,11 @@ os.environ.setdefault("MOTO_ACCOUNT_ID", "000000000000")  # read when moto is im
 from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
 
 ACCOUNT = os.environ["MOTO_ACCOUNT_ID"]
-OURS = {"ecs": "ecs", "elasticloadbalancing": "elbv2"}  # signing name: botocore's name
+OURS = {  # signing name: botocore's name
+    "application-autoscaling": "application-autoscaling",
+    "ecs": "ecs",
+    "elasticloadbalancing": "elbv2",
+}
 LAYERS = "/_bed/layers/"
 JSON = "application/x-amz-json-1.1"
 EXPIRED = "EXPIRED"  # an access key that starts so is answered as expired credentials
@@ -57,6 +62,8 @@ class Region:
     def __init__(self, name: str, bed: "Bed") -> None:
         self.elbv2 = Elbv2(name, ACCOUNT, bed.addresses, bed.scale)
         self.ecs = Ecs(name, ACCOUNT, self.elbv2, bed.scheduler.wake, bed.families)
+        scaling = Scaling(self.ecs)
+        self.apis: dict[str, Any] = {"application-autoscaling": scaling, "ecs": self.ecs, "elbv2": self.elbv2}
 
 
 class Bed:
@@ -208,7 +215,7 @@ class Bed:
                 raise AwsError("InvalidAction", f"There is no operation {call.operation}")
             params = wire.parse(model, call.operation, body)
             entry["parameters"] = params
-            service = getattr(self.region(call.region), OURS[call.service])
+            service = self.region(call.region).apis[OURS[call.service]]
             with self.lock:
                 return wire.answer(model, call.operation, strict.call(model, service, call.operation, params))
         except AwsError as e:
@@ -239,7 +246,7 @@ class Bed:
 
 def unsupported() -> dict[str, list[str]]:
     """The operations of the bed's own services that it refuses by name, by botocore's name of the service."""
-    apis: dict[str, type] = {"ecs": Ecs, "elbv2": Elbv2}
+    apis: dict[str, type] = {"application-autoscaling": Scaling, "ecs": Ecs, "elbv2": Elbv2}
     return {name: strict.unsupported(wire.service_model(name), api) for name, api in apis.items()}
 
 

@@ -14,7 +14,11 @@ from .wire import AwsError, Params
 
 Handler = Callable[[Any, Params], Params]
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-INVALID = {"ecs": "InvalidParameterException", "elbv2": "ValidationError"}
+INVALID = {
+    "application-autoscaling": "ValidationException",
+    "ecs": "InvalidParameterException",
+    "elbv2": "ValidationError",
+}
 
 
 def reads(*members: str) -> Callable[[Handler], Handler]:

@@ -37,6 +37,8 @@ options:
       - Settings of the service in AWS's own words, such as C(deploymentConfiguration) and
         C(healthCheckGracePeriodSeconds). Only what is named is compared and changed; null goes back to AWS's default.
       - C(desiredCount) is sent only when it is declared, so that autoscaling keeps its say.
+      - C(scalableTarget), with C(minCapacity), C(maxCapacity) and C(suspendedState), is the range of Application Auto
+        Scaling. It is changed first, by a call of its own, and never registered anew.
     type: dict
     default: {}
   force:
@@ -197,19 +199,27 @@ differences:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    autoscaling,
     fence,
     following,
     held,
     live,
-    reads,
     shift_back,
     waits,
     writes,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, progress, service, strategies, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    looks,
+    progress,
+    scaling,
+    service,
+    strategies,
+    verdict,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import beside
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
@@ -244,11 +254,13 @@ class Rollout:
         self.differences = planned(task, self.live)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
-        self.newest = self.newest_service_deployment() if self.left and self.differences else None
+        updates = [each for each in self.differences if not beside(each.path)]
+        self.newest = self.newest_service_deployment() if self.left and updates else None
         self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
-        self.resumes = self.undone or (in_progress and not self.differences)
+        self.resumes = self.undone or (in_progress and not updates)
         force = self.params["force"] and not self.resumes and not self.forced_already()
         self.arguments = {} if self.undone else service.request(self.differences, self.live, force)
+        self.scaling = {} if self.undone else scaling.request(self.differences)
         settled = progress.Progress(self.before, 0, settled=True)
         self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
@@ -256,14 +268,14 @@ class Rollout:
     def first_look(self) -> Answer:
         """The service as it is live. In a release that goes on, what would be begun is believed from a second look
         only: the first may be older than what the interrupted run has begun."""
-        found = reads.service(self.task, self.cluster, self.name)
+        found = live.asked(self.task)
         if self.left is None:
             return found
         before = self.left["before"]["deployment"]
         if looks.primary(found).get("id") != before or not (self.params["force"] or planned(self.task, found)):
             return found
         waits.clock.sleep(writes.PAUSE)
-        return reads.service(self.task, self.cluster, self.name)
+        return live.asked(self.task)
 
     def newest_service_deployment(self) -> Answer | None:
         """The newest service deployment, where they are offered."""
@@ -277,6 +289,9 @@ class Rollout:
     def update(self) -> None:
         """Make the one call, and take the identity of what is followed from its answer."""
         known: set[str] = set()
+        if self.scaling:
+            fence.passed(self.task, self.hold, self.live)
+            autoscaling.change(self.task, self.cluster, self.name, self.scaling)
         if self.arguments:
             listed = following.listed(self.task, self.cluster, self.name)
             known = {each["serviceDeploymentArn"] for each in listed}
@@ -325,7 +340,7 @@ class Rollout:
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
-        if planned(self.task, found):
+        if [each for each in planned(self.task, {**self.live, **found}) if not beside(each.path)]:
             return False
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
         return not new_tasks or looks.primary(found).get("id") != self.before.get("id")
@@ -335,7 +350,7 @@ class Rollout:
         planned_only = self.arguments if self.task.check_mode else {}
         seen = self.following
         return {
-            "changed": bool(self.arguments) or self.stopped,
+            "changed": bool(self.arguments or self.scaling) or self.stopped,
             "verdict": self.word,
             "cause": seen.cause,
             "deployment_id": "" if planned_only else seen.progress.ours["id"],

@@ -199,7 +199,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live
 from ansible_collections.steady.ecs.plugins.module_utils.rules import release, restore
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import declared, differences, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import declared, differences, scales, state_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute
 
 SPEC = Spec(
@@ -216,7 +216,7 @@ def run(task: Task) -> dict[str, Any]:
     store = live.store(task)
     records = store.records()
     head = release.settled(store.head(), records)
-    found = live.state(task)
+    found = live.state(task, scales(head, records))
     current = records.get(head["current"])
     choice = restore.choose(head, records, found, task.params["rollback_to"])
     target = None if choice.record is None else restore.restoration(choice.record, records, found)

@@ -183,7 +183,7 @@ not_looked_at:
    returned: always, type: list, elements: str, sample: ["listener rules"]}
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.ignored import Ignore
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 _TEXT = {"type": "str"}
@@ -281,6 +282,7 @@ def compared(task: Task, now: plan.Live) -> Found:
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
     record, base = last_releases(task, found)
+    now = with_scaling(task, now, record, found)
 
     def shown(differences: list[Difference]) -> list[Difference]:
         return [redact.difference(each, safe, key) for each in differences]
@@ -304,6 +306,17 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.counted, found.undeclared, task.params["undeclared"])
     return found
+
+
+def with_scaling(task: Task, now: plan.Live, record: Answer | None, found: Found) -> plan.Live:
+    """The service with its scalable target, where the last release knows one and nobody declares it now."""
+    if record is None or SCALING in now.service or SCALING not in states.state_of(record)["settings"]:
+        return now
+    try:
+        return replace(now, service=live.scaled(task, now.service, recorded=True))
+    except Failure as failure:
+        found.not_looked_at.append(f"who scales it: {failure.msg}")
+        return now
 
 
 def bound(task: Task, now: plan.Live, differences: list[Difference]) -> str:

@@ -287,6 +287,7 @@ class Preflight:
     def live(self) -> plan.Live:
         """The service with its revision, its target groups and their attributes, as far as they may be read."""
         task, service = self.task, self.service()
+        service = self.asked("scalable target", lambda: live.scaled(task, service)) or service
         arn = service.get("taskDefinition")
         definition = self.asked("task definition", lambda: reads.task_definition(task, arn)) if arn else None
         groups = self.asked("target groups", lambda: reads.target_groups(task, live.group_arns(service)))

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
+from ansible_collections.steady.ecs.plugins.modules import deployment, release, service_drift
 
 from tests.testbed.beds import Bed, World, running, until
 from tests.unit.modules.world import World as SmallWorld
@@ -99,6 +100,35 @@ class Place(World):
         return {each["Target"]["Id"] for each in found if each["TargetHealth"]["State"] == "healthy"}
 
 
+SOON = {"wait_delay": 1, "stable_seconds": 5}
+
+
+def released(place: Place, settings: Answer, **rollout: Any) -> Answer:
+    """A release of these settings (and of a revision), from the plan to its last record; what its rollout answers."""
+    plan = place.run(service_drift, settings=settings)["differences"]
+    opened = place.run(release, state="opened", settings=settings, differences=plan, force=bool(rollout))
+    assert opened.get("release"), opened.get("msg")
+    found = place.run(deployment, settings=settings, release=opened["permit"], **SOON, **rollout)
+    assert not found.get("failed"), found["msg"]
+    steps = {"task_definition": rollout.get("task_definition")}
+    place.run(release, state="applied", release=opened["release"], steps=steps)
+    closed = place.run(release, state="closed", release=opened["release"], outcome="proven", verdict="succeeded")
+    assert closed["release"]["state"] == "succeeded", closed
+    return found
+
+
+def gone_back(place: Place) -> Answer:
+    """A rollback as the operator types it; what its rollout answers."""
+    opened = place.run(release, state="opened", kind="rollback")
+    assert opened.get("release"), opened.get("msg")
+    target = opened["target"]
+    wanted = {"task_definition": target["task_definition"], "settings": target["settings"], "force": target["force"]}
+    found = place.run(deployment, release=opened["permit"], **wanted, **SOON)
+    assert not found.get("failed"), found["msg"]
+    place.run(release, state="closed", release=opened["release"], outcome="proven", verdict="succeeded")
+    return found
+
+
 @pytest.fixture(scope="session")
 def declared_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     with running(tmp_path_factory.mktemp("declared"), "--scale", str(DECLARED), "--engine", "none") as found:
@@ -151,4 +181,4 @@ def world(monkeypatch: pytest.MonkeyPatch) -> SmallWorld:
     return found
 
 
-__all__ = ["ACCOUNT", "Answer", "Place", "until"]
+__all__ = ["ACCOUNT", "SOON", "Answer", "Place", "gone_back", "released", "until"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import settings
 from ansible_collections.steady.ecs.plugins.modules import deployment
 
 from tests.cases.conftest import Place
@@ -29,7 +29,7 @@ def test_c58_a_load_balancer_written_otherwise_is_equal(place: Place) -> None:
 
 
 def test_c58_fails_on_a_tool_that_compares_as_it_is_written(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_written = dataclasses.replace(service.SETTINGS["loadBalancers"], normal=lambda _path, value: value)
-    monkeypatch.setitem(service.SETTINGS, "loadBalancers", as_written)
+    as_written = dataclasses.replace(settings.SETTINGS["loadBalancers"], normal=lambda _path, value: value)
+    monkeypatch.setitem(settings.SETTINGS, "loadBalancers", as_written)
     with pytest.raises((AssertionError, KeyError)):
         test_c58_a_load_balancer_written_otherwise_is_equal(place)

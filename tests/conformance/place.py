@@ -61,6 +61,7 @@ class Place:
         keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
         self.elb: Any = watch(boto3.client("elbv2", **keys))
         self.ecs: Any = watch(boto3.client("ecs", **keys))
+        self.scaling: Any = watch(boto3.client("application-autoscaling", **keys))
         self.patience = 30 if endpoint else 600  # seconds for something that needs health checks and tasks
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")

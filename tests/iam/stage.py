@@ -27,6 +27,7 @@ DECLARED: dict[str, Any] = {
     "health_wait_timeout": 60,
     "rollout_wait_timeout": 600,
 }
+SCALED = {"rollout_settings": {**DECLARED["rollout_settings"], "scalableTarget": {"maxCapacity": 3}}}
 METRIC, DIMENSION = "UnHealthyHostCount", {"Name": "Site", "Value": "web"}
 CONTAINERS = "containerDefinitions"
 PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
@@ -116,6 +117,13 @@ class Stage(Place):
             **{name: content[name] for name in kept}, containerDefinitions=containers
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def scalable(self) -> None:
+        """From now on Application Auto Scaling owns the count."""
+        self.bed.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs", ScalableDimension="ecs:service:DesiredCount",
+            ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,
+        )  # fmt: skip
 
     def under_way(self) -> None:
         """Begin a deployment that does not end by itself, and has a failed task."""

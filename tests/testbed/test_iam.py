@@ -202,9 +202,20 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
             "application-autoscaling:DescribeScalableTargets",
             "*",
         ),
+        (
+            "application-autoscaling",
+            "register_scalable_target",
+            {
+                "ServiceNamespace": "ecs",
+                "ResourceId": "service/c/s",
+                "ScalableDimension": "ecs:service:DesiredCount",
+            },
+            "application-autoscaling:RegisterScalableTarget",
+            "scalable-target/*",
+        ),
     ],
 )
-def test_the_services_that_moto_answers(
+def test_the_services_beside_ecs(
     caller: Caller, service: str, operation: str, words: dict[str, Any], action: str, resource: str
 ) -> None:
     caller.may({"Action": "ecs:*"})

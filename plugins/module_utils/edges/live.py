@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stores
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.edges import autoscaling, reads, stores
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership, states, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 STORE_OPTIONS: dict[str, Any] = {
@@ -27,17 +27,29 @@ def store(task: Task) -> stores.Store:
     return stores.of(task)
 
 
-def state(task: Task) -> Document:
+def asked(task: Task, recorded: bool = False) -> Document:
+    """The service that a task names, and what :func:`scaled` says of it."""
+    return scaled(task, reads.service(task, task.params["cluster"], task.params["service"]), recorded)
+
+
+def scaled(task: Task, found: Document, recorded: bool = False) -> Document:
+    """A service with its scalable target laid beside it where the task declares one, or a release on record knows one
+    (``recorded``, :func:`states.scales`). Nobody else is asked for the right to read it."""
+    declared = SCALING in (task.params.get("settings") or {})
+    return autoscaling.beside(task, found) if declared or recorded else found
+
+
+def state(task: Task, recorded: bool = False) -> Document:
     """``before`` of a record: revision, PRIMARY deployment, settings, counts, all attributes of each group."""
-    service = reads.service(task, task.params["cluster"], task.params["service"])
-    primary = next((each["id"] for each in service.get("deployments", []) if each["status"] == "PRIMARY"), None)
+    found = asked(task, recorded)
+    primary = next((each["id"] for each in found.get("deployments", []) if each["status"] == "PRIMARY"), None)
     return {
-        "task_definition": service["taskDefinition"],
+        "task_definition": found["taskDefinition"],
         "deployment": primary,
-        "settings": live_settings(service),
-        "running": service["runningCount"],
-        "desired": service["desiredCount"],
-        "attributes": {arn: reads.target_group_attributes(task, arn) for arn in group_arns(service)},
+        "settings": states.live_settings(found),
+        "running": found["runningCount"],
+        "desired": found["desiredCount"],
+        "attributes": {arn: reads.target_group_attributes(task, arn) for arn in group_arns(found)},
     }
 
 
@@ -78,7 +90,7 @@ def serving(task: Task, service: Document) -> Document:
 
 def whole(task: Task) -> Live:
     """A service, its revision and its target groups with all attributes: what a plan is made from."""
-    service = reads.service(task, task.params["cluster"], task.params["service"])
+    service = asked(task)
     groups = reads.target_groups(task, group_arns(service))
     return Live(
         service=service,

@@ -21,11 +21,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     redact,
     release,
     restore,
+    states,
     task_definition,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
@@ -103,10 +105,11 @@ class Look:
 def look(task: Task) -> Look:
     """What the task's wish comes to now, before any lease; writes nothing."""
     store = live.store(task)
-    found = Look(task, live.state(task), task.params["differences"])
+    head, records = store.head(), store.records()
+    found = Look(task, live.state(task, states.scales(head, records)), task.params["differences"])
     if task.check_mode:
         found.who = held.caller(task, store)
-    found.decide(store.head(), store.records(), store.now())
+    found.decide(head, records, store.now())
     return found
 
 
@@ -118,7 +121,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
         differences = _differences(task)
     # Read first: what begins between the two reads is then in the state, and not taken for known.
     newest = live.newest_service_deployment(task)
-    state = {**live.state(task), "service_deployment": newest}
+    state = {**live.state(task, SCALING in before.live["settings"]), "service_deployment": newest}
     if before.opening and before.opening.baseline:
         # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
         state["images"] = live.running_images(task)

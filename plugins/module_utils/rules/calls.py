@@ -10,6 +10,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import service
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import beside
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE
 
 Answer = dict[str, Any]
@@ -19,7 +20,9 @@ def lines(differences: list[Difference], becoming: Answer, gates: int, last: Doc
     """The calls in their order, one line each; none for an empty plan. ``becoming``: the service
     as they would make it. ``gates``: one-off tasks that come first. ``last``: the record of the current release."""
     content = [each for each in differences if each.resource == RESOURCE]
-    settings = [each for each in differences if each.resource == service.RESOURCE]
+    of_service = [each for each in differences if each.resource == service.RESOURCE]
+    settings = [each for each in of_service if not beside(each.path)]
+    scaling = [each.path.partition(".")[2] for each in of_service if beside(each.path)]
     groups = sorted({each.resource for each in differences} - {RESOURCE, service.RESOURCE})
     found = []
     for group in groups:
@@ -29,6 +32,8 @@ def lines(differences: list[Difference], becoming: Answer, gates: int, last: Doc
     if content:
         found.append("ecs:RegisterTaskDefinition, unless an equal revision exists")
         found += ["ecs:RunTask, and the rollout only when it ends with 0"] * gates
+    if scaling:
+        found.append(f"application-autoscaling:RegisterScalableTarget ({', '.join(scaling)})")
     if content or settings:
         names = ["taskDefinition"] * bool(content) + [each.path for each in settings]
         starts = bool(content) or service.deploys(settings, becoming)

@@ -92,7 +92,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
             unknown.append(f"{arn} {key}")
         else:
             attributes.setdefault(arn, {})[key] = value
-    known = flat_settings(state["settings"])
+    known = {**_found_later(target, records), **flat_settings(state["settings"])}
     paths = sorted({path for each in later for path in each["settings"]})
     unknown += [path for path in paths if path not in known]
     settings: dict[str, Any] = {path: known[path] for path in paths if path in known}
@@ -111,6 +111,15 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         "force": state["task_definition"] == live["task_definition"],
         "not_restorable": unknown,
     }
+
+
+def _found_later(target: Document, records: Records) -> dict[str, Any]:
+    """Settings that are unknown to a release, because nobody declared them then, as the first release after it that
+    knows them found them: until then nobody had changed them here."""
+    found: dict[str, Any] = {}
+    for number in sorted(number for number in records if number > target["seq"]):
+        found = {**flat_settings(records[number]["before"]["settings"]), **found}
+    return found
 
 
 def way_back(record: Document, records: Records) -> Document | None:

@@ -1,10 +1,18 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an operator may set the count of a service: not a DAEMON's, and not one that autoscaling owns unasked."""
+"""Application Auto Scaling: whether an operator may set the count of a service that it owns, and its declared range.
+
+A scalable target is declared as ``scalableTarget`` among the settings of a service: ``minCapacity``, ``maxCapacity``,
+``suspendedState``. It is changed and never registered anew, for Steady neither creates nor deletes.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
 
 Answer = dict[str, Any]
 
@@ -41,3 +49,69 @@ def stale(current: int | None, recorded: str | None, service: Answer) -> str:
         f"release {current}, the current one on record, names {names[0]}, and {names[1]} runs: what runs is scaled, "
         "and the record of this operation says so"
     )
+
+
+def spelled(target: Answer | None) -> Answer:
+    """A scalable target as DescribeScalableTargets answers it, in the spelling of ECS's settings; empty for none."""
+    if target is None:
+        return {}
+    state = target.get("SuspendedState") or {}
+    return {
+        "minCapacity": target["MinCapacity"],
+        "maxCapacity": target["MaxCapacity"],
+        "suspendedState": {_lower(name): value for name, value in state.items()},
+    }
+
+
+def request(differences: list[Difference]) -> Answer:
+    """The arguments of RegisterScalableTarget that settle these differences; empty when none is of it.
+
+    What is left out stays as it is (API reference, RegisterScalableTarget). Of ``SuspendedState`` that is not said, so
+    a caller lays it over the live one.
+    """
+    found: Answer = {}
+    for each in differences:
+        above, *steps = each.path.split(".")
+        if above != SCALING:
+            continue
+        place = found
+        for step in steps[:-1]:
+            place = place.setdefault(_upper(step), {})
+        place[_upper(steps[-1])] = each.expected
+    return found
+
+
+def refuse_contradictions(declared: Answer, live: Answer) -> None:
+    """Raise DeclarationError where the declared range cannot be meant for this service."""
+    wanted = declared.get(SCALING)
+    if not isinstance(wanted, dict):
+        return
+    name, there = live.get("serviceName"), live.get(SCALING)
+    if there == {}:
+        raise DeclarationError(
+            f"{SCALING} is declared, and nothing scales {name}: register it with Application Auto Scaling in the "
+            f"template that made the service, or declare desiredCount in place of {SCALING}."
+        )
+    low, high = (_number(wanted, there or {}, each) for each in ("minCapacity", "maxCapacity"))
+    if low is not None and high is not None and low > high:
+        raise DeclarationError(f"{SCALING}.minCapacity {low} is above its maxCapacity {high}. Swap or correct them.")
+    count = _number(declared, {}, "desiredCount")
+    if count is not None and not (low or 0) <= count <= (count if high is None else high):
+        raise DeclarationError(
+            f"desiredCount {count} is outside of {SCALING} {low} to {high}: Application Auto Scaling would move it "
+            "back at once. Leave desiredCount out, or correct it."
+        )
+
+
+def _number(declared: Answer, live: Answer, name: str) -> int | None:
+    """A number that may be declared; what is none is refused by the table of settings."""
+    text = str(declared.get(name, live.get(name)))
+    return int(text) if text.isdecimal() else None
+
+
+def _upper(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _lower(name: str) -> str:
+    return name[0].lower() + name[1:]

@@ -1,78 +1,30 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Settings of a service: which ones can be declared, when two are equal, and what UpdateService must be told.
+"""Settings of a service: when two are equal, and what UpdateService must be told. The table is in settings.py.
 
-Names, defaults and "triggers a new service deployment" are those of UpdateService in the Amazon ECS API reference.
 Only what is declared is compared: a setting that nobody names stays as it is live.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact, strategies, values
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact, scaling, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
+    NO_DEFAULT,
+    SETTINGS,
+    Setting,
+    beside,
+    live_value,
+)
 
 RESOURCE = "service"
-NO_DEFAULT = object()
 NEXT = "(next)"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One property that can be declared, at any depth."""
-
-    normal: Callable[[str, Any], Any]
-    """Brings a declared or a live value into the form in which equal means equal."""
-    default: Any = NO_DEFAULT
-    """What AWS takes when it is absent, and what null in a declaration goes back to."""
-    deploys: bool = False
-    """Changing it triggers a new service deployment."""
-
-
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
-_NETWORK = "networkConfiguration.awsvpcConfiguration"
-
-SETTINGS: dict[str, Setting] = {
-    "desiredCount": Setting(values.whole),
-    "healthCheckGracePeriodSeconds": Setting(values.whole, 0),
-    f"{_CONFIGURATION}.maximumPercent": Setting(values.whole, 200),
-    f"{_CONFIGURATION}.minimumHealthyPercent": Setting(values.whole, 100),
-    f"{_CONFIGURATION}.strategy": Setting(values.text, "ROLLING"),
-    f"{_CONFIGURATION}.bakeTimeInMinutes": Setting(values.whole, 0),
-    f"{_CONFIGURATION}.lifecycleHooks": Setting(strategies.hooks, []),
-    f"{_CONFIGURATION}.linearConfiguration.stepPercent": Setting(values.percent, None),
-    f"{_CONFIGURATION}.linearConfiguration.stepBakeTimeInMinutes": Setting(values.whole, None),
-    f"{_CONFIGURATION}.canaryConfiguration.canaryPercent": Setting(values.percent, None),
-    f"{_CONFIGURATION}.canaryConfiguration.canaryBakeTimeInMinutes": Setting(values.whole, None),
-    f"{_BREAKER}.enable": Setting(values.flag, False),
-    f"{_BREAKER}.rollback": Setting(values.flag, False),
-    f"{_BREAKER}.resetOnHealthyTask": Setting(values.flag, True),
-    f"{_BREAKER}.thresholdConfiguration.type": Setting(values.text, "BOUNDED_PERCENT"),
-    f"{_BREAKER}.thresholdConfiguration.value": Setting(values.whole, 50),
-    f"{_CONFIGURATION}.alarms.alarmNames": Setting(values.names, []),
-    f"{_CONFIGURATION}.alarms.enable": Setting(values.flag, False),
-    f"{_CONFIGURATION}.alarms.rollback": Setting(values.flag, False),
-    f"{_NETWORK}.subnets": Setting(values.names, deploys=True),
-    f"{_NETWORK}.securityGroups": Setting(values.names, [], deploys=True),
-    f"{_NETWORK}.assignPublicIp": Setting(values.text, "DISABLED", deploys=True),
-    "platformVersion": Setting(values.text, "LATEST", deploys=True),
-    "capacityProviderStrategy": Setting(values.items({"weight": 0, "base": 0}, {"weight", "base"}), [], deploys=True),
-    "launchType": Setting(values.text),
-    "loadBalancers": Setting(values.items({}, {"containerPort"}), [], deploys=True),
-    "serviceRegistries": Setting(values.items({}, {"containerPort", "port"}), [], deploys=True),
-    "placementConstraints": Setting(values.items({}, set()), []),
-    "placementStrategy": Setting(values.ordered_items, []),
-    "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
-    "enableExecuteCommand": Setting(values.flag, False),
-    "enableECSManagedTags": Setting(values.flag, False),
-    "propagateTags": Setting(values.text, "NONE"),
-}
 
 WRITTEN_DOWN = (
     f"{_CONFIGURATION}.maximumPercent",
@@ -187,12 +139,15 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
     """The arguments of UpdateService that settle these differences, without cluster and service (case C59).
 
     A structure is sent whole, as it is live with the declared values laid over it, for what AWS does with the members
-    left out of one is written down nowhere. A capacity provider strategy is taken over only together with a forced
-    deployment (case C51), and going from a launch type to a strategy needs no launchType in the call.
+    left out of one is written down nowhere. What another call sets (:func:`settings.beside`) is left out. A capacity
+    provider strategy is taken over only together with a forced deployment (case C51), and going from a launch type to
+    a strategy needs no launchType in the call.
     """
     arguments: dict[str, Any] = {}
     for each in differences:
         name, *inner = each.path.split(".")
+        if beside(each.path):
+            continue
         if not inner:
             arguments[name] = each.expected
             continue
@@ -276,6 +231,7 @@ def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str,
 
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    scaling.refuse_contradictions(declared, live)
     if declared.get("launchType") and declared.get("capacityProviderStrategy"):
         raise DeclarationError("launchType and capacityProviderStrategy exclude each other: declare one of them.")
     launch_type = declared.get("launchType")
@@ -313,10 +269,8 @@ def _expected(path: str, setting: Setting, value: Any) -> Any:
 
 
 def _actual(path: str, setting: Setting, live: dict[str, Any]) -> Any:
-    value: Any = live
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    if value is None or value == "":
+    value = live_value(path, live)
+    if value is None:
         return None if setting.default is NO_DEFAULT else setting.default
     return setting.normal(path, value)
 

@@ -8,12 +8,19 @@ is one, with more in it. The desired count is a policy (autoscaling may own it),
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
-from ansible_collections.steady.ecs.plugins.module_utils.rules.service import NO_DEFAULT, SETTINGS
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
+    NO_DEFAULT,
+    SCALING,
+    SETTINGS,
+    beside,
+    live_value,
+)
 
 COUNT = "desiredCount"
 
@@ -49,16 +56,25 @@ def nested_settings(flat: Document) -> Document:
 
 
 def live_settings(service: Document) -> Document:
-    """Every setting that can be declared, as a service in DescribeServices's answer has it, in AWS's nesting."""
+    """Every setting that can be declared, as a service in DescribeServices's answer has it, in AWS's nesting; what is
+    in no such answer (:func:`settings.beside`) only where it was laid beside it."""
     found: Document = {}
     for path, setting in SETTINGS.items():
-        value: Any = service
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        if path == COUNT or (value in (None, "") and setting.default is NO_DEFAULT):
+        value = live_value(path, service)
+        if path == COUNT or (value is None and setting.default is NO_DEFAULT):
             continue
-        found[path] = setting.default if value in (None, "") else setting.normal(path, value)
+        if beside(path) and not service.get(path.split(".")[0]):
+            continue  # not read, or not there
+        found[path] = setting.default if value is None else setting.normal(path, value)
     return nested_settings(found)
+
+
+def scales(head: Document, records: Mapping[int, Document]) -> bool:
+    """Whether the current release or the open one knows a scalable target: then its state is one of what releases
+    change, whoever declares it now."""
+    numbers = [head[name] for name in ("current", "open") if head[name] is not None]
+    named = [records[number] for number in numbers if number in records]
+    return any(SCALING in each[part]["settings"] for each in named for part in ("before", "intent"))
 
 
 def state_of(record: Document) -> Document:

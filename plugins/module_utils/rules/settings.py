@@ -1,0 +1,92 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The settings of a service that can be declared: their names, defaults, forms, and where AWS answers them.
+
+Names, defaults and "triggers a new service deployment" are those of UpdateService in the Amazon ECS API reference;
+those of ``scalableTarget`` are RegisterScalableTarget's in the Application Auto Scaling API reference, in ECS's
+spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies, values
+
+NO_DEFAULT = object()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One property that can be declared, at any depth."""
+
+    normal: Callable[[str, Any], Any]
+    """Brings a declared or a live value into the form in which equal means equal."""
+    default: Any = NO_DEFAULT
+    """What AWS takes when it is absent, and what null in a declaration goes back to."""
+    deploys: bool = False
+    """Changing it triggers a new service deployment."""
+
+
+_CONFIGURATION = "deploymentConfiguration"
+_BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
+_NETWORK = "networkConfiguration.awsvpcConfiguration"
+SCALING = "scalableTarget"
+"""Who moves the count. It is read, and laid beside the service's own settings, only where it is declared."""
+_SUSPENDED = f"{SCALING}.suspendedState"
+
+SETTINGS: dict[str, Setting] = {
+    "desiredCount": Setting(values.whole),
+    "healthCheckGracePeriodSeconds": Setting(values.whole, 0),
+    f"{_CONFIGURATION}.maximumPercent": Setting(values.whole, 200),
+    f"{_CONFIGURATION}.minimumHealthyPercent": Setting(values.whole, 100),
+    f"{_CONFIGURATION}.strategy": Setting(values.text, "ROLLING"),
+    f"{_CONFIGURATION}.bakeTimeInMinutes": Setting(values.whole, 0),
+    f"{_CONFIGURATION}.lifecycleHooks": Setting(strategies.hooks, []),
+    f"{_CONFIGURATION}.linearConfiguration.stepPercent": Setting(values.percent, None),
+    f"{_CONFIGURATION}.linearConfiguration.stepBakeTimeInMinutes": Setting(values.whole, None),
+    f"{_CONFIGURATION}.canaryConfiguration.canaryPercent": Setting(values.percent, None),
+    f"{_CONFIGURATION}.canaryConfiguration.canaryBakeTimeInMinutes": Setting(values.whole, None),
+    f"{_BREAKER}.enable": Setting(values.flag, False),
+    f"{_BREAKER}.rollback": Setting(values.flag, False),
+    f"{_BREAKER}.resetOnHealthyTask": Setting(values.flag, True),
+    f"{_BREAKER}.thresholdConfiguration.type": Setting(values.text, "BOUNDED_PERCENT"),
+    f"{_BREAKER}.thresholdConfiguration.value": Setting(values.whole, 50),
+    f"{_CONFIGURATION}.alarms.alarmNames": Setting(values.names, []),
+    f"{_CONFIGURATION}.alarms.enable": Setting(values.flag, False),
+    f"{_CONFIGURATION}.alarms.rollback": Setting(values.flag, False),
+    f"{_NETWORK}.subnets": Setting(values.names, deploys=True),
+    f"{_NETWORK}.securityGroups": Setting(values.names, [], deploys=True),
+    f"{_NETWORK}.assignPublicIp": Setting(values.text, "DISABLED", deploys=True),
+    "platformVersion": Setting(values.text, "LATEST", deploys=True),
+    "capacityProviderStrategy": Setting(values.items({"weight": 0, "base": 0}, {"weight", "base"}), [], deploys=True),
+    "launchType": Setting(values.text),
+    "loadBalancers": Setting(values.items({}, {"containerPort"}), [], deploys=True),
+    "serviceRegistries": Setting(values.items({}, {"containerPort", "port"}), [], deploys=True),
+    "placementConstraints": Setting(values.items({}, set()), []),
+    "placementStrategy": Setting(values.ordered_items, []),
+    "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
+    "enableExecuteCommand": Setting(values.flag, False),
+    "enableECSManagedTags": Setting(values.flag, False),
+    "propagateTags": Setting(values.text, "NONE"),
+    f"{SCALING}.minCapacity": Setting(values.whole),
+    f"{SCALING}.maxCapacity": Setting(values.whole),
+    f"{_SUSPENDED}.dynamicScalingInSuspended": Setting(values.flag, False),
+    f"{_SUSPENDED}.dynamicScalingOutSuspended": Setting(values.flag, False),
+    f"{_SUSPENDED}.scheduledScalingSuspended": Setting(values.flag, False),
+}
+
+
+def live_value(path: str, service: dict[str, Any]) -> Any:
+    """What a service, as DescribeServices answers it, has at a path; None where it has nothing."""
+    value: Any = service
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return None if value == "" else value
+
+
+def beside(path: str) -> bool:
+    """Whether a setting is none of UpdateService's: another call sets it, and it is in no answer of ECS's."""
+    return path.split(".")[0] == SCALING
