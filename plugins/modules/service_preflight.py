@@ -267,7 +267,8 @@ class Preflight:
             found = failure.msg
             if failure.fields.get("code") == "ClusterNotFoundException":
                 names = ", ".join(reads.cluster_names(self.task)) or "none"
-                found = f"no such cluster. Clusters there: {names}. Correct service_cluster or service_region"
+                place = f"no such cluster in {region_of(self.task)}. Clusters there: {names}"
+                found = f"{place}. Correct service_cluster or service_region"
             elif failure.fields.get("reason") != "service_not_found":
                 raise
         self.add(checks.check("service", f"{name} in cluster {cluster}", found, False))

@@ -74,7 +74,8 @@ class Place(World):
 
     def writes(self) -> list[str]:
         """The calls that are not on the list of reading ones."""
-        return [each for each in self.asked() if not each.startswith(("Describe", "List", "Get", "Head", "Filter"))]
+        reads = ("Describe", "List", "Get", "BatchGet", "Head", "Filter")
+        return [each for each in self.asked() if not each.startswith(reads)]
 
     def run(self, module: Any, check_mode: bool = False, **params: Any) -> Answer:
         """What a module answers, run as a playbook would."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, surroundings, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import preflight as rules
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 
 from tests.unit.modules.releases import DURATION, GROUP
@@ -280,6 +281,12 @@ def test_c62_a_short_arn_is_told_and_blocks_nothing(system: System) -> None:
     system.service["serviceArn"] = system.service["serviceArn"].replace("pardon-production-cluster/", "")
     found = system.run(module)
     assert found["ok"] and any("short form" in each for each in found["findings"])
+
+
+def test_c62_fails_where_nobody_looks_at_the_arn(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "findings", lambda _live: [])
+    with pytest.raises(AssertionError):
+        test_c62_a_short_arn_is_told_and_blocks_nothing(system)
 
 
 # -- who owns the attributes
