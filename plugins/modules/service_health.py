@@ -160,6 +160,7 @@ checks:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads, visits, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.rotation import tell_changed
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     addresses,
     checks,
@@ -404,6 +405,7 @@ def run(task: Task) -> Answer:
     except Failure as failure:
         raise Failure(failure.msg, **{**verification.answer(), **failure.fields}) from None
     task.report(checks.table(verification.checks))
+    tell_changed(task, verification.seen)
     answer = verification.answer()
     if not answer["ok"]:
         raise Failure(checks.message(answer["summary"], verification.checks), reason="unhealthy", **answer)

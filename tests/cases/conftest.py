@@ -55,6 +55,7 @@ class Place(World):
         super().__init__(bed)
         self.clock, self.folder = clock, folder
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def at_rest(self, definition: str | None = None, **more: Any) -> str:
         """The service runs its first revision, and nobody has asked for anything yet."""
@@ -86,9 +87,8 @@ class Place(World):
         if "store" in module.SPEC.options:
             known["store"] = str(self.folder)
         given = {**options, **known, **keys, **params}
-        task = Task(
-            params=given, connection=aws.Connection(given), check_mode=check_mode, report=self.lines.append
-        )  # fmt: skip
+        heard = {"report": self.lines.append, "warn": self.warnings.append}
+        task = Task(params=given, connection=aws.Connection(given), check_mode=check_mode, **heard)
         return perform(task, module.run)
 
     def fares(self, revision: str, word: str) -> None:

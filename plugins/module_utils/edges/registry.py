@@ -54,26 +54,28 @@ def image_digest(task: Task, image: str) -> str | None:
     return next((str(each["imageDigest"]) for each in answer["imageDetails"]), None)
 
 
-def secret_exists(task: Task, arn: str) -> bool:
-    """Whether a secret is there, and not on its way to be deleted (secretsmanager:DescribeSecret). Raises Failure."""
+def secret(task: Task, arn: str) -> Answer | None:
+    """What is known of a secret but its value (secretsmanager:DescribeSecret); None when it is gone, or on its way to
+    be deleted. Raises Failure."""
     with translated(f"Looking for secret {arn} (secretsmanager:DescribeSecret)"):
         try:
-            return "DeletedDate" not in reading(task, "secretsmanager").describe_secret(SecretId=arn)
+            found = dict(reading(task, "secretsmanager").describe_secret(SecretId=arn))
         except ClientError as error:
             if code_of(error) == "ResourceNotFoundException":
-                return False
+                return None
             raise
+    return None if "DeletedDate" in found else found
 
 
-def existing_parameters(task: Task, names: list[str]) -> set[str]:
-    """Which of these parameters are there (ssm:DescribeParameters). Raises Failure."""
-    found: set[str] = set()
+def existing_parameters(task: Task, names: list[str]) -> dict[str, Answer]:
+    """Those of these parameters that are there, by name (ssm:DescribeParameters). Raises Failure."""
+    found: dict[str, Answer] = {}
     with translated("Looking for parameters (ssm:DescribeParameters)"):
         pages = reading(task, "ssm").get_paginator("describe_parameters")
         for start in range(0, len(names), NAMES_A_CALL):
             wanted = {"Key": "Name", "Option": "Equals", "Values": names[start : start + NAMES_A_CALL]}
             for page in pages.paginate(ParameterFilters=[wanted]):
-                found |= {str(each["Name"]) for each in page["Parameters"]}
+                found |= {str(each["Name"]): each for each in page["Parameters"]}
     return found
 
 
@@ -163,7 +165,7 @@ def _image(task: Task, name: str, containers: list[str], region: str) -> Check:
 def _secret(task: Task, arn: str, containers: list[str], elsewhere: str) -> Check:
     if elsewhere:
         return runnable.unknown(f"secret {arn}", elsewhere)
-    there = asked(f"secret {arn}", lambda: secret_exists(task, arn))
+    there = asked(f"secret {arn}", lambda: secret(task, arn) is not None)
     return there if isinstance(there, dict) else runnable.source(arn, containers, there)
 
 
@@ -174,10 +176,11 @@ def _parameters(task: Task, needed: dict[str, list[str]], account: str, region: 
     if not here:
         return
     names = sorted({name for possible in here.values() for name in possible})
-    there = asked("parameters", lambda: existing_parameters(task, names))
-    if isinstance(there, dict):
-        yield there
+    answer = asked("parameters", lambda: (existing_parameters(task, names),))
+    if not isinstance(answer, tuple):
+        yield answer
         return
+    there = set(answer[0])
     yield from (runnable.source(each, needed[each], bool(there & set(possible))) for each, possible in here.items())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, reads, registry
+from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, reads, registry, rotation
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, region_of, translated
 from ansible_collections.steady.ecs.plugins.module_utils.edges.registry import asked
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
@@ -53,6 +53,7 @@ def checks_of(
     if uncovered:
         found, said = [each for each in found if each["ok"] is not False], [*said, uncovered]
     found += registry.checks_of(task, runnable.ground(becoming.definition), NEW_ROLE)
+    said += rotation.before(task, live.definition)
     for more, findings in (
         subnets(task, declared, live),
         owners(task, declared, live),

@@ -46,6 +46,10 @@ class Needs:
     log_groups: dict[str, list[str]] = field(default_factory=dict)
     """``REGION NAME`` of those that the driver awslogs writes to and does not create."""
 
+    def any(self) -> bool:
+        """Whether anything is needed."""
+        return any(getattr(self, each.name) for each in fields(self))
+
     def without(self, other: Needs) -> Needs:
         """What is needed here and not there."""
         kinds = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
@@ -60,7 +64,7 @@ def needs(content: Answer, pins: dict[str, str] | None = None) -> Needs:
         image = (pins or {}).get(name) or str(container.get("image", ""))
         if images.reference(image).ecr:
             found.images.setdefault(image, []).append(name)
-        for source in _sources(container):
+        for source in sources(container):
             _sort(found, source, name)
     return found
 
@@ -109,7 +113,7 @@ def image(name: str, containers: list[str], digest: str | None) -> Check:
 def source(name: str, containers: list[str], there: bool) -> Check:
     """Whether a secret or a parameter exists."""
     return check(
-        f"secret {_short(name)}",
+        f"secret {short(name)}",
         THERE,
         THERE if there else GONE,
         there,
@@ -149,7 +153,7 @@ def log_group(named: str, containers: list[str], there: bool) -> Check:
 
 def unknown(name: str, why: str) -> Check:
     """Something that could not be asked about."""
-    return not_checked(_short(name), THERE, why)
+    return not_checked(short(name), THERE, why)
 
 
 def revision(arn: str, status: str | None) -> Check:
@@ -205,7 +209,8 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _sources(container: Answer) -> Iterator[str]:
+def sources(container: Answer) -> Iterator[str]:
+    """Where a container's secrets come from, as it names them."""
     listed = [*(container.get("secrets") or [])]
     listed += (container.get("logConfiguration") or {}).get("secretOptions") or []
     yield from (str(each.get("valueFrom", "")) for each in listed)
@@ -228,5 +233,6 @@ def _who(containers: list[str]) -> str:
     return f"container {containers[0]}" if len(containers) == 1 else f"containers {', '.join(containers)}"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """An ARN without its partition, service, Region and account; any other name as it is."""
     return name.split(":", 5)[5] if name.startswith("arn:") and name.count(":") > 4 else name
