@@ -20,14 +20,8 @@ description:
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
-  cluster:
-    description: Name of the cluster.
-    type: str
-    required: true
-  service:
-    description: Name of the service. Its deployment controller must be ECS.
-    type: str
-    required: true
+  cluster: {description: Name of the cluster., type: str, required: true}
+  service: {description: Name of the service. Its deployment controller must be ECS., type: str, required: true}
   task_definition:
     description: The revision to run, as ARN or as C(family:revision). When left out, the live one stays. In check mode
       it may end in C((next)), which stands for a revision that is not registered yet.
@@ -47,10 +41,7 @@ options:
       - A forced deployment of the same content that is still in progress is watched, not begun again.
     type: bool
     default: false
-  wait:
-    description: Whether to watch the deployment to its end. Without it the verdict is V(unknown).
-    type: bool
-    default: true
+  wait: {description: Whether to watch it to its end. Without it the verdict is V(unknown)., type: bool, default: true}
   wait_timeout:
     description: Seconds to watch. After that the verdict is V(unknown) and the task fails, but the deployment goes on
       and the same task watches it again.
@@ -96,9 +87,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
 attributes:
-  check_mode:
-    support: full
-    description: Makes no writing call and returns the same keys.
+  check_mode: {support: full, description: Makes no writing call and returns the same keys.}
   diff_mode: {support: full, description: Shows the settings and the revision before and after.}
 """
 

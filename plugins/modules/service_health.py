@@ -57,11 +57,7 @@ options:
     description: By container, the image with its digest that must run, as a release's record has it, for tags move.
     type: dict
     default: {}
-  containers:
-    description: Names of the containers that must run in each task.
-    type: list
-    elements: str
-    default: []
+  containers: {description: Containers that must run in each task., type: list, elements: str, default: []}
   desired_count: {description: "Tasks it must want. By default whatever it wants, but at least one.", type: int}
   endpoints:
     description:
