@@ -99,11 +99,11 @@ def _texts(ways: dict[Way, Seen]) -> list[str]:
     """What was printed; once where several ways print the same."""
     said: dict[str, list[str]] = {}
     for way, seen in ways.items():
-        said.setdefault(seen["last"], []).append(way.title)
+        said.setdefault(results.stable(seen["last"]), []).append(way.title)
     lines = []
     for text, titles in said.items():
         wrapped = textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
-        lines += [f"Printed {', '.join(titles)}:", "", "```text", *wrapped, "```", ""]
+        lines += [f"What is printed ({', '.join(titles)}):", "", "```text", *wrapped, "```", ""]
     return lines
 
 

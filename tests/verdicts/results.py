@@ -20,7 +20,7 @@ NAMES = (
     (r"web/web/[0-9a-f]{16}", "web/web/ID"),
     (r"(secret:web-\w+)-\w{6}", r"\1-SUFFIX"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", "TIME"),
-    (r" \(\d+ s\)(?=\.?$)", ""),
+    (r" \((\d+ h )?(\d+ min )?\d+ s\)(?=\.?$)", ""),
     (r"all is well since \d+ s", "all is well since N s"),
 )
 """What differs from run to run, and what stands on the page in its place."""
@@ -58,4 +58,4 @@ def of(kind: str, way: str) -> str:
 
 def seen(run: Run, **more: Any) -> dict[str, Any]:
     """What the page says of a run."""
-    return {"last": stable(run.last), "verdict": run.verdict, "outcome": run.outcome, "status": run.status, **more}
+    return {"last": run.last, "verdict": run.verdict, "outcome": run.outcome, "status": run.status, **more}
