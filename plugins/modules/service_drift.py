@@ -27,10 +27,7 @@ options:
         C(${XDG_STATE_HOME:-~/.local/state}/steady); it may be missing.
     type: str
   safe_environment:
-    description: Names of environment variables whose values may be shown.
-    type: list
-    elements: str
-    default: []
+    {description: Names of environment variables whose values may be shown., type: list, elements: str, default: []}
   undeclared:
     description: Whether undeclared differences from the last release, or from AWS's defaults, count as drift.
     type: bool
@@ -56,16 +53,15 @@ options:
         description: The last day on which it may, such as V(2026-01-31).
         type: str
         required: true
-  file:
-    description: Report of all hosts, in JSON; this host is added. Written in check mode too.
+  template:
+    description:
+      - CloudFormation template, in JSON or YAML, of the stack that makes the target groups. Declared attributes that it
+        has otherwise count as drift, for the stack's next update would bring them. A value that is a parameter is
+        shown, and decides nothing.
     type: path
-  host:
-    description: Name of the host in O(file). The default is the name of the service.
-    type: str
-  digest:
-    description: Whether to answer the digest of the plan, by which an approval can be bound to it.
-    type: bool
-    default: false
+  file: {description: "Report of all hosts, in JSON; this host is added. Written in check mode too.", type: path}
+  host: {description: Name of the host in O(file). The default is the name of the service., type: str}
+  digest: {description: "Whether to answer the plan's digest, for approvals.", type: bool, default: false}
   approved_plan:
     description:
       - RV(digest) of the plan that was approved. Any other plan fails the task, with what differs; what is left of the
@@ -135,8 +131,17 @@ differences:
 elsewhere:
   {description: "Declared attributes that are not live, and that their O(owner) has to write. They count as drift.",
    returned: always, type: list, elements: dict, sample: []}
+template:
+  {description: "Declared attributes that O(template) has otherwise, as C(actual). They count as drift.",
+   returned: always, type: list, elements: dict, sample: []}
+columns:
+  description: Of each attribute that is declared or in O(template), what is declared, live and in the file.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{path: stickiness.lb_cookie.duration_seconds, declared: "86400", live: "86400", file: "3600"}]
 to_write:
-  description: What settles RV(elsewhere), in the owner's own words.
+  description: What settles RV(elsewhere) and RV(template), in the owner's own words.
   returned: always
   type: list
   elements: str
@@ -153,11 +158,9 @@ undeclared:
   elements: dict
   sample: []
 findings:
-  description: Names that the last release declared and the inventory no longer does; expired entries of O(ignore).
-  returned: always
-  type: list
-  elements: str
-  sample: ["service: healthCheckGracePeriodSeconds: no longer declared; still live: set null, or declare it"]
+  {description: Names that the last release declared and the inventory no longer does; expired entries of O(ignore).,
+   returned: always, type: list, elements: str,
+   sample: ["service: healthCheckGracePeriodSeconds: no longer declared; still live: set null, or declare it"]}
 calls:
   description: With O(digest), the calls that would settle the differences, in their order; what starts new tasks, how
     many at a time, and how long the last release took.
@@ -193,6 +196,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     reads,
     result_files,
     store_files,
+    templates,
     way_back,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
@@ -208,6 +212,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     release,
     restore,
     states,
+    template,
     undeclared,
     variables,
 )
@@ -236,6 +241,7 @@ SPEC = Spec(
         "digest": {"type": "bool", "default": False},
         "approved_plan": {"type": "str"},
         "before": {"type": "list", "elements": "dict", "default": []},
+        "template": {"type": "path"},
         "file": {"type": "path"},
         "host": {"type": "str"},
     },
@@ -252,6 +258,8 @@ class Found:
     reason: str = ""
     differences: list[Difference] = field(default_factory=list)
     elsewhere: list[Difference] = field(default_factory=list)
+    template: list[Difference] = field(default_factory=list)
+    columns: list[Answer] = field(default_factory=list)
     to_write: list[str] = field(default_factory=list)
     released: list[Difference] = field(default_factory=list)
     undeclared: list[Difference] = field(default_factory=list)
@@ -269,7 +277,7 @@ class Found:
 
     def answer(self, name: str) -> Answer:
         """The keys that every run returns and drift.json holds."""
-        listed = ("differences", "elsewhere", "released", "undeclared")
+        listed = ("differences", "elsewhere", "template", "released", "undeclared")
         found = {**vars(self), **{key: [each.as_dict() for each in getattr(self, key)] for key in listed}}
         del found["digest"], found["calls"]  # for whoever approves this plan, not for a report that is kept
         counted = [each.as_dict() for each in self.counted]
@@ -292,10 +300,14 @@ def compared(task: Task, now: plan.Live) -> Found:
     if found.digest:
         becoming = plan.becoming(declared, now, {})
         found.calls = calls.lines(differences, becoming.service, len(task.params["before"]), record)
-    found.elsewhere = ignore.kept(plan.elsewhere(declared, now))
+    found.elsewhere = shown(ignore.kept(plan.elsewhere(declared, now)))
     found.to_write = ownership.told(declared.owner, found.elsewhere)
+    beside, unasked = templates.compared(task, declared, now)
+    found.not_looked_at = unasked + [each for each in found.not_looked_at if each != drift.TEMPLATE]
+    found.template, found.columns = shown(ignore.kept(beside.differences)), beside.columns
+    found.to_write += template.to_write(found.template)
     found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
-    found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record)))
+    found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record) + beside.undeclared))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
     found.ignored = [
         {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
@@ -304,7 +316,7 @@ def compared(task: Task, now: plan.Live) -> Found:
     gone, unread = way_back.missing(task, now.definition, base)
     found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
-    found.status = drift.status(found.counted, found.undeclared, task.params["undeclared"])
+    found.status = drift.status(found.counted + found.template, found.undeclared, task.params["undeclared"])
     return found
 
 
@@ -395,9 +407,8 @@ def run(task: Task) -> Answer:
     if wrong is not None:
         raise Failure(wrong.msg, reason="declaration")
     unread = [f"not looked at: {each}" for each in found.not_looked_at if each not in drift.NOT_LOOKED_AT]
-    for line in [*(each.as_text() for each in found.counted), *found.to_write, *found.findings, *unread]:
-        task.report(line)
-    for line in found.calls:
+    told = [*(each.as_text() for each in found.counted), *template.lines(found.columns, found.template)]
+    for line in [*told, *found.to_write, *found.findings, *unread, *found.calls]:
         task.report(line)
     if found.digest:
         task.report(f"this plan and no other: -e release_plan={found.digest}")

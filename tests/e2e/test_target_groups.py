@@ -204,3 +204,39 @@ def healthy(pair: Pair) -> list[str]:
     """Addresses of the healthy targets of the second group."""
     found = pair.elb.describe_target_health(TargetGroupArn=pair.admin)["TargetHealthDescriptions"]
     return [each["Target"]["Id"] for each in found if each["TargetHealth"]["State"] == "healthy"]
+
+
+TEMPLATE = """
+Resources:
+  Web:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      Name: {name}
+      VpcId: !Ref Network
+      TargetGroupAttributes:
+        - {{Key: stickiness.enabled, Value: true}}
+        - {{Key: stickiness.lb_cookie.duration_seconds, Value: {seconds}}}
+  Admin:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties: {{TargetGroupAttributes: [{{Key: deregistration_delay.timeout_seconds, Value: !Ref Delay}}]}}
+"""
+
+
+def test_c63_what_the_next_update_of_the_stack_would_undo_is_drift(pair: Pair, tmp_path: Path) -> None:
+    path, report = tmp_path / "edge.yml", tmp_path / "drift.json"
+    path.write_text(TEMPLATE.format(name=pair.name, seconds=3600), encoding="utf-8")
+    assert pair.play("deploy").outcome == "proven"
+    assert pair.play("drift").outcome == "unchanged"
+    beside = {"target_group_template": str(path), "drift_file": str(report)}
+    found = pair.play("drift", **beside)
+    assert found.outcome == "drifted", found.text
+    (host,) = json.loads(report.read_text(encoding="utf-8"))["hosts"].values()
+    assert [(each["path"], each["declared"], each["live"], each["file"]) for each in host["columns"]] == [
+        (DELAY, "5", "5", "!Ref Delay"),
+        ("stickiness.enabled", "true", "true", "true"),
+        (DURATION, "7200", "7200", "3600"),
+    ]
+    assert f'{{Key: {DURATION}, Value: "7200"}}' in found.text
+    path.write_text(TEMPLATE.format(name=pair.name, seconds=7200), encoding="utf-8")
+    assert pair.play("drift", **beside).outcome == "unchanged"
+    assert pair.calls(MODIFY) == []

@@ -163,6 +163,17 @@ class Stage(Place):
             FlexibleTimeWindow={"Mode": "OFF"}, Target={**target, **run},
         )  # fmt: skip
 
+    def template(self) -> str:
+        """The file of a stack that has made the group as it is declared, and another one; CloudFormation's tag says
+        which is which."""
+        kind, declared = "AWS::ElasticLoadBalancingV2::TargetGroup", DECLARED["target_group_attributes"]
+        pairs = [{"Key": key, "Value": value} for key, value in declared.items()]
+        resources = {"Other": {"Type": kind}, "Web": {"Type": kind, "Properties": {"TargetGroupAttributes": pairs}}}
+        path = self.place / "template.json"
+        path.write_text(json.dumps({"Resources": resources}), encoding="utf-8")
+        self.bed.admin("PUT", "/_bed/tags", {self.group: {"aws:cloudformation:logical-id": "Web"}})
+        return str(path)
+
     def abandoned_lease(self) -> None:
         """What a run that was killed leaves in head.json."""
         s3 = self.bed.client("s3")

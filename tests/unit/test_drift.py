@@ -82,6 +82,11 @@ def test_undeclared_differences_count_only_when_asked(
         ({"status": "NOT_CHECKED", "reason": "no rights."}, "web could not be looked at: no rights."),
         ({"checked": 1}, "web: 1 declared property is live"),
         ({"checked": 12, "ignored": [1]}, "web: 12 declared properties are live; 1 ignored"),
+        ({"status": "DRIFTED", "template": [1]}, "web: 1 declared property is not so in the template"),
+        (
+            {"status": "DRIFTED", "differences": [1, 2], "template": [1]},
+            "web: 2 declared properties are not live, 1 declared property is not so in the template",
+        ),
         ({"status": "DRIFTED", "differences": [1]}, "web: 1 declared property is not live"),
         ({"status": "DRIFTED", "differences": [1, 2], "undeclared": [1]}, "web: 2 declared properties are not live"),
         (
@@ -91,7 +96,8 @@ def test_undeclared_differences_count_only_when_asked(
     ],
 )
 def test_one_sentence(found: dict[str, Any], text: str) -> None:
-    whole = {"status": "IN_SYNC", "reason": "", "checked": 3, "differences": [], "undeclared": [], "ignored": []}
+    none = dict.fromkeys(("differences", "template", "undeclared", "ignored"), [])
+    whole = {"status": "IN_SYNC", "reason": "", "checked": 3, **none}
     assert drift.summary("web", {**whole, **found}) == text
 
 

@@ -14,10 +14,11 @@ BY_WEIGHT = (IN_SYNC, DRIFTED, NOT_CHECKED)
 OUTCOMES = {IN_SYNC: "unchanged", DRIFTED: "drifted", NOT_CHECKED: "error"}
 """The outcome word of each status."""
 
+TEMPLATE = "the template of a stack that may own the target group"
 NOT_LOOKED_AT = (
+    TEMPLATE,
     "values of environment variables, images and other content of the task definition that nobody declares",
     "listener rules, load-balancer attributes, scaling policies, alarms and IAM",
-    "the template of a stack that may own the target group",
 )
 """A clean report over an unstated population misleads."""
 
@@ -30,18 +31,20 @@ def status(differences: list[Any], undeclared: list[Any], count_undeclared: bool
 
 
 def summary(name: str, found: Answer) -> str:
-    """One sentence for the last line. ``found``: status, reason, checked, differences, undeclared, ignored."""
+    """One sentence for the last line. ``found``: as the module answers it."""
     if found["status"] == NOT_CHECKED:
         return f"{name} could not be looked at: {found['reason']}"
     ignored = f"; {len(found['ignored'])} ignored" if found["ignored"] else ""
     if found["status"] == IN_SYNC:
         are = "property is" if found["checked"] == 1 else "properties are"
         return f"{name}: {found['checked']} declared {are} live{ignored}"
-    count = len(found["differences"]) or len(found["undeclared"])
-    are = "y is" if count == 1 else "ies are"
-    if found["differences"]:
-        return f"{name}: {count} declared propert{are} not live{ignored}"
-    return f"{name}: {count} undeclared propert{are} not as the last release left it, or not AWS's default{ignored}"
+    said = [(found["differences"], "declared", "not live"), (found["template"], "declared", "not so in the template")]
+    if not any(each for each, *_words in said):
+        said = [(found["undeclared"], "undeclared", "not as the last release left it, or not AWS's default")]
+    words = [
+        f"{len(each)} {kind} propert{'y is' if len(each) == 1 else 'ies are'} {how}" for each, kind, how in said if each
+    ]
+    return f"{name}: {', '.join(words)}{ignored}"
 
 
 def merged(existing: Answer, host: str, entry: Answer, time: str) -> Answer:

@@ -19,6 +19,7 @@ _DECLARED = """
     release_lease_seconds release_wait_seconds
     release_windows release_window_override release_approved_by release_plan release_from
     target_group_name target_group_attributes target_group_attributes_of target_group_owner
+    target_group_template
     rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force
     rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast rollout_wait_until
     rollout_safe_environment

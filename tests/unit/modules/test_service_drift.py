@@ -34,6 +34,8 @@ ANSWERED = {
     "summary",
     "differences",
     "elsewhere",
+    "template",
+    "columns",
     "to_write",
     "released",
     "undeclared",
@@ -282,6 +284,75 @@ def test_the_digest_of_a_plan_is_not_in_the_report_that_is_kept(system: System, 
     found = system.run(service_drift, digest=True, file=str(report), **DECLARED)
     assert found["digest"] and found["digest"] not in report.read_text()
     assert system.run(service_drift, **DECLARED)["digest"] == "", "nobody asked for it, and it takes time"
+
+
+TEMPLATE = """
+Parameters: {Seconds: {Type: Number, Default: 60}}
+Resources:
+  Role: {Type: "AWS::IAM::Role", Properties: {RoleName: !Sub "${AWS::StackName}-role"}}
+  CoralGroup:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      Name: pardon-production-coral-tg
+      VpcId: !ImportValue vpc
+      TargetGroupAttributes:
+        - {Key: stickiness.enabled, Value: true}
+        - {Key: stickiness.lb_cookie.duration_seconds, Value: 3600}
+        - {Key: deregistration_delay.timeout_seconds, Value: !Ref Seconds}
+        - {Key: slow_start.duration_seconds, Value: "30"}
+"""
+
+
+def test_c63_the_template_that_would_undo_a_change_is_drift_in_three_columns(system: System, tmp_path: Path) -> None:
+    path, declared = tmp_path / "edge.yml", {"attributes": {DURATION: 86400, "stickiness.enabled": True}}
+    path.write_text(TEMPLATE)
+    system.attributes[GROUP][DURATION] = "86400"
+    found = system.run(service_drift, **declared, template=str(path))
+    name = "template of target group pardon-production-coral-tg"
+    assert (found["status"], found["differences"], found["elsewhere"]) == ("DRIFTED", [], [])
+    assert [(each["resource"], each["path"], each["expected"], each["actual"]) for each in found["template"]] == [
+        (name, DURATION, "86400", "3600")
+    ]
+    assert {each["path"]: (each["declared"], each["live"], each["file"]) for each in found["columns"]} == {
+        "stickiness.enabled": ("true", "true", "true"),
+        DURATION: ("86400", "86400", "3600"),
+        "deregistration_delay.timeout_seconds": (None, "60", "!Ref Seconds"),
+        "slow_start.duration_seconds": (None, "0", "30"),
+    }
+    assert f"{name}: {DURATION}: declared 86400, live 86400, file 3600" in system.lines
+    assert found["to_write"][1:] == ["TargetGroupAttributes:", f'  - {{Key: {DURATION}, Value: "86400"}}']
+    assert "1 declared property is not so in the template" in found["summary"]
+    assert ("slow_start.duration_seconds", "30") in [(each["path"], each["actual"]) for each in found["undeclared"]]
+    assert not any("template" in each for each in found["not_looked_at"])
+    ignored = {"path": DURATION, "resource": "template of *", "reason": "with the next stack", "until": "2999-01-01"}
+    assert system.run(service_drift, **declared, template=str(path), ignore=[ignored])["status"] == "IN_SYNC"
+    path.write_text(TEMPLATE.replace("3600", '"86400"'))
+    assert system.run(service_drift, **declared, template=str(path))["status"] == "IN_SYNC"
+
+
+def test_which_of_several_resources_it_is_the_tags_of_the_stack_say(system: System, tmp_path: Path) -> None:
+    path, declared = tmp_path / "edge.yml", {"attributes": {DURATION: 3600}}
+    kind = "AWS::ElasticLoadBalancingV2::TargetGroup"
+    own = {"TargetGroupAttributes": [{"Key": DURATION, "Value": "60"}]}
+    resources: dict[str, Any] = {"A": {"Type": kind}, "B": {"Type": kind, "Properties": own}}
+    path.write_text(json.dumps({"Resources": resources}))
+    failed = system.run(service_drift, **declared, template=str(path))
+    assert (failed["failed"], failed["reason"]) == (True, "declaration")
+    assert "none of A, B" in failed["msg"]
+    system.refused["describe_tags"] = "AccessDenied"
+    unread = system.run(service_drift, **declared, template=str(path))
+    assert unread["status"] == "IN_SYNC"
+    assert any("template" in each and "DescribeTags" in each for each in unread["not_looked_at"])
+    system.refused.clear()
+    system.tags = {"aws:cloudformation:logical-id": "B"}
+    (found,) = system.run(service_drift, **declared, template=str(path))["template"]
+    assert (found["path"], found["actual"]) == (DURATION, "60")
+
+
+def test_a_template_that_is_not_there_is_refused(system: System, tmp_path: Path) -> None:
+    failed = system.run(service_drift, template=str(tmp_path / "nothing.yml"))
+    assert (failed["failed"], failed["reason"]) == (True, "declaration")
+    assert "target_group_template: there is no file" in failed["msg"]
 
 
 def test_c63_what_another_owner_has_to_write_is_drift_with_the_lines(system: System, tmp_path: Path) -> None:
