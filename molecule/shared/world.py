@@ -29,6 +29,8 @@ from botocore.exceptions import ClientError
 from emulator import STATE, endpoint
 
 IMAGE = "steady/echo:1"
+SECOND = "-admin"
+"""Ends the name of the second target group, which a scenario of several has."""
 PORT, EDGE_PORT, COUNT = 8080, 4566, 2
 ATTRIBUTES = {
     "deregistration_delay.timeout_seconds": "10",
@@ -131,13 +133,18 @@ class World:
         """Those made after `note`."""
         return [each for each in self.deployments() if each["createdAt"].timestamp() > self.before["time"]]
 
-    def group(self) -> str:
-        """ARN of the target group."""
-        return str(self.elb.describe_target_groups(Names=[self.name])["TargetGroups"][0]["TargetGroupArn"])
+    @property
+    def groups(self) -> list[str]:
+        """What the names of the service's target groups end with."""
+        return ["", SECOND] if self.scenario == "target_group" else [""]
 
-    def attributes(self) -> dict[str, str]:
-        """The target group's attributes."""
-        found = self.elb.describe_target_group_attributes(TargetGroupArn=self.group())["Attributes"]
+    def group(self, which: str = "") -> str:
+        """ARN of a target group."""
+        return str(self.elb.describe_target_groups(Names=[self.name + which])["TargetGroups"][0]["TargetGroupArn"])
+
+    def attributes(self, which: str = "") -> dict[str, str]:
+        """A target group's attributes."""
+        found = self.elb.describe_target_group_attributes(TargetGroupArn=self.group(which))["Attributes"]
         return {each["Key"]: each["Value"] for each in found}
 
     def targets(self) -> dict[str, str]:
@@ -176,6 +183,7 @@ class World:
             "revisions": self.revisions(),
             "tasks": sorted(task["taskArn"] for task in self.running()),
             "attributes": self.attributes(),
+            "others": {which: self.attributes(which) for which in self.groups[1:]},
             "files": {str(path.relative_to(self.folder)): path.read_text(encoding="utf-8") for path in sorted(kept)},
         }
 
@@ -208,10 +216,10 @@ class World:
         )  # fmt: skip
         return Run(done.returncode, done.stdout)
 
-    def set_attributes(self, wanted: dict[str, str]) -> None:
+    def set_attributes(self, wanted: dict[str, str], which: str = "") -> None:
         """Change attributes as somebody else would, past the roles."""
         pairs = [{"Key": key, "Value": value} for key, value in wanted.items()]
-        self.elb.modify_target_group_attributes(TargetGroupArn=self.group(), Attributes=pairs)
+        self.elb.modify_target_group_attributes(TargetGroupArn=self.group(which), Attributes=pairs)
 
     def prepare(self) -> None:
         """Have the world as it is created, and no file of an earlier run."""
@@ -222,7 +230,8 @@ class World:
             self._reset()
         else:
             self._create(self._balanced())
-        self.set_attributes(ATTRIBUTES)
+        for which in self.groups:
+            self.set_attributes(ATTRIBUTES, which)
         self._wait()
         for revision in self.revisions()[1:]:  # else an equal one is used again, and none is registered
             self.ecs.deregister_task_definition(taskDefinition=revision)
@@ -248,21 +257,26 @@ class World:
                 deploymentConfiguration=BREAKER,
             )  # fmt: skip
 
-    def _balanced(self) -> str:
+    def _balanced(self) -> list[str]:
+        """A load balancer that serves each target group on a port of its own."""
         ec2 = client("ec2")
         subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:2]
         network = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
         balancer = self.elb.create_load_balancer(Name=self.name, Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
-        group = self.elb.create_target_group(
-            Name=self.name, Protocol="HTTP", Port=PORT, VpcId=network, TargetType="ip", HealthCheckPath="/health",
-            HealthCheckIntervalSeconds=10, HealthyThresholdCount=2,
-        )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
-        if not self.elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
-            action = {"Type": "forward", "TargetGroupArn": group}
-            self.elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=PORT, DefaultActions=[action])
-        return str(group)
+        served = {each["Port"] for each in self.elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]}
+        found = []
+        for port, which in enumerate(self.groups, PORT):
+            group = self.elb.create_target_group(
+                Name=self.name + which, Protocol="HTTP", Port=PORT, VpcId=network, TargetType="ip",
+                HealthCheckPath="/health", HealthCheckIntervalSeconds=10, HealthyThresholdCount=2,
+            )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+            if port not in served:
+                action = {"Type": "forward", "TargetGroupArn": group}
+                self.elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=[action])
+            found.append(str(group))
+        return found
 
-    def _create(self, group: str) -> None:
+    def _create(self, groups: list[str]) -> None:
         environment = [{"name": "GREETING", "value": "hello"}, {"name": "LANGUAGE", "value": "en"}]
         ports = [{"containerPort": PORT}]
         container = {"name": "app", "image": IMAGE, "portMappings": ports, "environment": environment}
@@ -274,7 +288,7 @@ class World:
         self.ecs.create_service(
             cluster=self.name, serviceName=self.name, taskDefinition=self.name, desiredCount=COUNT,
             launchType="FARGATE", networkConfiguration={"awsvpcConfiguration": {"subnets": subnets}},
-            loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": PORT}],
+            loadBalancers=[{"targetGroupArn": arn, "containerName": "app", "containerPort": PORT} for arn in groups],
             deploymentConfiguration=BREAKER,
         )  # fmt: skip
 

@@ -18,6 +18,24 @@ def test_what_is_not_declared_is_as_before(world):
     assert is_now == was
 
 
+def test_each_group_has_what_is_declared_of_it(world):
+    was, is_now = world.before["others"]["-admin"], world.attributes("-admin")
+    assert is_now == {**was, "deregistration_delay.timeout_seconds": "20"}
+    assert was != is_now
+
+
+def test_each_group_is_settled_by_one_call(world):
+    assert world.writes(since=world.before["time"]).count("ModifyTargetGroupAttributes") == 2
+
+
+def test_what_another_tool_owns_is_shown_and_not_written(world):
+    before = [world.attributes(which) for which in world.groups]
+    run = world.play("owned.yml")
+    assert run.status == 0, run.text
+    assert "cookie_duration = 60" in run.text and "deregistration_delay = 30" in run.text
+    assert [world.attributes(which) for which in world.groups] == before
+
+
 def test_targets_stay_registered_and_healthy(world):
     assert sorted(world.targets().values()) == ["healthy", "healthy"]
     assert sorted(task["taskArn"] for task in world.running()) == world.before["tasks"]
