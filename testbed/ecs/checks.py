@@ -68,6 +68,14 @@ def grace_period(settings: Params) -> None:
         raise invalid("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")
 
 
+def volumes(definition: Definition, settings: Params) -> None:
+    """ServiceVolumeConfiguration: "the name of the volume must match the name from the task definition"."""
+    there = {each["name"] for each in definition.body.get("volumes") or [] if each.get("configuredAtLaunch")}
+    wanted = {each["name"] for each in settings.get("volumeConfigurations") or []}
+    if wanted - there:
+        raise invalid("The volume names in volumeConfigurations must match those that are configured at launch.")
+
+
 def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) -> None:
     """Each target group exists, takes addresses, has a load balancer; the container and its port are in the task."""
     for balancer in balancers:

@@ -12,7 +12,9 @@ from . import rules, strategies
 from .state import Deployment, Rollout, Service, State, counts, digests
 
 REPLACED = "A newer deployment replaced this one."
-OF_THE_REVISION = ("networkConfiguration", "loadBalancers", "platformVersion")  # a change of these deploys anew
+OF_THE_REVISION = (  # a change of these deploys anew
+    *("networkConfiguration", "loadBalancers", "platformVersion", "volumeConfigurations"),
+)
 
 
 class Deployments(State):

@@ -22,6 +22,7 @@ BALANCERS = tuple(
 COMMON = (
     *("cluster", "taskDefinition", "desiredCount", "networkConfiguration", "platformVersion"),
     *("healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags", "propagateTags"),
+    *("availabilityZoneRebalancing", "volumeConfigurations"),
     *CONFIGURATION,
     *BALANCERS,
 )
@@ -31,6 +32,7 @@ STORED = (
     "enableExecuteCommand",
     "enableECSManagedTags",
     "propagateTags",
+    "availabilityZoneRebalancing",
 )
 DEFAULTS: Params = {
     "loadBalancers": [],
@@ -38,6 +40,7 @@ DEFAULTS: Params = {
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
     "propagateTags": "NONE",
+    "availabilityZoneRebalancing": "DISABLED",
 }
 
 
@@ -82,6 +85,7 @@ class Services(Deployments):
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
+        checks.volumes(definition, settings)
 
     @reads("service", "forceNewDeployment", *COMMON)
     def update_service(self, p: Params) -> Params:
@@ -161,7 +165,7 @@ class Services(Deployments):
     def _service_view(self, service: Service, include: list[str]) -> Params:
         live = [t for t in self.tasks_of(service) if t.status != "STOPPED"]
         return {
-            **service.settings,
+            **{name: value for name, value in service.settings.items() if name != "volumeConfigurations"},
             **counts(live),
             "serviceArn": service.arn,
             "serviceName": service.name,
@@ -179,7 +183,6 @@ class Services(Deployments):
             "platformFamily": "Linux",
             "schedulingStrategy": "REPLICA",
             "deploymentController": {"type": "ECS"},
-            "availabilityZoneRebalancing": "DISABLED",
             "createdAt": service.created,
             "createdBy": f"arn:aws:iam::{self.account}:root",
             "roleArn": f"arn:aws:iam::{self.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
@@ -201,6 +204,7 @@ class Services(Deployments):
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
+            "volumeConfigurations": deployment.settings.get("volumeConfigurations", []),
             "rolloutState": deployment.state,
             "rolloutStateReason": deployment.reason,
         }

@@ -60,7 +60,7 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
         ("CreateService", {"deploymentConfiguration": {"bakeTimeInMinutes": 5}}, "bakeTimeInMinutes"),
         ("CreateService", {"loadBalancers": [{"advancedConfiguration": {}}]}, "loadBalancers.advancedConfiguration"),
         ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
-        ("UpdateService", {"availabilityZoneRebalancing": "ENABLED"}, "availabilityZoneRebalancing"),
+        ("UpdateService", {"serviceConnectConfiguration": {"enabled": True}}, "serviceConnectConfiguration"),
         ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
         ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
         ("DescribeTasks", {"tasks": ["x"], "nonsense": 1}, "nonsense"),

@@ -13,9 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies, values
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, strategies, values
 
 NO_DEFAULT = object()
+SIZES = {"sizeInGiB", "iops", "throughput", "volumeInitializationRate"}
+"""The numbers of a volume (API reference, ServiceManagedEBSVolumeConfiguration)."""
+
+
+def _volumes(path: str, value: Any) -> list[dict[str, Any]]:
+    """Volumes that are configured at launch, by the name that the task definition gives them."""
+    found = []
+    for each in values.items({}, set())(path, value):
+        disk = each.get("managedEBSVolume")
+        known = values.items({}, SIZES)(f"{path}.managedEBSVolume", [disk])[0] if isinstance(disk, dict) else disk
+        found.append(each if known is None else {**each, "managedEBSVolume": known})
+    return sorted(found, key=lambda each: str(each.get("name")))
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class Setting:
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
+VOLUMES = "volumeConfigurations"
 SCALING = "scalableTarget"
 """Who moves the count. It is read, and laid beside the service's own settings, only where it is declared."""
 _SUSPENDED = f"{SCALING}.suspendedState"
@@ -65,6 +78,7 @@ SETTINGS: dict[str, Setting] = {
     "launchType": Setting(values.text),
     "loadBalancers": Setting(values.items({}, {"containerPort"}), [], deploys=True),
     "serviceRegistries": Setting(values.items({}, {"containerPort", "port"}), [], deploys=True),
+    VOLUMES: Setting(_volumes, [], deploys=True),
     "placementConstraints": Setting(values.items({}, set()), []),
     "placementStrategy": Setting(values.ordered_items, []),
     "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
@@ -80,8 +94,9 @@ SETTINGS: dict[str, Setting] = {
 
 
 def live_value(path: str, service: dict[str, Any]) -> Any:
-    """What a service, as DescribeServices answers it, has at a path; None where it has nothing."""
-    value: Any = service
+    """What a service, as DescribeServices answers it, has at a path; None where it has nothing. Volumes stand in its
+    deployments alone (API reference, Service and Deployment): those of the PRIMARY one are the service's."""
+    value: Any = looks.primary(service) if path == VOLUMES else service
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     return None if value == "" else value
