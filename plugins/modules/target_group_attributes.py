@@ -180,9 +180,18 @@ class Change:
         return {"arn": self.arn, "name": self.name, "attributes": self.after, "before": self.before}
 
 
-def groups_of(task: Task, service: Answer) -> list[Answer]:
-    """The service's target groups, as DescribeTargetGroups answers them. Refuses a service that cannot have any."""
-    name, arns = task.params["service"], live.group_arns(service)
+def formerly(task: Task, hold: held.Held | None) -> list[str]:
+    """The groups that the service had when the release was opened: a way back from a pair of them to one may leave the
+    group whose attributes are to be put back."""
+    return list(hold.store.record(task.params["release"]["seq"])["before"]["attributes"]) if hold else []
+
+
+def groups_of(task: Task, service: Answer, hold: held.Held | None) -> list[Answer]:
+    """The service's target groups, as DescribeTargetGroups answers them, and the one that is meant where the service
+    had it until now. Refuses a service that cannot have any."""
+    name, arns, wanted = task.params["service"], live.group_arns(service), task.params["target_group"]
+    if wanted not in arns and wanted in formerly(task, hold):
+        arns = [*arns, wanted]
     if not arns:
         raise Failure(
             f"Service {name} has no target group, so it has no attributes to set. Remove target_group_attributes.",
@@ -221,12 +230,12 @@ def settled(task: Task, change: Change) -> dict[str, str]:
     return found
 
 
-def declared(task: Task, service: Answer) -> list[Change]:
+def declared(task: Task, hold: held.Held | None, service: Answer) -> list[Change]:
     """What is declared of each group. All of it is refused, before any call that writes, when it cannot be meant."""
     params, arns = task.params, live.group_arns(service)
     if not (params["attributes"] or params["attributes_of"]) and len(arns) != 1:
         return []  # a service without attributes to set may have several target groups, or none
-    existing = groups_of(task, service)
+    existing = groups_of(task, service, hold)
     try:
         meant = groups.parts(params["target_group"], params["attributes"], params["attributes_of"], existing)
         if not meant:
@@ -240,7 +249,8 @@ def declared(task: Task, service: Answer) -> list[Change]:
 def put_back(task: Task, hold: held.Held, service: Answer) -> list[Change]:
     """What the release gave each group and still has, as it was before."""
     record = hold.store.record(task.params["release"]["seq"])
-    arns = [arn for arn in record["intent"]["attributes"] if arn in live.group_arns(service)]
+    known = {*live.group_arns(service), *formerly(task, hold)}
+    arns = [arn for arn in record["intent"]["attributes"] if arn in known]
     found = []
     for group in reads.target_groups(task, arns):
         before = reads.target_group_attributes(task, group["TargetGroupArn"])
@@ -254,7 +264,7 @@ def run(task: Task) -> Answer:
     if back and hold is None:
         raise Failure("put_back needs the release whose attributes it puts back.", reason="declaration")
     service = reads.service(task, task.params["cluster"], task.params["service"])
-    changes = put_back(task, hold, service) if hold and back else declared(task, service)
+    changes = put_back(task, hold, service) if hold and back else declared(task, hold, service)
     if task.params["owner"] in ownership.ELSEWHERE:
         return left_alone(task, changes)
     if not task.check_mode:

@@ -17,14 +17,14 @@ MINIMUM = "60"
 
 
 class Users:
-    """A hundred clients in a process of their own, until they are told to go."""
+    """Clients in a process of their own, until they are told to go."""
 
-    def __init__(self, checkout: Checkout, folder: Path, seconds: str = MINIMUM) -> None:
+    def __init__(self, checkout: Checkout, folder: Path, seconds: str = MINIMUM, users: int = 100) -> None:
         self.stop, self.summary = folder / "stop", folder / "users.json"
         bed = checkout.bed
         self.process = subprocess.Popen(
             [
-                sys.executable, "-m", "testbed.users", bed["url"], "--users", "100", "--pace", "5",
+                sys.executable, "-m", "testbed.users", bed["url"], "--users", str(users), "--pace", "5",
                 "--seconds", seconds, "--until", str(self.stop), "--json", str(self.summary),
                 "--endpoint", bed["endpoint"], "--target-group", GROUP,
             ],

@@ -91,3 +91,10 @@ def test_every_difference_has_a_call_and_nothing_else_has(wanted: list[Differenc
     assert any("Modify" in each for each in found) == (STICKY in wanted)
     assert any("Register" in each for each in found) == (CONTENT in wanted)
     assert any("UpdateService" in each for each in found) == bool({CONTENT, GRACE, COUNT} & set(wanted))
+
+
+def test_a_deployment_that_shifts_traffic_is_told_as_one() -> None:
+    before = live()
+    before["deploymentConfiguration"] |= {"strategy": "CANARY", "bakeTimeInMinutes": 5}
+    said = lines([CONTENT], before, 0, None)[-1]
+    assert "3 tasks beside the old ones and shifts the traffic to them (CANARY, waiting 15 min on purpose)" in said

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import service, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
@@ -49,6 +49,11 @@ def _deployment(becoming: Answer, last: Document | None, starts: bool) -> str:
     if desired == 0:
         return "which starts a deployment of no task"
     tasks = f"{desired} task{'' if desired == 1 else 's'}"
+    if strategies.shifts(becoming):
+        configuration = becoming[strategies.CONFIGURATION]
+        waits = f", waiting {strategies.minutes(configuration):g} min on purpose"
+        how = f"shifts the traffic to them ({strategies.of(configuration)}{waits})"
+        return f"which starts a deployment of {tasks} beside the old ones and {how}{_duration(last)}"
     if more + fewer < 1:
         most, least = service.percents(becoming)
         return (

@@ -145,13 +145,25 @@ def _attributes(entry: Answer, around: Around, declared: dict[str, str]) -> Chec
 
 def _production(entry: Answer, around: Around) -> Check:
     arn = str(entry["advancedConfiguration"].get("productionListenerRule"))
+    wrong = _wrong(arn, entry, around) or _splits_the_sticky(arn, entry, around)
     return check(
         "production listener rule",
         f"there, and forwards to {' or '.join(group_name(each) for each in groups_of(entry))} alone",
-        _wrong(arn, entry, around) or "as expected",
-        not _wrong(arn, entry, around),
+        wrong or "as expected",
+        not wrong,
         f"ECS would shift no traffic. Correct productionListenerRule in {WHERE}, or the actions of the rule.",
     )
+
+
+def _splits_the_sticky(arn: str, entry: Answer, around: Around) -> str:
+    """A rule may forward to several groups of which one is sticky only if it keeps each user to one of them itself
+    (case C24; "Sticky sessions for your Application Load Balancer", weighted target groups)."""
+    sticky = [each for each in groups_of(entry) if around.attributes.get(each, {}).get("stickiness.enabled") == "true"]
+    forward = [each.get("ForwardConfig") or {} for each in around.rules[arn].get("Actions") or []]
+    if not sticky or any((each.get("TargetGroupStickinessConfig") or {}).get("Enabled") for each in forward):
+        return ""
+    names = ", ".join(group_name(each) for each in sticky)
+    return f"{names} is sticky and the rule is not: enable its TargetGroupStickinessConfig (`aws elbv2 modify-rule`)"
 
 
 def _test(entry: Answer, around: Around) -> Check:

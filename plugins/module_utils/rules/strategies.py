@@ -84,7 +84,10 @@ def hooks(path: str, value: Any) -> list[Answer]:
 
 
 def complete(configuration: Answer) -> None:
-    """Leave out what is empty: nothing is left in it of a strategy that is given up."""
+    """Fill in the bake time, which BLUE_GREEN requires, and leave out what is empty: nothing is left in it of a
+    strategy that is given up."""
+    if of(configuration) in SHIFTING:
+        configuration.setdefault("bakeTimeInMinutes", 0)
     for name in ("linearConfiguration", "canaryConfiguration"):
         if name in configuration and not configuration[name]:
             del configuration[name]
@@ -120,15 +123,17 @@ def weights(rule: Answer) -> dict[str, int]:
 
 
 def serving(service: Answer, rules: list[Answer]) -> Answer:
-    """The service with each load balancer's group replaced by the one of its pair that has most of the production
-    traffic: ECS alternates between them, and the service goes on naming the first."""
+    """The service with the two groups of each pair in the order of their production traffic: ECS alternates between
+    them, and the service goes on naming the same one first."""
     by_arn = {str(each.get("RuleArn")): weights(each) for each in rules}
     found = []
     for balancer in service.get("loadBalancers") or []:
         advanced, pair = balancer.get("advancedConfiguration") or {}, looks.groups_of(balancer)
         known = by_arn.get(str(advanced.get("productionListenerRule")), {})
         if len(pair) > 1 and any(known.get(each) for each in pair):
-            balancer = {**balancer, "targetGroupArn": max(pair, key=lambda each: known.get(each, 0))}
+            first, second = sorted(pair, key=lambda each: -known.get(each, 0))
+            advanced = {**advanced, "alternateTargetGroupArn": second}
+            balancer = {**balancer, "targetGroupArn": first, "advancedConfiguration": advanced}
         found.append(balancer)
     return {**service, "loadBalancers": found} if found else service
 
