@@ -30,7 +30,7 @@ LEFT_OUT = {
 CAUSES = {
     "The application": r"(?i)exit(ed)? (code|with)|code \d",
     "Health": r"(?i)health check|\b(503|404)\b|Target\.",
-    "What a task needs to start": r"(?i)CannotPull|ResourceInitialization|CannotStart|exited with|secret|logger",
+    "What a task needs to start": r"(?i)Cannot(Pull|Start)|ResourceInitialization|exited with|secret|logger|log group",
     "What ECS does": r"(?i)alarm|exited with|secret",
     "Other people": r"(?i)took over|superseded|stopped by the user|desired count is 0",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.foreign.table import LEFT_OUT, TITLES
+from tests.foreign.table import COMPARED, LEFT_OUT, TITLES
 from tests.verdicts.kinds import BY_NAME
 
 PAGE = (Path(__file__).parents[2] / "docs/comparison.md").read_text(encoding="utf-8")
@@ -17,10 +17,10 @@ LINES = [
 WORDS = "false success|false failure|failure, cause|failure|success"
 
 
-def test_the_comparison_has_kinds_that_there_are_and_a_word_for_each_client() -> None:
+def test_the_comparison_has_every_kind_that_is_compared_and_a_word_for_each_client() -> None:
     names = [match[1] for line in LINES if (match := re.match(r"\[(\w+)\]", line[0]))]
     assert len(names) == len(set(names)) == len(LINES) > 0
-    assert set(names) <= set(BY_NAME) - set(LEFT_OUT)
+    assert names == [kind.name for kind in COMPARED] and set(LEFT_OUT) <= set(BY_NAME)
     for line in LINES:
         assert len(line) == 2 + len(TITLES)
         assert all(re.match(rf"(\*\*)?({WORDS})(\*\*)? \(\d+; \d+ s\)$", cell) for cell in line[2:]), line
