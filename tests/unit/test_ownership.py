@@ -53,6 +53,20 @@ def test_what_terraform_may_have_no_argument_for_is_a_comment() -> None:
     assert found == ["deregistration_delay = 1", "# new.key = x: no argument of it is known here"]
 
 
+def test_of_two_attributes_with_one_argument_none_is_lost() -> None:
+    app = "stickiness.app_cookie.duration_seconds"
+    assert ownership.to_write("terraform", attributes({DURATION: "60", app: "30"})) == [
+        "stickiness {",
+        "  cookie_duration = 60",
+        "}",
+        f"# {app} = 30: the same argument, for the other stickiness.type",
+    ]
+    assert ownership.to_write("terraform", attributes({DURATION: "60", app: "60"}))[1:] == [
+        "  cookie_duration = 60",
+        "}",
+    ]
+
+
 def test_every_argument_is_of_an_attribute_that_exists() -> None:
     known = set().union(*(normal(kind) for kind in ("HTTP", "TCP", "GENEVE", "")))
     assert set(ownership._ARGUMENTS) <= known

@@ -69,14 +69,16 @@ def to_write(owner: str, differences: Iterable[Difference]) -> list[str]:
     if owner == OTHER:
         return [f"{key} = {value}" for key, value in wanted.items()]
     known: Tree = {}
+    rest = []
     for key, value in wanted.items():
-        if key in _ARGUMENTS:
-            place, *steps = known, *_ARGUMENTS[key].split(".")
-            for name in steps[:-1]:
-                place = place.setdefault(name, {})
-            place[steps[-1]] = value
-    unknown = [f"# {key} = {value}: no argument of it is known here" for key, value in wanted.items()]
-    return [*_blocks(known, ""), *(line for key, line in zip(wanted, unknown, strict=True) if key not in _ARGUMENTS)]
+        place, *steps = known, *_ARGUMENTS.get(key, "").split(".")
+        for name in steps[:-1]:
+            place = place.setdefault(name, {})
+        if key not in _ARGUMENTS:
+            rest.append(f"# {key} = {value}: no argument of it is known here")
+        elif place.setdefault(steps[-1], value) != value:
+            rest.append(f"# {key} = {value}: the same argument, for the other stickiness.type")
+    return [*_blocks(known, ""), *rest]
 
 
 def told(owner: str | None, differences: list[Difference]) -> list[str]:
