@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import undeclared
+from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group, undeclared
 from ansible_collections.steady.ecs.plugins.modules import (
     deployment,
     service_drift,
@@ -21,6 +21,34 @@ from tests.cases.conftest import Answer, Place
 Patch = pytest.MonkeyPatch
 DELAY = {"deregistration_delay.timeout_seconds": 30}
 IMAGE = {"containers": {"app": {"image": "steady/echo:v2"}}}
+
+
+def sticky(place: Place) -> str:
+    """What the group says of stickiness."""
+    found = place.elb.describe_target_group_attributes(TargetGroupArn=place.group)["Attributes"]
+    return next(str(each["Value"]) for each in found if each["Key"] == "stickiness.enabled")
+
+
+@pytest.mark.parametrize("off", [False, "false", "no"])
+def test_c18_stickiness_is_switched_off_by_one_call(place: Place, off: Any) -> None:
+    place.at_rest()
+    on = [{"Key": "stickiness.enabled", "Value": "true"}]
+    place.elb.modify_target_group_attributes(TargetGroupArn=place.group, Attributes=on)
+    place.forget()
+    found = place.run(target_group_attributes, attributes={"stickiness.enabled": off})
+    assert (found["changed"], found["attributes"]["stickiness.enabled"]) == (True, "false")
+    assert (sticky(place), place.writes()) == ("false", ["ModifyTargetGroupAttributes"])
+
+
+def test_c18_fails_on_a_tool_that_takes_off_for_not_declared(place: Place, monkeypatch: Patch) -> None:
+    ours = target_group.compare
+    monkeypatch.setattr(
+        target_group,
+        "compare",
+        lambda declared, *more: ours({key: value for key, value in declared.items() if value != "false"}, *more),
+    )
+    with pytest.raises(AssertionError):
+        test_c18_stickiness_is_switched_off_by_one_call(place, False)
 
 
 def test_c21_what_was_switched_on_by_hand_and_nobody_declares_is_listed(place: Place) -> None:
