@@ -170,6 +170,17 @@ def test_c22_type_and_name_go_in_one_call(one: Balancing, monkeypatch: pytest.Mo
     assert {each["Key"] for each in sent["Attributes"]} == set(both)
 
 
+def test_c22_fails_on_a_tool_that_does_not_pass_the_name_on(one: Balancing, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = module.target_group.normalised
+    monkeypatch.setattr(
+        module.target_group,
+        "normalised",
+        lambda *asked: {key: value for key, value in ours(*asked).items() if not key.endswith("cookie_name")},
+    )
+    with pytest.raises(AssertionError):
+        test_c22_type_and_name_go_in_one_call(one, monkeypatch)
+
+
 def test_nothing_declared_reads_and_changes_nothing(one: Balancing) -> None:
     assert not one.run({})["changed"]
     assert one.modified() == []
@@ -189,6 +200,12 @@ def test_c19_the_protocol_of_the_group_decides(one: Balancing) -> None:
     one.protocol = "TCP"
     assert "source_ip" in one.run({"stickiness.enabled": False, "stickiness.type": "lb_cookie"})["msg"]
     assert one.modified() == []
+
+
+def test_c19_fails_on_a_tool_that_knows_one_kind_of_group(one: Balancing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.target_group, "kind", lambda *_asked: module.target_group.APPLICATION)
+    with pytest.raises((AssertionError, KeyError)):
+        test_c19_the_protocol_of_the_group_decides(one)
 
 
 def test_several_groups_must_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
