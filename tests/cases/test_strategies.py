@@ -7,7 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, service, strategies, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    looks,
+    preflight_alarms,
+    service,
+    strategies,
+    verdict,
+)
 from ansible_collections.steady.ecs.plugins.modules import (
     deployment,
     deployment_continue,
@@ -289,6 +295,66 @@ def test_preflight_wants_declared_attributes_on_both_groups(pair: Pair) -> None:
         f"--target-group-arn {pair.groups[1]} --attributes Key=deregistration_delay.timeout_seconds,Value=7"
         in found["msg"]
     )
+
+
+# -- alarms
+
+
+def alarms(pair: Pair, *groups: str) -> list[str]:
+    """Deployment alarms on these target groups, with metrics that feed them."""
+    cloudwatch = pair.place.bed.client("cloudwatch")
+    names = []
+    for number, arn in enumerate(groups):
+        dimensions = [{"Name": "TargetGroup", "Value": arn.rpartition(":")[2]}]
+        metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "UnHealthyHostCount", "Dimensions": dimensions}
+        names.append(f"{pair.place.name}-{number}")
+        cloudwatch.put_metric_alarm(
+            AlarmName=names[-1], **metric, Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        data = {"MetricName": "UnHealthyHostCount", "Dimensions": dimensions, "Value": 0}
+        cloudwatch.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[data])
+        cloudwatch.set_alarm_state(AlarmName=names[-1], StateValue="OK", StateReason="a test")
+    return names
+
+
+def guarded_by(names: list[str]) -> Answer:
+    return {"alarms": {"alarmNames": names, "enable": True, "rollback": True}}
+
+
+def test_c98_an_alarm_on_one_group_of_two_is_a_finding(pair: Pair) -> None:
+    pair.at_rest()
+    one, two = alarms(pair, *pair.groups)
+    found = preflight(pair, deploymentConfiguration=guarded_by([one]))
+    assert found.get("failed") is None, found.get("msg")
+    (said,) = [each for each in found["findings"] if "nobody watches" in each]
+    assert looks.group_name(pair.groups[1]) in said and one in said
+    both = preflight(pair, deploymentConfiguration=guarded_by([one, two]))
+    assert not [each for each in both["findings"] if "nobody watches" in each or "not this service's" in each]
+
+
+def test_c98_fails_on_a_tool_that_knows_the_first_group_alone(pair: Pair, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(preflight_alarms, "groups_of", lambda entry: [entry["targetGroupArn"]])
+    with pytest.raises((AssertionError, ValueError)):
+        test_c98_an_alarm_on_one_group_of_two_is_a_finding(pair)
+
+
+def test_an_alarm_during_the_bake_time_is_rolled_back_by_ecs(pair: Pair) -> None:
+    (name,) = alarms(pair, pair.groups[1])
+    first = pair.at_rest(**guarded_by([name]))
+    cloudwatch = pair.place.bed.client("cloudwatch")
+
+    def ring() -> None:
+        if pair.place.rollouts()[0]["lifecycleStage"] == "BAKE_TIME":
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+        else:
+            pair.place.clock.at(1, ring)
+
+    pair.place.clock.at(1, ring)
+    found = deploy(pair)
+    assert (found["failed"], found["verdict"]) == (True, "rolled_back"), found.get("msg")
+    assert "alarm" in found["msg"]
+    assert (pair.weights(), pair.place.service()["taskDefinition"]) == ([100, 0], first)
 
 
 # -- the way back

@@ -54,7 +54,7 @@ rules (`tests/unit/test_verdict.py`, `test_causes.py`, `modules/test_service_pre
   health check;
 - no room for a task (RESOURCE:MEMORY, RESOURCE:CPU, no Fargate capacity), and a host port that is taken;
 - a service that CODE_DEPLOY or an EXTERNAL controller deploys: refused by name;
-- a deployment that a lifecycle hook pauses: verdict `paused`;
+- a deployment that a lifecycle hook pauses: verdict `paused` (`tests/cases/test_strategies.py`, on the bed);
 - a task role that ECS cannot assume;
 - `ROLLBACK_FAILED`: the bed's ECS goes on trying, as `rollback_cannot_start` shows; AWS does not say when it gives up;
 - `dependsOn` with the condition SUCCESS or COMPLETE; a container that ends by design is provoked without it.

@@ -48,7 +48,7 @@ def checks_of(
 ) -> tuple[list[Check], list[str], str]:
     """Checks, findings, and what no deployment alarm guards although it should, where that is accepted. ``becoming``:
     the service as the declaration would make it."""
-    found, said = guards(task, declared, live)
+    found, said = guards(task, declared, live, becoming)
     uncovered = preflight_alarms.cover(found) if task.params["without_alarm_cover"] else ""
     if uncovered:
         found, said = [each for each in found if each["ok"] is not False], [*said, uncovered]
@@ -67,7 +67,7 @@ def checks_of(
     return found, said, uncovered
 
 
-def guards(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
+def guards(task: Task, declared: plan.Declared, live: plan.Live, becoming: plan.Live) -> Found:
     """Whether the alarms that guard the deployment can ring."""
     names = preflight_alarms.names(declared, live)
     if not names:
@@ -83,7 +83,8 @@ def guards(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
         elif not fed:
             unfed.add(name)
     found = list(preflight_alarms.checks(names, there, unfed))
-    return [*found, *unasked], preflight_alarms.elsewhere(there, live)
+    said = [*preflight_alarms.elsewhere(there, becoming), *preflight_alarms.one_sided(there, becoming)]
+    return [*found, *unasked], said
 
 
 def subnets(task: Task, declared: plan.Declared, live: plan.Live) -> Found:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, groups_of, name_of
 
 Answer = dict[str, Any]
 
@@ -75,7 +75,9 @@ def elsewhere(alarms: dict[str, Answer], live: plan.Live) -> list[str]:
     """Alarms that watch another target group, load balancer or service than this one's."""
     service = live.service
     ours = {
-        "TargetGroup": {each["TargetGroupArn"].rpartition(":")[2] for each in live.groups},
+        "TargetGroup": {
+            arn.rpartition(":")[2] for entry in service.get("loadBalancers") or [] for arn in groups_of(entry)
+        },
         "LoadBalancer": {
             arn.partition(":loadbalancer/")[2] for each in live.groups for arn in each.get("LoadBalancerArns", [])
         },
@@ -89,3 +91,26 @@ def elsewhere(alarms: dict[str, Answer], live: plan.Live) -> list[str]:
         for each in alarm.get("Dimensions") or []
         if ours.get(each["Name"]) and each["Value"] not in ours[each["Name"]]
     ]
+
+
+def one_sided(alarms: dict[str, Answer], live: plan.Live) -> list[str]:
+    """Alarms that watch one group of a pair between which ECS shifts the production traffic, and none the other (case
+    C98)."""
+    watched: dict[str, list[str]] = {}
+    for name, alarm in alarms.items():
+        for each in alarm.get("Dimensions") or []:
+            watched.setdefault(str(each["Value"]), []).append(name)
+    found = []
+    for entry in live.service.get("loadBalancers") or []:
+        by_group = {arn: watched.get(arn.rpartition(":")[2], []) for arn in groups_of(entry)}
+        blind, names = (
+            [arn for arn, by in by_group.items() if not by],
+            sorted({n for by in by_group.values() for n in by}),
+        )
+        if names and blind:
+            found.append(
+                f"{', '.join(group_name(arn) for arn in blind)} is watched by no deployment alarm, and its twin by "
+                f"{', '.join(names)}: production alternates between both, so at every second release nobody watches. "
+                "Make an alarm for each group."
+            )
+    return found
