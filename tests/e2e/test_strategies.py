@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import GROUP, Checkout
+from tests.e2e.conftest import GROUP, Checkout, until
 from tests.e2e.test_release import crashing, declare
 from tests.e2e.test_users import Users
+from tests.e2e.test_way_back import NOBODY_ANSWERS
 
 SERVICE = "pardon-production-service"
 STICKY = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "86400"}
@@ -140,3 +141,32 @@ def test_a_green_version_that_fails_goes_back_with_its_cause_and_no_user_meets_i
     assert live["deploymentConfiguration"]["strategy"] == "ROLLING"
     (entry,) = live["loadBalancers"]
     assert entry["targetGroupArn"] == shifting.groups[0]
+
+
+def test_a_pause_that_nobody_answers_is_told_as_a_rollback_by_the_next_run(checkout: Checkout) -> None:
+    """The hook's time is over while no run looks: the same command says what became of its release."""
+    checkout.prepare("--engine", "none")
+    shifting = Shifting(checkout)
+    limits = {"timeoutInMinutes": 1, "action": "ROLLBACK"}
+    hook = {"targetType": "PAUSE", "lifecycleStages": ["POST_PRODUCTION_TRAFFIC_SHIFT"], "timeoutConfiguration": limits}
+    shifting.declare(lifecycleHooks=[hook])
+    options = ("-e", NOBODY_ANSWERS)
+    assert "is paused at stage POST_PRODUCTION_TRAFFIC_SHIFT" in shifting.play("deploy", 7, *options)
+    until(lambda: shifting.weights() == [100, 0] and len(checkout.service()["deployments"]) == 1)
+    said = shifting.play("deploy", 3, *options)
+    assert "outcome: failed_rolled_back" in said
+    assert checkout.revision() == "pardon-simulator:74"
+    assert checkout.service()["deploymentConfiguration"]["strategy"] == "ROLLING"
+    assert [each["state"] for each in checkout.records() if each["kind"] == "deploy"] == ["rolled_back"]
+
+
+def test_the_wait_ends_at_the_stage_that_is_asked_for(checkout: Checkout) -> None:
+    checkout.prepare("--engine", "none")
+    shifting = Shifting(checkout)
+    shifting.declare()
+    options = ("-e", NOBODY_ANSWERS, "-e", "rollout_stable_seconds=1")
+    said = shifting.play("deploy", 7, *options, "-e", "rollout_wait_until=BAKE_TIME")
+    assert "it has come to stage BAKE_TIME" in said
+    assert shifting.weights() == [0, 100]
+    assert "outcome: proven" in shifting.play("deploy", 0, *options)
+    assert [each["state"] for each in checkout.records() if each["kind"] == "deploy"] == ["succeeded"]

@@ -57,8 +57,8 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
     ("operation", "params", "named"),
     [
         ("CreateService", {"serviceRegistries": [{"registryArn": "a"}]}, "serviceRegistries"),
-        ("CreateService", {"deploymentConfiguration": {"bakeTimeInMinutes": 5}}, "bakeTimeInMinutes"),
-        ("CreateService", {"loadBalancers": [{"advancedConfiguration": {}}]}, "loadBalancers.advancedConfiguration"),
+        ("CreateService", {"deploymentConfiguration": {"earlySuccessCriteria": {}}}, "earlySuccessCriteria"),
+        ("CreateService", {"loadBalancers": [{"loadBalancerName": "x"}]}, "loadBalancers.loadBalancerName"),
         ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
         ("UpdateService", {"serviceConnectConfiguration": {"enabled": True}}, "serviceConnectConfiguration"),
         ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
