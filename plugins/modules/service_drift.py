@@ -42,17 +42,9 @@ options:
         description: Path of the property, as differences show it; V(*) stands for any text.
         type: str
         required: true
-      resource:
-        description: Resource of the property, as differences show it; V(*) stands for any text.
-        type: str
-      reason:
-        description: Why it may differ.
-        type: str
-        required: true
-      until:
-        description: The last day on which it may, such as V(2026-01-31).
-        type: str
-        required: true
+      resource: {description: Its resource, as differences show it; V(*) stands for any text., type: str}
+      reason: {description: Why it may differ., type: str, required: true}
+      until: {description: "The last day on which it may, such as V(2026-01-31).", type: str, required: true}
   template:
     description:
       - CloudFormation template, in JSON or YAML, of the stack that makes the target groups. Declared attributes that it
@@ -84,12 +76,8 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
 attributes:
-  check_mode:
-    support: full
-    description: Never changes anything.
-  diff_mode:
-    support: full
-    description: Shows live and declared values of what differs.
+  check_mode: {support: full, description: Never changes anything.}
+  diff_mode: {support: full, description: Shows live and declared values of what differs.}
 """
 
 EXAMPLES = r"""

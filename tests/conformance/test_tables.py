@@ -39,7 +39,7 @@ SIZES = {  # CPU units: memory in MiB; from 8192 units on "Linux platform 1.4.0 
     8192: {n * GIB for n in range(16, 61, 4)},
     16384: {n * GIB for n in range(32, 121, 8)},
 }
-EASY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+EASY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 REFUSALS = ("ValidationError", "InvalidConfigurationRequest", "ClientException", "InvalidParameterException")
 
 

@@ -45,7 +45,7 @@ def cases(draw: st.DrawFn) -> tuple[plan.Declared, plan.Live]:
     return declared, now
 
 
-@settings(max_examples=30, deadline=None)  # the whole plan of a rich task definition each time
+@settings(max_examples=30)  # the whole plan of a rich task definition each time
 @given(cases(), OWNERS)
 def test_what_is_open_is_ours_or_the_owners_and_never_both(case: tuple[plan.Declared, plan.Live], owner: str) -> None:
     ours, now = case
@@ -57,7 +57,6 @@ def test_what_is_open_is_ours_or_the_owners_and_never_both(case: tuple[plan.Decl
     assert plan.elsewhere(theirs, after) == plan.differences(ours, after, MODEL) == []
 
 
-@settings(deadline=None)
 @given(cases(), OWNERS)
 def test_every_value_that_is_open_is_among_the_lines(case: tuple[plan.Declared, plan.Live], owner: str) -> None:
     declared, now = case
@@ -88,7 +87,6 @@ def compared(text: str, wanted: dict[str, dict[str, str]], live: dict[str, dict[
     return template.together(beside)
 
 
-@settings(deadline=None)
 @given(cases(), st.sampled_from([json.dumps, yaml.safe_dump]))
 def test_a_template_with_the_lines_that_were_shown_is_no_drift(
     case: tuple[plan.Declared, plan.Live], dumped: Callable[[Any], str]

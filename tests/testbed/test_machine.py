@@ -249,7 +249,6 @@ def live(lives: int, steps: int) -> None:
     once = settings(
         max_examples=lives,
         stateful_step_count=steps,
-        deadline=None,
         database=None,
         phases=[Phase.generate],  # the world does not repeat itself, so that a smaller example would not be one
         suppress_health_check=list(HealthCheck),

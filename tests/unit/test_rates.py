@@ -80,7 +80,7 @@ def test_the_whole_of_a_limit_is_never_used(share: int, used: int) -> None:
     assert rates.within(share) == used
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rule=st.sampled_from(rates.RULES),
     share=st.integers(1, 90),

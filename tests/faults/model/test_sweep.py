@@ -49,7 +49,7 @@ faults = st.tuples(st.integers(0, chains.MOST_CALLS), st.sampled_from(chains.KIN
 steps = st.builds(chains.Step, st.sampled_from(sorted(chains.COMMANDS)), st.lists(faults, max_size=2).map(tuple))
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(st.lists(steps, min_size=1, max_size=chains.LONGEST), st.booleans())
 def test_after_any_chain_of_disturbed_commands_the_next_one_ends_well(chain: list[chains.Step], files: bool) -> None:
     assert chains.chained(chain, files).wrong == []
