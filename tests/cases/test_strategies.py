@@ -29,8 +29,8 @@ from tests.testbed.beds import until
 
 Patch = pytest.MonkeyPatch
 SOON = {"wait_delay": 1, "stable_seconds": 5}
-CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1}}
-LINEAR = {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 40.0, "stepBakeTimeInMinutes": 1}}
+CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 3}}
+LINEAR = {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 40.0, "stepBakeTimeInMinutes": 3}}
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def pair(place: Place) -> Pair:
 def deploy(pair: Pair, revision: str | None = None, **more: Any) -> Answer:
     """What the module deployment answers for a new revision."""
     wanted = revision or pair.place.register("v2")
-    return pair.place.run(deployment, task_definition=wanted, wait_timeout=900, **SOON, **more)
+    return pair.place.run(deployment, task_definition=wanted, wait_timeout=1800, **SOON, **more)
 
 
 # -- going forward
 
 
 def test_blue_green_is_followed_to_its_end_and_then_goes_back_and_forth(pair: Pair) -> None:
-    pair.at_rest()
+    pair.at_rest(bakeTimeInMinutes=3)
     for weights in ([0, 100], [100, 0]):
         found = deploy(pair)
         assert (found["changed"], found["verdict"]) == (True, "succeeded"), found.get("msg")
@@ -108,7 +108,7 @@ def test_c40_a_pause_of_the_bed_is_told_and_continued(pair: Pair) -> None:
     for words in ("stage POST_TEST_TRAFFIC_SHIFT", "ecs-pause-", "expires", "ROLLBACK", "continue.yml"):
         assert words in found["msg"]
     assert pair.weights() == [100, 0]
-    going_on = pair.place.run(deployment_continue, wait_timeout=900, **SOON)
+    going_on = pair.place.run(deployment_continue, wait_timeout=1800, **SOON)
     assert (going_on.get("failed"), going_on["verdict"]) == (None, "succeeded"), going_on.get("msg")
     assert pair.weights() == [0, 100]
 
@@ -123,7 +123,7 @@ def test_a_pause_that_is_answered_with_rollback_goes_back(pair: Pair) -> None:
     first = pair.at_rest(lifecycleHooks=[pause("POST_PRODUCTION_TRAFFIC_SHIFT")])
     assert deploy(pair)["verdict"] == "paused"
     assert pair.weights() == [0, 100]
-    back = pair.place.run(deployment_continue, action="rollback", wait_timeout=900, **SOON)
+    back = pair.place.run(deployment_continue, action="rollback", wait_timeout=1800, **SOON)
     assert (back.get("failed"), back["verdict"]) == (None, "rolled_back"), back.get("msg")
     assert (pair.weights(), pair.place.service()["taskDefinition"]) == ([100, 0], first)
 
@@ -156,7 +156,7 @@ def test_what_is_stopped_is_rolled_back_and_the_verb_follows_it(pair: Pair) -> N
     first = pair.at_rest(**CANARY, lifecycleHooks=[pause("PRODUCTION_TRAFFIC_SHIFT")])
     assert deploy(pair)["verdict"] == "paused"
     assert pair.weights() == [90, 10]
-    found = pair.place.run(deployment_stop, wait_timeout=900, **SOON)
+    found = pair.place.run(deployment_stop, wait_timeout=1800, **SOON)
     assert (found.get("failed"), found["verdict"]) == (None, "rolled_back"), found.get("msg")
     assert (pair.weights(), pair.place.service()["taskDefinition"]) == ([100, 0], first)
 
