@@ -110,7 +110,7 @@ def test_services_stable_knows_no_service_that_is_missing(world: World, shell: S
 
 def test_target_in_service_waits_for_the_last_target_that_drains(served: World, shell: Shell) -> None:
     """It wants every target healthy, so a deployment is over for it only when the old targets are gone."""
-    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}]
+    delay = [{"Key": "deregistration_delay.timeout_seconds", "Value": "200"}]
     served.elb.modify_target_group_attributes(TargetGroupArn=served.group, Attributes=delay)
     served.update(taskDefinition=served.register(env=BLUE))
 
