@@ -114,6 +114,7 @@ OTHERS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
     "secretsmanager:DescribeSecret": ("SecretId", _given),
     "ssm:GetParameters": ("Names", lambda p, name: [p.arn("ssm", f"parameter/{name.lstrip('/')}")]),
     "iam:GetRole": ("RoleName", lambda p, name: [f"arn:aws:iam::{p.account}:role/{name}"]),
+    "iam:SimulatePrincipalPolicy": ("PolicySourceArn", _given),
     "events:ListTargetsByRule": ("Rule", lambda p, name: [p.arn("events", f"rule/{name}")]),
 }
 

@@ -31,6 +31,7 @@ from .plane import Plane
 from .rollout import Rollouts
 from .scaling import Scaling
 from .scheduler import Scheduler
+from .simulation import simulated
 from .tasks_runtime import TaskRuntime
 from .wire import Answer, AwsError, Params
 
@@ -205,6 +206,8 @@ class Bed:
             digest = json.loads(body)["layerDigest"]
             url = f"http://{environ['HTTP_HOST']}{LAYERS}{digest}"
             return 200, [("Content-Type", JSON)], json.dumps({"downloadUrl": url, "layerDigest": digest}).encode()
+        if (call.service, call.operation) == ("iam", "SimulatePrincipalPolicy"):  # nor this
+            return self._simulated(call, body)
         with self.s3_lock if call.service == "s3" else contextlib.nullcontext():
             return self._through_moto(environ, body)
 
@@ -220,6 +223,14 @@ class Bed:
                 return wire.answer(model, call.operation, strict.call(model, service, call.operation, params))
         except AwsError as e:
             return wire.failure(model.metadata["protocol"], e.code, e.message, e.status)
+
+    def _simulated(self, call: Call, body: bytes) -> Answer:
+        model = wire.service_model("iam")
+        try:
+            params = wire.parse(model, call.operation, body)
+            return wire.answer(model, call.operation, simulated(self.moto_calls, call.region, params))
+        except AwsError as e:
+            return wire.failure(call.protocol, e.code, e.message, e.status)
 
     def _roles(self, region: str, definition: str) -> list[str]:
         """The roles that a task of this revision gets."""

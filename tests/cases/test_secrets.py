@@ -1,6 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A secret that was changed behind tasks that run, on the bed (case C17)."""
+"""Secrets on the bed: whether the execution role may read them, and those that were changed behind tasks (case C17)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import rotation
+from ansible_collections.steady.ecs.plugins.module_utils.rules import readable, rotation
 from ansible_collections.steady.ecs.plugins.modules import deployment, service_health, service_preflight
 
 from tests.cases.conftest import ACCOUNT, SOON, Place, until
@@ -85,3 +85,81 @@ def test_c17_fails_on_a_tool_that_compares_the_definition_alone(place: Place, mo
     monkeypatch.setattr(rotation, "findings", lambda *_asked: [])
     with pytest.raises(AssertionError, match=r"\[\]"):
         test_c17_a_secret_that_is_younger_than_the_tasks_is_told_with_what_to_type(place)
+
+
+# -- the right to read them
+
+
+def may(place: Place, *statements: dict[str, Any]) -> None:
+    """What the execution role may do from now on."""
+    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam = place.bed.client("iam", key="bed")
+    iam.put_role_policy(RoleName="execution", PolicyName="secrets", PolicyDocument=document)
+    place.forget()
+
+
+def allow(*actions: str, effect: str = "Allow", **more: Any) -> dict[str, Any]:
+    return {"Effect": effect, "Action": list(actions), "Resource": "*", **more}
+
+
+SECRET, KEY = "secretsmanager:GetSecretValue", "ssm:GetParameters"
+
+
+@pytest.fixture
+def roles(place: Place) -> Any:
+    """The other tests' rights of the execution role come back."""
+    yield None
+    place.bed.admin("POST", "/_bed/reset")
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ([allow(SECRET)], f"nothing allows {KEY}"),
+        ([allow(SECRET, KEY), allow(SECRET, effect="Deny")], f"a policy denies {SECRET}"),
+    ],
+)
+def test_what_the_execution_role_may_not_read_is_refused(place: Place, statements: Any, said: str) -> None:
+    with_secrets(place)
+    may(place, *statements)
+    found = place.run(service_preflight)
+    assert found.get("failed"), "it was let through"
+    assert said in found["msg"]
+    assert "ResourceInitializationError" in found["msg"]
+    assert place.asked("GetSecretValue", "GetParameters") == []
+    may(place, allow(SECRET, KEY))
+    assert place.run(service_preflight)["ok"]
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ([allow(KEY)], "the secret's own policy may"),
+        ([allow(KEY), allow(SECRET, Condition={"StringEquals": {"aws:SourceVpce": "v"}})], "aws:SourceVpce"),
+    ],
+)
+def test_what_the_simulator_cannot_know_is_not_checked(place: Place, statements: Any, said: str) -> None:
+    with_secrets(place)
+    may(place, *statements)
+    assert place.run(service_preflight)["ok"]
+    (unasked,) = [line for line in place.warnings if line.startswith("not checked: right to read secret:web")]
+    assert said in unasked
+
+
+def test_who_may_not_simulate_is_told_and_goes_on(place: Place) -> None:
+    with_secrets(place)
+    rule = {"service": "iam", "operation": "SimulatePrincipalPolicy", "error": "AccessDenied", "status": 403}
+    place.bed.admin("PUT", "/_bed/faults", [rule])
+    assert place.run(service_preflight)["ok"]
+    (unasked,) = [line for line in place.warnings if line.startswith("not checked: secrets and the execution role")]
+    assert "iam:SimulatePrincipalPolicy" in unasked
+    assert "docs/iam/deploy.json" in unasked
+
+
+@pytest.mark.usefixtures("roles")
+def test_it_fails_on_a_tool_that_asks_whether_they_exist_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readable, "wanted", lambda *_asked: {})
+    with pytest.raises(AssertionError, match="let through"):
+        test_what_the_execution_role_may_not_read_is_refused(place, [allow(SECRET)], "")

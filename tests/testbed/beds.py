@@ -21,6 +21,12 @@ PYTHON = ROOT / ".venv-bed/bin/python"
 PORT = 8080
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"]}}
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+READS_SECRETS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue", "ssm:GetParameters"], "Resource": "*"}
+    ],
+}
 ROLE = "arn:aws:iam::000000000000:role/execution"
 
 
@@ -70,6 +76,7 @@ class Bed:
         for name in ("execution", *names):
             with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
                 iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+                iam.put_role_policy(RoleName=name, PolicyName="secrets", PolicyDocument=json.dumps(READS_SECRETS))
 
     def admin(self, method: str, path: str, given: Any = None) -> tuple[int, Any]:
         """(HTTP status, parsed JSON) of one of the bed's own paths."""

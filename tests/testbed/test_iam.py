@@ -194,6 +194,13 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
         ("ssm", "describe_parameters", {}, "ssm:DescribeParameters", "*"),
         ("secretsmanager", "describe_secret", {"SecretId": "arn:s"}, "secretsmanager:DescribeSecret", "arn:s"),
         ("iam", "get_role", {"RoleName": "r"}, "iam:GetRole", "arn:aws:iam::000000000000:role/r"),
+        (
+            "iam",
+            "simulate_principal_policy",
+            {"PolicySourceArn": "arn:aws:iam::000000000000:role/r", "ActionNames": ["ssm:GetParameters"]},
+            "iam:SimulatePrincipalPolicy",
+            "arn:aws:iam::000000000000:role/r",
+        ),
         ("cloudwatch", "describe_alarms", {}, "cloudwatch:DescribeAlarms", "*"),
         (
             "application-autoscaling",

@@ -24,6 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     preflight_network,
     preflight_platform,
     preflight_shifting,
+    readable,
     runnable,
     strategies,
 )
@@ -61,6 +62,7 @@ def checks_of(
         room(task, becoming),
         platforms(task, becoming.definition, live),
         shifting(task, declared, live, becoming),
+        secrets(task, becoming.definition),
     ):
         found += more
         said += findings
@@ -186,9 +188,13 @@ def shifting(task: Task, declared: plan.Declared, live: plan.Live, becoming: pla
     wanted = plan.attributes(declared, live)
     found = list(preflight_shifting.checks(live, becoming, answer[0], wanted))
     for named in preflight_shifting.roles_of(becoming.service) if strategies.shifts(becoming.service) else []:
-        role = asked(f"role {named}", lambda named=named: (registry.role(task, named),))  # type: ignore[misc]
+        role = asked(f"role {named}", functools.partial(_role, task, named))
         found.append(preflight_shifting.role(named, role[0]) if isinstance(role, tuple) else role)
     return found, preflight_shifting.findings(becoming, answer[0], task.params["wait_timeout"])
+
+
+def _role(task: Task, named: str) -> tuple[Answer | None]:
+    return (registry.role(task, named),)
 
 
 def _around(task: Task, live: plan.Live, becoming: plan.Live) -> preflight_shifting.Around:
@@ -200,6 +206,27 @@ def _around(task: Task, live: plan.Live, becoming: plan.Live) -> preflight_shift
         groups=groups,
         attributes={arn: reads.target_group_attributes(task, arn) for arn in groups},
     )
+
+
+def secrets(task: Task, content: Answer) -> Found:
+    """Whether the execution role may read what the containers are given."""
+    wanted = readable.wanted(content, task.params["account"], region_of(task))
+    if not wanted:
+        return [], []
+    role = str(content["executionRoleArn"])
+    answer = asked(readable.NAME, lambda: (_simulated(task, role, wanted),))
+    if not isinstance(answer, tuple):
+        return [answer], []
+    said = readable.decisions(answer[0])
+    return [readable.judged(arn, do, who, role, said.get((do, arn))) for arn, (do, who) in wanted.items()], []
+
+
+def _simulated(task: Task, role: str, wanted: dict[str, tuple[str, list[str]]]) -> list[Answer]:
+    with translated(f"Asking what {role} may read (iam:SimulatePrincipalPolicy)"):
+        pages = reading(task, "iam").get_paginator("simulate_principal_policy")
+        actions = sorted({action for action, _who in wanted.values()})
+        found = pages.paginate(PolicySourceArn=role, ActionNames=actions, ResourceArns=sorted(wanted))
+        return [each for page in found for each in page["EvaluationResults"]]
 
 
 def _subnets(task: Task, ids: list[str]) -> dict[str, Answer]:
