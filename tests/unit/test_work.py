@@ -136,7 +136,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
                     file.write(text + "\\n")
             def wait():
                 say("waiting")
-                time.sleep(60)
+                for _ in range(600):  # a signal that comes just before one sleep is seen after it
+                    time.sleep(0.1)
         """
         code = textwrap.dedent(head) + textwrap.dedent(run)
         made = subprocess.Popen(
