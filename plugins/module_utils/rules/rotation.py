@@ -45,10 +45,6 @@ def findings(content: Answer, tasks: list[Answer], changed: dict[str, datetime.d
     ]
 
 
-def _containers(content: Answer) -> list[Answer]:
-    return list(content.get("containerDefinitions", []))
-
-
 def _count(started: list[datetime.datetime], when: datetime.datetime) -> str:
     before = sum(each < when for each in started)
     return f"{before} of {len(started)} running tasks {'was' if before == 1 else 'were'} started"
