@@ -169,6 +169,34 @@ def test_c08_defaults_of_a_health_check() -> None:
     assert (null.expected, null.actual) == (3, 5)
 
 
+def test_c08_fails_on_a_comparison_of_what_is_written_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def within(declared: Any, live: Any) -> bool:
+        if isinstance(declared, dict):
+            return all(name in live and within(value, live[name]) for name, value in declared.items())
+        if isinstance(declared, list):
+            return all(any(within(each, other) for other in live) for each in declared)
+        return bool(declared == live)
+
+    ours = task_definition.compare
+    monkeypatch.setattr(
+        task_definition, "compare", lambda declared, live: [] if within(declared, live) else ours(declared, live)
+    )
+    with pytest.raises(ValueError, match="not enough values"):
+        test_c08_defaults_of_a_health_check()
+
+
+def test_c05_c06_fail_on_a_tool_that_strips_empties(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stripped(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: stripped(each) for name, each in value.items() if each != ""}
+        return [stripped(each) for each in value] if isinstance(value, list) else value
+
+    ours = task_definition.apply
+    monkeypatch.setattr(task_definition, "apply", lambda *asked: stripped(ours(*asked)))
+    with pytest.raises((AssertionError, KeyError)):
+        test_c05_c06_empty_text_is_a_value()
+
+
 @pytest.mark.parametrize("wrap", [False, True])
 def test_c10_pasted_from_describe_task_definition(wrap: bool) -> None:
     pasted = described(RICH)
