@@ -83,14 +83,16 @@ def test_a_product_that_is_wrong_is_noticed(wrong: Callable[[Any], None], monkey
     assert violations(near)
 
 
-BITING = ((31, 0.06), (40, 0.25), (108, 0.25))
-"""Seeds in which a process stands still between the look at its lease and a request, and another takes over."""
+OFTEN = 0.25
+"""Of the calls: a process stands still between the look at its lease and the request, and another may take over."""
 
 
 def test_without_the_deadline_in_the_transport_two_write_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [deployers.interleaved(*each).wrong for each in BITING] == [[], [], []]
-    monkeypatch.setattr(held.Held, "in_time", lambda _self: None)
-    assert any(deployers.interleaved(*each).stale_writes for each in BITING)
+    with monkeypatch.context() as without:
+        without.setattr(held.Held, "in_time", lambda _self: None)
+        seen = next((seed for seed in range(400) if deployers.interleaved(seed, OFTEN).stale_writes), None)
+    assert seen is not None, "none of 400 runs shows what the deadline is for: they prove nothing"
+    assert deployers.interleaved(seen, OFTEN).wrong == []
 
 
 def test_without_the_fence_what_was_deployed_by_hand_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
