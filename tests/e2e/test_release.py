@@ -86,6 +86,7 @@ def test_a_failed_deploy_is_put_back_whole_and_ends_with_its_cause(production: C
     assert plain.status == 2, "ansible-playbook itself ends non-zero too, although the play was rescued"
 
 
+@pytest.mark.long
 def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:
     done = checkout.run("./steady", "play", "deploy.yml")
     assert done.status == 1
@@ -102,6 +103,7 @@ def test_what_only_a_later_role_takes_is_checked_before_the_first_call(checkout:
     assert "Nothing answers" not in done.text
 
 
+@pytest.mark.long
 def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp_path: Path) -> None:
     report = tmp_path / "drift.json"
     found = production.run("./steady", "drift", "-e", f"drift_file={report}")

@@ -50,6 +50,7 @@ def harmless(count: dict[str, Any]) -> bool:
     return not (count["failed"] or count["lost_messages"] or count["moves_off_healthy"])
 
 
+@pytest.mark.long
 def test_a_hundred_users_notice_neither_deploy_nor_rollback(production: Checkout, tmp_path: Path) -> None:
     for playbook, revision in (("deploy.yml", "pardon-simulator:75"), ("rollback.yml", "pardon-simulator:74")):
         folder = tmp_path / playbook

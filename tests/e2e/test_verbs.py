@@ -122,6 +122,7 @@ def test_c93_restart_replaces_every_task_and_names_no_revision(bed: Checkout) ->
     assert newest(bed)["kind"] == "restart"
 
 
+@pytest.mark.long
 def test_c80_stop_rolls_back_what_hangs_and_rollback_closes_its_release(bed: Checkout) -> None:
     """A deployment that hangs is interrupted, stopped, and its release put back whole."""
     count = len(bed.records())
@@ -172,6 +173,7 @@ def test_continue_with_nothing_paused_changes_nothing(bed: Checkout) -> None:
     assert bed.writes() == []
 
 
+@pytest.mark.long
 def test_c77_run_task_takes_the_services_place_and_tells_its_end(bed: Checkout) -> None:
     done = play(bed, "run_task", run_task_container="coral", run_task_command=["true"])
     assert done.status == 0, done.text
@@ -195,6 +197,7 @@ def test_c74_a_task_that_never_starts_is_no_success(bed: Checkout) -> None:
     assert "CannotPullContainerError" in last(done)
 
 
+@pytest.mark.long
 def test_c64_prune_keeps_what_anything_names(bed: Checkout) -> None:
     ecs = bed.client("ecs")
     definition = ecs.describe_task_definition(taskDefinition="pardon-simulator:75")["taskDefinition"]

@@ -165,6 +165,7 @@ def test_the_same_failure_again_and_again_is_put_back_before_the_breaker_has_had
     assert quick.revision() == "pardon-simulator:74" and quick.stickiness() == "3600"
 
 
+@pytest.mark.long
 def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
     grace = quick.service()["healthCheckGracePeriodSeconds"]

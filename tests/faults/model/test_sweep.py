@@ -18,8 +18,8 @@ from tests.faults.model.judge import plan_of
 from tests.faults.model.plans import carried_out
 
 SHARES = 4
-SAMPLE = {"single": 160, "pairs": 70, "other": 40, "console": 40}
-INTERLEAVINGS = 36
+SAMPLE = {"single": 80, "pairs": 40, "other": 24, "console": 24}
+INTERLEAVINGS = 20
 
 
 def sample(part: str) -> list[judge.Plan]:
