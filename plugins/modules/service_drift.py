@@ -42,7 +42,7 @@ options:
         description: Path of the property, as differences show it; V(*) stands for any text.
         type: str
         required: true
-      resource: {description: Its resource, as differences show it; V(*) stands for any text., type: str}
+      resource: {description: "Its resource, as differences show it; V(*) stands for any text.", type: str}
       reason: {description: Why it may differ., type: str, required: true}
       until: {description: "The last day on which it may, such as V(2026-01-31).", type: str, required: true}
   template:

@@ -90,6 +90,13 @@ def test_work_that_fargate_does_not_wait_for_has_another_remedy() -> None:
     assert "queue" in found.remedy
 
 
+def test_a_balancer_that_names_no_container_of_the_revision_is_for_preflight_to_refuse() -> None:
+    found = live(stop=10)
+    assert names(found, work_after=20) == ["stop_timeout"]
+    found.service["loadBalancers"][0]["containerName"] = "renamed"
+    assert names(found, work_after=20) == []
+
+
 seconds = st.floats(min_value=0.1, max_value=119, allow_nan=False)
 
 

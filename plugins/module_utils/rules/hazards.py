@@ -141,9 +141,9 @@ def _stopping(live: plan.Live, known: Known) -> Iterator[Hazard]:
     if it doesn't exit normally on its own"."""
     if known.work_after is None:
         return
+    containers = {each["name"]: each for each in live.definition["containerDefinitions"]}
     for name in sorted(serving(live)):
-        container = next(each for each in live.definition["containerDefinitions"] if each["name"] == name)
-        limit = container.get("stopTimeout") or STOP_TIMEOUT
+        limit = containers[name].get("stopTimeout") or STOP_TIMEOUT
         if limit > known.work_after:
             continue
         enough = math.floor(known.work_after) + 1
