@@ -74,7 +74,7 @@ KINDS: dict[str, Rule] = {
     "timeout_after": {"after": True, "silence": True},
     "stale": {"stale": 1.0},
 }
-READS = re.compile("(Describe|List|Get|Head|Filter)")
+READS = re.compile("(Describe|List|Get|BatchGet|Head|Filter|Simulate)")
 
 
 class Lost(enum.Enum):

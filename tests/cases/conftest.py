@@ -18,7 +18,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
 from ansible_collections.steady.ecs.plugins.modules import deployment, release, service_drift
 
-from tests.testbed.beds import Bed, World, running, until
+from tests.testbed.beds import READS, Bed, World, running, until
 from tests.unit.modules.world import World as SmallWorld
 
 Answer = dict[str, Any]
@@ -75,8 +75,7 @@ class Place(World):
 
     def writes(self) -> list[str]:
         """The calls that are not on the list of reading ones."""
-        reads = ("Describe", "List", "Get", "BatchGet", "Head", "Filter")
-        return [each for each in self.asked() if not each.startswith(reads)]
+        return [each for each in self.asked() if not READS.match(each)]
 
     def run(self, module: Any, check_mode: bool = False, **params: Any) -> Answer:
         """What a module answers, run as a playbook would."""

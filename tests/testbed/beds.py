@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import time
 import urllib.error
@@ -21,6 +22,8 @@ PYTHON = ROOT / ".venv-bed/bin/python"
 PORT = 8080
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"]}}
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+READS = re.compile("(Describe|List|Get|BatchGet|Head|Filter|Simulate)")
+"""Operations that change nothing."""
 READS_SECRETS = {
     "Version": "2012-10-17",
     "Statement": [

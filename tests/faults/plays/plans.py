@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ from typing import Any
 from tests.faults.plays.place import CANARY, KEY, Place
 from tests.faults.plays.player import HASTE, Ended, Player, StuckError
 from tests.faults.plays.scenarios import SCENARIOS, Scenario
-from tests.testbed.beds import Bed, until
+from tests.testbed.beds import READS, Bed, until
 
-READS = re.compile("(Describe|List|Get|Head|Filter)")
 ANYWHERE = ("throttle", "server_error", "reset", "timeout", "expired")
 WRITES_ONLY = ("server_error_after", "reset_after", "timeout_after")
 """Done, but the answer is lost: 5xx, a connection that broke, none in time. A read is not changed by being done."""
