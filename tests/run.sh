@@ -1,7 +1,7 @@
 #!/bin/sh
-# The tests, part by part: lint unit bed molecule faults e2e build; `long` has walks through many plays and variants of
-# shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs ansible-test on
-# what ships; `verdicts` provokes each kind of docs/verdicts.md and writes that page. Called by ./steady test.
+# The tests, part by part: lint unit bed molecule faults e2e build are daily; `walks` go through many plays, `long` has
+# variants of shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs
+# ansible-test on what ships; `verdicts` provokes each kind of docs/verdicts.md and writes that page. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
@@ -17,7 +17,8 @@ lint() {
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
-worlds() { pytest -n 4 --dist worksteal -m "not long and not verdicts" "$@"; }
+worlds() { pytest -n 4 --dist worksteal -m "not walk and not long and not verdicts" "$@"; }
+walks() { pytest -n 4 --dist worksteal -m "walk and not long" tests; }
 long() { pytest -n 4 --dist worksteal -m long tests; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store tests/cases; }
 e2e() { worlds tests/e2e tests/iam; }
@@ -59,7 +60,7 @@ for part in "$@"; do
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build | long | hazards | foreign | verdicts) "$part" ;;
+        lint | unit | bed | faults | e2e | build | walks | long | hazards | foreign | verdicts) "$part" ;;
         *)
             echo "steady: no such part: $part (see ./steady help)" >&2
             exit 1

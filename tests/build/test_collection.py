@@ -153,7 +153,7 @@ def imported(operator: Operator, production: Checkout) -> Operator:
     return operator
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_running_service_is_imported_released_verified_and_taken_back(
     imported: Operator, production: Checkout
 ) -> None:
@@ -193,7 +193,7 @@ def test_a_running_service_is_imported_released_verified_and_taken_back(
     assert str(ROOT) not in "".join((plan.text, deployed.text, back.text, drifted.text)).replace(f"{ROOT}/.venv", "")
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_the_lines_for_scripts_on_the_page_about_the_outcome(imported: Operator) -> None:
     lines = lines_of_the_page()
     assert len(lines.splitlines()) == 5

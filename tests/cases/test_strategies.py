@@ -62,7 +62,7 @@ def test_blue_green_is_followed_to_its_end_and_then_goes_back_and_forth(pair: Pa
         pair.place.lines.clear()
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize(("configuration", "percents"), [(CANARY, ["10"]), (LINEAR, ["40", "80"])])
 def test_each_step_of_a_shift_is_shown(pair: Pair, configuration: Answer, percents: list[str]) -> None:
     """Declared together with the revision: one UpdateService has both."""
@@ -114,7 +114,7 @@ def test_c40_a_pause_of_the_bed_is_told_and_continued(pair: Pair) -> None:
     assert pair.weights() == [0, 100]
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_c40_fails_on_a_tool_that_waits_for_a_pause(pair: Pair, monkeypatch: Patch) -> None:
     monkeypatch.setattr(verdict, "_paused", lambda _rollout: None)
     with pytest.raises(AssertionError):

@@ -68,7 +68,7 @@ def runs(request: pytest.FixtureRequest, bed: Bed, folder: Path) -> Runs:
     return made(bed, folder, request.param)
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
 def test_c91_no_canary_leaves_a_deployment_that_goes_well_or_a_rollback(runs: Runs) -> None:
     planned = {"containers": {"app": {**CHANGES["containers"]["app"], **UNRUN}}}

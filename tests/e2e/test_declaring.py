@@ -22,7 +22,7 @@ def looked_up(name: str, reads: str, how: str = "file") -> str:
     return f"{{{{ lookup('ansible.builtin.{how}', inventory_dir ~ '/../definitions/{name}') | {reads} }}}}"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_yaml_json_a_template_and_a_pasted_answer_say_the_same(checkout: Checkout) -> None:
     checkout.prepare("--engine", "none")
     ecs, folder = checkout.client("ecs"), checkout.path / "inventories/definitions"

@@ -14,7 +14,7 @@ def commands_below(text: str, heading: str) -> list[str]:
     return [line.strip() for line in text.split(heading, 1)[1].splitlines() if line.startswith("  ./steady ")]
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_the_demo_shows_a_release_and_its_commands_work(checkout: Checkout) -> None:
     demo = checkout.run("./steady", "demo")
     assert demo.status == 0, demo.text

@@ -76,7 +76,7 @@ def test_c78_a_login_in_the_middle_of_a_rollout_lets_it_go_on(session: Session) 
     assert len(session.calls("UpdateService")) == 1
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_c78_without_one_the_run_is_interrupted_and_the_same_command_resumes_it(session: Session) -> None:
     """Fails on the Wrong: the run fails, is rolled back, or goes on asking for minutes."""
     session.log_in(FIRST)

@@ -43,8 +43,8 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     "signals",
     [
         pytest.param([signal.SIGINT], id="ctrl-c"),
-        pytest.param([signal.SIGINT, signal.SIGINT], id="ctrl-c twice", marks=pytest.mark.long),
-        pytest.param([signal.SIGTERM], id="SIGTERM", marks=pytest.mark.long),
+        pytest.param([signal.SIGINT, signal.SIGINT], id="ctrl-c twice", marks=pytest.mark.walk),
+        pytest.param([signal.SIGTERM], id="SIGTERM", marks=pytest.mark.walk),
     ],
 )
 def test_c80_cancel_ends_the_wait_gives_the_lease_back_and_says_how_to_go_on(

@@ -86,7 +86,7 @@ def test_a_failed_deploy_is_put_back_whole_and_ends_with_its_cause(production: C
     assert plain.status == 2, "ansible-playbook itself ends non-zero too, although the play was rescued"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_nothing_answers_is_one_sentence(checkout: Checkout) -> None:
     done = checkout.run("./steady", "play", "deploy.yml")
     assert done.status == 1
@@ -103,7 +103,7 @@ def test_what_only_a_later_role_takes_is_checked_before_the_first_call(checkout:
     assert "Nothing answers" not in done.text
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp_path: Path) -> None:
     report = tmp_path / "drift.json"
     found = production.run("./steady", "drift", "-e", f"drift_file={report}")
@@ -123,7 +123,7 @@ def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp
     assert production.run("./steady", "play", "verify.yml").status == 0
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_several_services_are_changed_only_when_it_is_meant(checkout: Checkout) -> None:
     checkout.prepare("--engine", "none")
     hosts = checkout.path / "inventories/local/hosts.yml"

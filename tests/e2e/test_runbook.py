@@ -268,10 +268,13 @@ def carried_out(checkout: Checkout, step: Step) -> None:
     assert not missing(step.excerpt, printed), f"{missing(step.excerpt, printed)!r} is not printed here:\n{printed}"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize(
     "part",
-    [pytest.param(part, id=f"{number}-{part.world}") for number, part in enumerate(PARTS, 1)],
+    [
+        pytest.param(part, id=f"{number}-{part.world}", marks=[pytest.mark.long] if number > 1 else [])
+        for number, part in enumerate(PARTS, 1)
+    ],
 )
 def test_the_page_says_what_happens(checkout: Checkout, part: Part) -> None:
     world = WORLDS[part.world](checkout)

@@ -30,7 +30,7 @@ def fresh(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_failed_set_up_is_not_taken_for_done(fresh: Path) -> None:
     for _ in range(2):
         status, text = steady(

@@ -36,7 +36,7 @@ def calls(checkout: Checkout) -> collections.Counter[str]:
     return collections.Counter(each["operation"] for each in log if each["service"] == "s3")
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_the_bucket_is_made_when_asked_and_then_right(production: Checkout) -> None:
     production.admin("DELETE", "/_bed/calls")
     refused = production.run("./steady", "play", "store.yml", *KEPT)
@@ -67,7 +67,7 @@ def test_a_deploy_without_its_bucket_changes_nothing(production: Checkout) -> No
     assert production.revision() == "pardon-simulator:74"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_releases_live_in_the_bucket(production: Checkout) -> None:
     made = production.run("./steady", "play", "store.yml", *KEPT, "-e", "release_store_create=true")
     assert made.status == 0, made.text

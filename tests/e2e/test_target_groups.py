@@ -115,7 +115,7 @@ def test_c55_both_groups_are_one_release_and_go_back_as_one(pair: Pair) -> None:
     assert pair.values() == BEFORE
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_deployment_that_fails_leaves_neither_group_changed(pair: Pair) -> None:
     pair.ill()
     done = pair.play("deploy")
@@ -124,7 +124,7 @@ def test_a_deployment_that_fails_leaves_neither_group_changed(pair: Pair) -> Non
     assert pair.values() == BEFORE
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_drift_names_the_group(pair: Pair, tmp_path: Path) -> None:
     assert pair.play("deploy").outcome == "proven"
     pair.elb.modify_target_group_attributes(TargetGroupArn=pair.admin, Attributes=[{"Key": DELAY, "Value": "9"}])
@@ -161,7 +161,7 @@ def write(pair: Pair) -> None:
         pair.elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=pairs)
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_what_terraform_owns_is_shown_refused_verified_and_never_written(pair: Pair) -> None:
     lines = ("stickiness {", "  cookie_duration = 7200", "deregistration_delay = 5")
     planned = pair.play("deploy", "--check", "--diff", target_group_owner="terraform")
@@ -179,7 +179,7 @@ def test_what_terraform_owns_is_shown_refused_verified_and_never_written(pair: P
     assert (back.outcome, pair.calls(MODIFY), pair.values()) == ("proven", [], AFTER), back.text
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_group_of_a_stack_is_written_only_when_that_is_declared(pair: Pair) -> None:
     tags = {"aws:cloudformation:stack-name": "edge", "aws:cloudformation:logical-id": "WebGroup"}
     pair.bed.admin("PUT", "/_bed/tags", {pair.group: tags})
@@ -189,7 +189,7 @@ def test_a_group_of_a_stack_is_written_only_when_that_is_declared(pair: Pair) ->
     assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_of_two_services_on_one_group_one_sets_the_attributes(pair: Pair) -> None:
     pair.ecs.create_service(
         cluster=CLUSTER, serviceName=f"{pair.name}-2", taskDefinition=pair.definition, desiredCount=1,
@@ -227,7 +227,7 @@ Resources:
 """
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_c63_what_the_next_update_of_the_stack_would_undo_is_drift(pair: Pair, tmp_path: Path) -> None:
     path, report = tmp_path / "edge.yml", tmp_path / "drift.json"
     path.write_text(TEMPLATE.format(name=pair.name, seconds=3600), encoding="utf-8")

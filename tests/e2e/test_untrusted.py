@@ -52,7 +52,7 @@ def test_what_aws_refuses_with_commands_nobody(runs: Runs) -> None:
     held(runs)
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_what_a_record_holds_commands_nobody(runs: Runs) -> None:
     """Whoever may write into the store does not thereby run code where somebody deploys."""
     assert runs.play("deploy.yml") == 0, runs.text

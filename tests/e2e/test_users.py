@@ -50,7 +50,7 @@ def harmless(count: dict[str, Any]) -> bool:
     return not (count["failed"] or count["lost_messages"] or count["moves_off_healthy"])
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_hundred_users_notice_neither_deploy_nor_rollback(production: Checkout, tmp_path: Path) -> None:
     for playbook, revision in (("deploy.yml", "pardon-simulator:75"), ("rollback.yml", "pardon-simulator:74")):
         folder = tmp_path / playbook
@@ -65,7 +65,7 @@ def test_a_hundred_users_notice_neither_deploy_nor_rollback(production: Checkout
         assert requests_logged(production, count["run"]) == count["requests"]
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_the_same_measure_sees_an_application_that_crashes_while_it_serves(
     production: Checkout, tmp_path: Path
 ) -> None:

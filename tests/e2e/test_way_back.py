@@ -79,7 +79,7 @@ def test_c68_a_rollback_to_a_tag_that_was_moved_fails_and_says_so(quick: Checkou
     assert digests(quick) == {new}, "what runs is not what was proven, and no output may say otherwise"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_c68_where_the_registry_has_it_the_content_that_ran_is_restored(quick: Checkout) -> None:
     quick.client("ecr").create_repository(repositoryName="coral")
     old = pushed(quick, "5d290ed1c0ffee")
@@ -131,7 +131,7 @@ def test_an_inactive_revision_comes_back_under_a_new_number(quick: Checkout) -> 
     assert kinds == ["baseline", "deploy", "rollback", "deploy"], "what the rollback made is no change by hand"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_migration_that_fails_stops_the_release_before_a_task_of_the_service_is_touched(quick: Checkout) -> None:
     declare(quick, rollout_before=[{"container": "coral", "command": ["./manage", "migrate"]}])
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
@@ -165,7 +165,7 @@ def test_the_same_failure_again_and_again_is_put_back_before_the_breaker_has_had
     assert quick.revision() == "pardon-simulator:74" and quick.stickiness() == "3600"
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "crash"})
     grace = quick.service()["healthCheckGracePeriodSeconds"]

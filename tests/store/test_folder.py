@@ -217,7 +217,7 @@ def write_for_ever(folder: Folder, report: Any) -> None:
         report.send((record["n"], head["n"]))
 
 
-@pytest.mark.long
+@pytest.mark.walk
 def test_a_killed_writer_leaves_readable_documents_and_a_free_lock(folder: Folder) -> None:
     opened(folder)
     moments = random.Random(7)

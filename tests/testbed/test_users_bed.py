@@ -117,7 +117,7 @@ def test_an_application_that_crashes_while_it_serves(production: Production) -> 
     assert "http_5xx" in summary.failures, summary.line()
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize(("delay", "harmed"), [(5, True), (60, False)])
 def test_a_deregistration_delay_shorter_than_the_slowest_answer(
     production: Production, delay: int, harmed: bool

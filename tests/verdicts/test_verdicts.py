@@ -88,7 +88,7 @@ def test_a_kind_is_told_as_it_is_in_each_way(kind: Kind, way: Way, stage: Stage)
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(each, id=each.name, marks=[pytest.mark.long] if n else []) for n, each in enumerate(DAILY)]
+    "kind", [pytest.param(each, id=each.name, marks=[pytest.mark.walk] if n else []) for n, each in enumerate(DAILY)]
 )
 def test_the_commonest_kinds_are_told_as_they_are(kind: Kind, stage: Stage) -> None:
     """These every day, in short."""
