@@ -18,10 +18,8 @@ lint() {
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal -m "not walk and not long and not verdicts" "$@"; }
-# pytest takes a folder named build for one that was made, unless it is named.
-EVERYWHERE="tests tests/build"
-walks() { pytest -n 4 --dist worksteal -m "walk and not long" $EVERYWHERE; }
-long() { pytest -n 4 --dist worksteal -m long $EVERYWHERE; }
+walks() { pytest -n 4 --dist worksteal -m "walk and not long" tests; }
+long() { pytest -n 4 --dist worksteal -m long tests; }
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store tests/cases; }
 e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.
