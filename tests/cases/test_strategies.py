@@ -27,6 +27,8 @@ from tests.cases.conftest import Answer, Place
 from tests.cases.shifting import BLUE_GREEN, Pair, pause
 from tests.testbed.beds import until
 
+pytestmark = pytest.mark.walk
+
 Patch = pytest.MonkeyPatch
 SOON = {"wait_delay": 1, "stable_seconds": 5}
 CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 3}}
@@ -62,7 +64,6 @@ def test_blue_green_is_followed_to_its_end_and_then_goes_back_and_forth(pair: Pa
         pair.place.lines.clear()
 
 
-@pytest.mark.walk
 @pytest.mark.parametrize(("configuration", "percents"), [(CANARY, ["10"]), (LINEAR, ["40", "80"])])
 def test_each_step_of_a_shift_is_shown(pair: Pair, configuration: Answer, percents: list[str]) -> None:
     """Declared together with the revision: one UpdateService has both."""
@@ -114,7 +115,6 @@ def test_c40_a_pause_of_the_bed_is_told_and_continued(pair: Pair) -> None:
     assert pair.weights() == [0, 100]
 
 
-@pytest.mark.walk
 def test_c40_fails_on_a_tool_that_waits_for_a_pause(pair: Pair, monkeypatch: Patch) -> None:
     monkeypatch.setattr(verdict, "_paused", lambda _rollout: None)
     with pytest.raises(AssertionError):

@@ -105,6 +105,7 @@ BAD = {
 }
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("name", BAD)
 def test_c91_no_canary_leaves_what_a_wrong_declaration_is_refused_with(bed: Bed, folder: Path, name: str) -> None:
     """A bad type stands next to a value, or is one."""

@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.conftest import CLUSTER, SERVICE, Checkout, Run, copied, until
 
+pytestmark = pytest.mark.walk
+
 QUICK = ("-e", json.dumps({"rollout_wait_delay": 1, "rollout_stable_seconds": 1, "release_lease_seconds": 6}))
 NOBODY_ANSWERS = ("-e", json.dumps({"health_endpoints": [], "health_task_identity": {}}))
 """Tasks without processes answer nobody."""
@@ -92,7 +94,6 @@ def test_status_says_what_runs_and_whether_it_is_proven(bed: Checkout) -> None:
     assert bed.writes() == []
 
 
-@pytest.mark.walk
 def test_c71_scale_sends_the_count_alone_and_waits_until_it_is_reached(bed: Checkout) -> None:
     done = play(bed, "scale", scale_count=4, operation_why="the sale begins")
     assert done.status == 0, done.text
@@ -122,7 +123,6 @@ def test_c93_restart_replaces_every_task_and_names_no_revision(bed: Checkout) ->
     assert newest(bed)["kind"] == "restart"
 
 
-@pytest.mark.walk
 def test_c80_stop_rolls_back_what_hangs_and_rollback_closes_its_release(bed: Checkout) -> None:
     """A deployment that hangs is interrupted, stopped, and its release put back whole."""
     count = len(bed.records())
@@ -173,7 +173,6 @@ def test_continue_with_nothing_paused_changes_nothing(bed: Checkout) -> None:
     assert bed.writes() == []
 
 
-@pytest.mark.walk
 def test_c77_run_task_takes_the_services_place_and_tells_its_end(bed: Checkout) -> None:
     done = play(bed, "run_task", run_task_container="coral", run_task_command=["true"])
     assert done.status == 0, done.text
@@ -197,7 +196,6 @@ def test_c74_a_task_that_never_starts_is_no_success(bed: Checkout) -> None:
     assert "CannotPullContainerError" in last(done)
 
 
-@pytest.mark.walk
 def test_c64_prune_keeps_what_anything_names(bed: Checkout) -> None:
     ecs = bed.client("ecs")
     definition = ecs.describe_task_definition(taskDefinition="pardon-simulator:75")["taskDefinition"]
@@ -223,7 +221,6 @@ def test_c64_prune_keeps_what_anything_names(bed: Checkout) -> None:
     assert set(bed.writes()) <= {"ecs:DeregisterTaskDefinition"}
 
 
-@pytest.mark.walk
 def test_unlock_names_the_holder_and_takes_the_lease_only_when_told(bed: Checkout) -> None:
     path = next((bed.path / ".state/releases").rglob("head.json"))
     lease = {
@@ -264,7 +261,6 @@ def test_a_second_operator_is_held(bed: Checkout) -> None:
         path.write_text(json.dumps(free), encoding="utf-8")
 
 
-@pytest.mark.walk
 def test_a_verb_that_writes_refuses_a_whole_inventory(bed: Checkout) -> None:
     hosts = bed.path / "inventories/local/hosts.yml"
     before = hosts.read_text(encoding="utf-8")
