@@ -20,10 +20,7 @@ def taken(task: Task, hold: held.Held | None, live: Answer, wanted: str | None) 
     """Have the deployment under way stopped when what is ``wanted`` is what it replaces, and follow that to its end.
     Answers whether something was stopped: then the service is to be read anew."""
     ours = primary(live)
-    # ECS goes back to "the last deployment that completed successfully" (API reference, DeploymentCircuitBreaker).
-    others = [each for each in live["deployments"] if each.get("status") != "PRIMARY"]
-    before = {name_of(each["taskDefinition"]) for each in others if each.get("rolloutState") == "COMPLETED"}
-    if not strategies.shifts(live) or ours.get("rolloutState") != "IN_PROGRESS" or before != {name_of(wanted)}:
+    if not strategies.is_replacing(live, wanted):
         return False
     cluster, name = task.params["cluster"], task.params["service"]
     arn = own_service_deployment(ours, following.listed(task, cluster, name), set())
