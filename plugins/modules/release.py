@@ -53,39 +53,10 @@ options:
     description: With O(state=opened), seconds to wait for another run's lease, before the task fails as C(held).
     type: int
     default: 180
-  changes:
-    description: The declared changes to the task definition, as M(steady.ecs.task_definition) takes them.
-    type: dict
-    default: {}
-  definition:
-    description: The declared whole task definition, as M(steady.ecs.task_definition) takes it.
-    type: dict
-    default: {}
   images:
     description: Declared image of each container; with O(state=closed), the one that runs, with its digest.
     type: dict
     default: {}
-  settings:
-    description: The declared service settings, as M(steady.ecs.deployment) takes them.
-    type: dict
-    default: {}
-  attributes:
-    description: The declared target-group attributes, as M(steady.ecs.target_group_attributes) takes them.
-    type: dict
-    default: {}
-  target_group:
-    description: Name or ARN of the target group of O(attributes). The default is the service's only one.
-    type: str
-  attributes_of:
-    description: The declared attributes of several target groups, by the name or ARN of each.
-    type: dict
-    default: {}
-  owner:
-    description:
-      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are verified, and never written. Without
-        it they are ours, unless the group's tags name a CloudFormation stack, or another service uses it too.
-    type: str
-    choices: [steady, stack, terraform, other]
   differences:
     description:
       - The plan. With an empty list no release is opened, unless O(force) is set. Not used with O(kind=rollback).
@@ -157,6 +128,7 @@ options:
   rolled_back_by: {description: "With O(state=closed), who went back.", type: str, choices: [us, ecs]}
 extends_documentation_fragment:
   - steady.ecs.records
+  - steady.ecs.declaration
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
