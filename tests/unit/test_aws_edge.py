@@ -148,6 +148,7 @@ def test_a_failure_of_ours_and_a_defect_pass_through() -> None:
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No client of another test, and no settings of the person who runs the tests."""
     monkeypatch.setattr(aws, "_sessions", {})
+    monkeypatch.setattr(aws, "_fresh", [])
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -160,6 +161,28 @@ def connection(**params: Any) -> aws.Connection:
 
 
 KEYS = {"access_key": "AKIAX", "secret_key": SECRET}
+
+
+@pytest.mark.usefixtures("own")
+def test_a_session_made_before_the_fork_knows_nothing_of_that_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who we are, where we ask and which files say so are the task's: they may change after the playbook began."""
+    early = {"AWS_ACCESS_KEY_ID": "EARLY", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+    (tmp_path / "config").write_text("[profile late]\nregion = ap-south-1\n", encoding="utf-8")
+    (tmp_path / "keys").write_text(f"[late]\naws_access_key_id = LATE\naws_secret_access_key = {SECRET}\n")
+    for name, value in {**early, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_PROFILE": "gone"}.items():
+        monkeypatch.setenv(name, value)
+    aws.warm(("ecs",))
+    for name in (*early, "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "late")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    client = connection().client("ecs", 1)
+    assert client.meta.region_name == "ap-south-1"
+    assert client._request_signer._credentials.access_key == "LATE"
+    assert not aws._fresh
 
 
 @pytest.mark.usefixtures("own")

@@ -50,6 +50,8 @@ CREDENTIALS = {
 
 _sessions: dict[Any, Any] = {}
 _loader: list[Any] = []
+_fresh: list[Any] = []
+"""One session that nobody has used: making it is half the price of a task's first client, so forks inherit it."""
 
 
 def service_models() -> Any:
@@ -67,11 +69,18 @@ def warm(services: tuple[str, ...]) -> None:
         models.load_service_model(service, "endpoint-rule-set-1")
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         models.load_data(name)
+    _fresh[:] = [_core()]
+
+
+def _core() -> Any:
+    """A session of the SDK's as it is before it has read anything: environment, files and who we are come later."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", service_models())
+    return core
 
 
 def _session(profile: str | None, region: str | None) -> Any:
-    core = botocore.session.get_session()
-    core.register_component("data_loader", service_models())
+    core = _fresh.pop() if _fresh else _core()
     core.register_component(
         "credential_provider", credentials.Provider(lambda: credentials.load(_loader[0], profile, region))
     )

@@ -105,6 +105,17 @@ class Place:
         found = [path for path in Path(self.store).rglob("*") if path.is_file()]
         return {str(path).partition(f"/{self.cluster}/{self.name}/")[2]: path.read_bytes() for path in found}
 
+    def write(self, name: str, data: bytes) -> None:
+        """Put a document there, by the name that `documents` gives it."""
+        below = f"000000000000/us-east-1/{self.cluster}/{self.name}/{name}"
+        if self.store.startswith("s3://"):
+            bucket, _, prefix = self.store.removeprefix("s3://").partition("/")
+            self.bed.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/{below}", Body=data)
+            return
+        path = Path(self.store) / below
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_bytes(data)
+
     def head(self) -> dict[str, Any]:
         """head.json; empty when there is none."""
         found: dict[str, Any] = json.loads(self.documents().get("head.json", b"{}"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.plays.copies import Copy
 from tests.faults.plays.place import CANARY, KEY, Place
 from tests.faults.plays.player import HASTE, Ended, Player, StuckError
 from tests.faults.plays.scenarios import SCENARIOS, Scenario
@@ -23,6 +24,8 @@ STALE = 1.5 / HASTE  # a second and a half of the play's time: two looks two sec
 HTTP_LIMIT = 1.0
 """Seconds after which a play gives up an HTTP request, in plans where one is never answered."""
 TRIES = 5
+COPIED = ("files", "s3")
+"""Stores of plans with a service of their own; the one with users is a single service."""
 Answer = dict[str, Any]
 
 
@@ -108,6 +111,7 @@ class Stage:
     def __init__(self, bed: Bed, player: Player, folder: Path) -> None:
         self.bed, self.player, self.folder = bed, player, folder
         self._undisturbed: dict[tuple[str, str], Undisturbed] = {}
+        self._copies: dict[tuple[str, str], Copy] = {}
 
     def place(self, plan_store: str, **more: Any) -> Place:
         """A service of its own, with a store of that sort."""
@@ -127,6 +131,8 @@ class Stage:
     def _measure(self, scenario: Scenario, store: str) -> Undisturbed:
         place = self.place(store)
         scenario.begin(place, self.player)
+        if place.records() and store in COPIED:
+            self._copies[scenario.name, store] = Copy.of(place)
         before = place.deployments()
         self.bed.admin("DELETE", "/_bed/calls")
         done = self.player.run(*scenario.arguments(place))
@@ -152,6 +158,13 @@ class Stage:
         status, answer = self.bed.admin("PUT", "/_bed/faults", list(rules))
         assert status == 200, answer
 
+    def begin(self, scenario: Scenario, store: str, place: Place) -> None:
+        """The world before the command: once by the plays that make it so, then as a copy of what they left."""
+        if copy := self._copies.get((scenario.name, store)):
+            copy.make(place)
+        else:
+            scenario.begin(place, self.player)
+
     # -- one plan ------------------------------------------------------------------------------------------------------
 
     def perform(self, plan: Plan) -> Result:
@@ -159,7 +172,7 @@ class Stage:
         scenario, result = SCENARIOS[plan.scenario], Result()
         wanted = self.undisturbed(plan.scenario, plan.store)
         place = self.place(plan.store)
-        scenario.begin(place, self.player)
+        self.begin(scenario, plan.store, place)
         before, known = place.deployments(), len(place.records())
         self.bed.admin("DELETE", "/_bed/calls")
         try:

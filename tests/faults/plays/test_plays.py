@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import pytest
 
 from tests.faults.plays.place import Place
 from tests.faults.plays.plans import Plan, Stage, outcomes
+from tests.faults.plays.scenarios import SCENARIOS
 
 SAMPLE = [
     ("deploy", "RegisterTaskDefinition", "reset_after"),
@@ -32,6 +36,30 @@ def test_a_cut_between_two_tasks_is_gone_on_from(stage: Stage) -> None:
     result = stage.perform(Plan("deploy", f"border-{number}", "SIGKILL"))
     assert result.problems == [], result.text()
     assert outcomes(result) == ["interrupted", "proven"]
+
+
+@pytest.mark.parametrize("store", ["files", "s3"])
+def test_a_copied_release_is_taken_back_as_one_that_a_play_made(stage: Stage, store: str) -> None:
+    """Rollbacks begin from a copy: it must lead to the same calls and the same end as the play's own release."""
+    own, rollback = stage.undisturbed("rollback", store), SCENARIOS["rollback"]
+    place = stage.place(store)
+    stage.begin(rollback, store, place)
+    stage.bed.admin("DELETE", "/_bed/calls")
+    done = stage.player.run(*rollback.arguments(place))
+    place.rest()
+    assert done.outcome == "proven", done.text
+    assert without_looks(f"{call['service']}:{call['operation']}" for call in stage.calls()) == without_looks(own.calls)
+    assert place.state() == own.state
+    assert [(each["kind"], each["state"]) for each in place.records()] == [
+        ("baseline", "succeeded"), ("deploy", "succeeded"), ("rollback", "succeeded"),
+    ]  # fmt: skip
+    place.remove()
+
+
+def without_looks(calls: Iterable[str]) -> Counter[str]:
+    """How often each operation was called, but for those that a run repeats until ECS is done, and as it happens."""
+    looks = ("ecs:Describe", "ecs:List", "elbv2:Describe", "logs:")
+    return Counter(call for call in calls if not call.startswith(looks))
 
 
 def test_the_referee_sees_a_second_deployment(stage: Stage) -> None:
