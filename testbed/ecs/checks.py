@@ -76,6 +76,22 @@ def volumes(definition: Definition, settings: Params) -> None:
         raise invalid("The volume names in volumeConfigurations must match those that are configured at launch.")
 
 
+def connect(definition: Definition, settings: Params) -> None:
+    """API reference, ServiceConnectConfiguration and ServiceConnectService. A cluster's default namespace is not kept
+    here, so the service names one."""
+    wanted = settings.get("serviceConnectConfiguration") or {}
+    if not wanted.get("enabled"):
+        return
+    if not wanted.get("namespace"):
+        raise invalid("A namespace is needed to enable Service Connect.")
+    named = {m.get("name") for c in definition.containers for m in c["portMappings"]}
+    for each in wanted.get("services", []):
+        if each["portName"] not in named:
+            raise invalid(f"The portName {each['portName']} is not a named port mapping of the task definition.")
+        if len(each.get("clientAliases", [])) > 1:
+            raise invalid("A Service Connect service can have one client alias.")
+
+
 def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) -> None:
     """Each target group exists, takes addresses, has a load balancer; the container and its port are in the task."""
     for balancer in balancers:

@@ -14,6 +14,7 @@ from .state import Deployment, Rollout, Service, State, counts, digests
 REPLACED = "A newer deployment replaced this one."
 OF_THE_REVISION = (  # a change of these deploys anew
     *("networkConfiguration", "loadBalancers", "platformVersion", "volumeConfigurations"),
+    "serviceConnectConfiguration",
 )
 
 

@@ -22,7 +22,7 @@ BALANCERS = tuple(
 COMMON = (
     *("cluster", "taskDefinition", "desiredCount", "networkConfiguration", "platformVersion"),
     *("healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags", "propagateTags"),
-    *("availabilityZoneRebalancing", "volumeConfigurations"),
+    *("availabilityZoneRebalancing", "volumeConfigurations", "serviceConnectConfiguration"),
     *CONFIGURATION,
     *BALANCERS,
 )
@@ -34,6 +34,7 @@ STORED = (
     "propagateTags",
     "availabilityZoneRebalancing",
 )
+OF_THE_DEPLOYMENT = ("volumeConfigurations", "serviceConnectConfiguration")  # API reference, Service and Deployment
 DEFAULTS: Params = {
     "loadBalancers": [],
     "platformVersion": "LATEST",
@@ -86,6 +87,7 @@ class Services(Deployments):
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
         checks.volumes(definition, settings)
+        checks.connect(definition, settings)
 
     @reads("service", "forceNewDeployment", *COMMON)
     def update_service(self, p: Params) -> Params:
@@ -165,7 +167,7 @@ class Services(Deployments):
     def _service_view(self, service: Service, include: list[str]) -> Params:
         live = [t for t in self.tasks_of(service) if t.status != "STOPPED"]
         return {
-            **{name: value for name, value in service.settings.items() if name != "volumeConfigurations"},
+            **{name: value for name, value in service.settings.items() if name not in OF_THE_DEPLOYMENT},
             **counts(live),
             "serviceArn": service.arn,
             "serviceName": service.name,
@@ -205,6 +207,7 @@ class Services(Deployments):
             "platformFamily": "Linux",
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
             "volumeConfigurations": deployment.settings.get("volumeConfigurations", []),
+            "serviceConnectConfiguration": deployment.settings.get("serviceConnectConfiguration"),
             "rolloutState": deployment.state,
             "rolloutStateReason": deployment.reason,
         }

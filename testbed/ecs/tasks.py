@@ -155,7 +155,7 @@ class Tasks(State):
                     {"name": c["name"], **task.overrides.get(c["name"], {})} for c in task.definition.containers
                 ]
             },
-            "containers": [self._container_view(task, c) for c in task.definition.containers],
+            "containers": [*(self._container_view(task, c) for c in task.definition.containers), *_proxy(task)],
             "createdAt": task.created,
             "startedAt": task.started,
             "stoppingAt": task.stopping,
@@ -189,3 +189,15 @@ class Tasks(State):
             "cpu": str(container["cpu"]),
             "memory": str(container["memory"]) if "memory" in container else None,
         }
+
+
+def _proxy(task: Task) -> list[Params]:
+    """The container that Service Connect adds to each task (developer guide, "Service Connect"): listed, and nothing of
+    it runs here."""
+    settings = task.deployment.settings if task.deployment else {}
+    if not (settings.get("serviceConnectConfiguration") or {}).get("enabled"):
+        return []
+    name = f"ecs-service-connect-{task.id[:5]}"
+    arn = f"{task.arn.replace(':task/', ':container/')}/{name}"
+    state = "STOPPED" if task.stopped else "RUNNING" if task.started else "PENDING"
+    return [{"containerArn": arn, "taskArn": task.arn, "name": name, "lastStatus": state, "healthStatus": "UNKNOWN"}]

@@ -105,7 +105,9 @@ SOON = {"wait_delay": 1, "stable_seconds": 5}
 
 def released(place: Place, settings: Answer, **rollout: Any) -> Answer:
     """A release of these settings (and of a revision), from the plan to its last record; what its rollout answers."""
-    plan = place.run(service_drift, settings=settings)["differences"]
+    looked = place.run(service_drift, settings=settings)
+    assert "differences" in looked, looked["msg"]
+    plan = looked["differences"]
     opened = place.run(release, state="opened", settings=settings, differences=plan, force=bool(rollout))
     assert opened.get("release"), opened.get("msg")
     found = place.run(deployment, settings=settings, release=opened["permit"], **SOON, **rollout)

@@ -7,13 +7,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import restore, settings
-from ansible_collections.steady.ecs.plugins.modules import deployment, service_drift
+from ansible_collections.steady.ecs.plugins.module_utils.rules import restore, settings, states
+from ansible_collections.steady.ecs.plugins.modules import deployment, service_drift, service_preflight
 
 from tests.cases.conftest import Answer, Place, gone_back, released
 
 DISK = {"sizeInGiB": 20, "roleArn": "arn:aws:iam::000000000000:role/ecsInfrastructureRole"}
 ALARMS = {"alarmNames": ["web-5xx"], "enable": True, "rollback": True}
+CONNECT = {
+    "enabled": True,
+    "namespace": "internal",
+    "services": [{"portName": "http", "clientAliases": [{"port": "8080", "dnsName": "web"}]}],
+    "accessLogConfiguration": {"format": "JSON"},
+}
 THRESHOLD = {"type": "COUNT", "value": 5}
 SET: dict[str, tuple[Answer, bool]] = {
     "healthCheckGracePeriodSeconds": ({"healthCheckGracePeriodSeconds": 30}, False),
@@ -36,12 +42,15 @@ SET: dict[str, tuple[Answer, bool]] = {
         {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {**DISK, "sizeInGiB": "20"}}]},
         True,
     ),
+    "serviceConnectConfiguration": ({"serviceConnectConfiguration": CONNECT}, True),
 }
 """What is declared, and whether it starts new tasks."""
 
 
 def at_rest(place: Place) -> None:
-    """A service whose task definition has a volume that is configured at launch."""
+    """A service whose task definition has a volume that is configured at launch, and a port with a name."""
+    container = place.container()
+    named = [{**mapping, "name": "http"} for mapping in container["portMappings"]]
     first = place.ecs.register_task_definition(
         family=place.name,
         networkMode="awsvpc",
@@ -49,15 +58,15 @@ def at_rest(place: Place) -> None:
         cpu="256",
         memory="512",
         executionRoleArn="arn:aws:iam::000000000000:role/execution",
-        containerDefinitions=[place.container()],
+        containerDefinitions=[{**container, "portMappings": named}],
         volumes=[{"name": "scratch", "configuredAtLaunch": True}],
     )["taskDefinition"]["taskDefinitionArn"]
     place.at_rest(str(first))
 
 
-def null(declared: Any) -> Any:
+def null(declared: Answer) -> Answer:
     """The same names, each back to AWS's default."""
-    return {name: null(value) for name, value in declared.items()} if isinstance(declared, dict) else None
+    return states.nested_settings(dict.fromkeys(states.flat_settings(declared)))
 
 
 def live(place: Place, path: str) -> Any:
@@ -97,3 +106,29 @@ def test_it_fails_on_a_rollback_of_the_revision_alone(place: Place, monkeypatch:
     monkeypatch.setattr(restore, "restoration", lambda *asked: {**ours(*asked), "settings": {}})
     with pytest.raises(AssertionError):
         each_way(place, "enableExecuteCommand")
+
+
+def test_service_connect_changes_in_part_and_keeps_the_rest(place: Place) -> None:
+    """A structure is sent whole: what another release declared of it stays, and ECS gets the one change."""
+    at_rest(place)
+    released(place, {"serviceConnectConfiguration": CONNECT})
+    released(place, {"serviceConnectConfiguration": {"namespace": "other"}})
+    found = place.service()["deployments"][0]["serviceConnectConfiguration"]
+    assert (found["namespace"], found["services"][0]["portName"]) == ("other", "http")
+    task = place.tasks()[0]
+    assert [each["name"].rpartition("-")[0] for each in task["containers"]][1:] == ["ecs-service-connect"]
+    released(place, {"serviceConnectConfiguration": {"enabled": False}})
+    assert not place.run(deployment, True, settings={"serviceConnectConfiguration": None})["changed"]
+
+
+def test_a_port_that_service_connect_offers_keeps_its_name(place: Place) -> None:
+    """ECS refuses a revision without it, so preflight does: with what is declared now, and with what is live."""
+    at_rest(place)
+    lost = {"containers": {"app": {"portMappings": [{"containerPort": 80}]}}}
+    for port, changes, words in (("https", {}, "is named https"), ("http", {}, ""), ("http", lost, "is named http")):
+        declared = {"serviceConnectConfiguration": {**CONNECT, "services": [{"portName": port}]}}
+        found = place.run(service_preflight, settings=declared, changes=changes)
+        refused = [str(each) for each in found["checks"] if each["ok"] is False]
+        assert found["ok"] == (not words), refused
+        assert all(words in each for each in refused)
+        assert len(refused) == bool(words)

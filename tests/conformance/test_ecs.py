@@ -165,6 +165,9 @@ def test_updates_that_are_refused(place: Place, deployed: Deployed) -> None:
     place.ecs.deregister_task_definition(taskDefinition=inactive)
     assert update(taskDefinition=inactive) == "ClientException"
     assert update(service=place.name()) == "ServiceNotFoundException"
+    # API_ServiceConnectService: portName is the name of a port mapping of the task definition.
+    offered = {"enabled": True, "namespace": place.name(), "services": [{"portName": "nobody"}]}
+    assert update(serviceConnectConfiguration=offered) == "InvalidParameterException"
 
 
 @pytest.mark.api

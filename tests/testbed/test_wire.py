@@ -60,7 +60,7 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
         ("CreateService", {"deploymentConfiguration": {"earlySuccessCriteria": {}}}, "earlySuccessCriteria"),
         ("CreateService", {"loadBalancers": [{"loadBalancerName": "x"}]}, "loadBalancers.loadBalancerName"),
         ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
-        ("UpdateService", {"serviceConnectConfiguration": {"enabled": True}}, "serviceConnectConfiguration"),
+        ("UpdateService", {"vpcLatticeConfigurations": [{"portName": "http"}]}, "vpcLatticeConfigurations"),
         ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
         ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
         ("DescribeTasks", {"tasks": ["x"], "nonsense": 1}, "nonsense"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, redact, scaling, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, redact, scaling, strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
@@ -152,7 +152,7 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
             arguments[name] = each.expected
             continue
         if name not in arguments:
-            arguments[name] = _copied(live.get(name) or {})
+            arguments[name] = _copied(live_value(name, live) or {})
         place = arguments[name]
         for step in inner[:-1]:
             place[step] = place.get(step) or {}
@@ -232,6 +232,7 @@ def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str,
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
     scaling.refuse_contradictions(declared, live)
+    connect.refuse_contradictions(declared, looks.primary(live).get(connect.NAME) or {} if live else {})
     if declared.get("launchType") and declared.get("capacityProviderStrategy"):
         raise DeclarationError("launchType and capacityProviderStrategy exclude each other: declare one of them.")
     launch_type = declared.get("launchType")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, strategies, values
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, strategies, values
 
 NO_DEFAULT = object()
 SIZES = {"sizeInGiB", "iops", "throughput", "volumeInitializationRate"}
@@ -46,6 +46,8 @@ _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
 VOLUMES = "volumeConfigurations"
+OF_THE_DEPLOYMENT = {VOLUMES, connect.NAME}
+"""Settings that stand in a service's deployments alone (API reference, Service and Deployment)."""
 SCALING = "scalableTarget"
 """Who moves the count. It is read, and laid beside the service's own settings, only where it is declared."""
 _SUSPENDED = f"{SCALING}.suspendedState"
@@ -79,6 +81,11 @@ SETTINGS: dict[str, Setting] = {
     "loadBalancers": Setting(values.items({}, {"containerPort"}), [], deploys=True),
     "serviceRegistries": Setting(values.items({}, {"containerPort", "port"}), [], deploys=True),
     VOLUMES: Setting(_volumes, [], deploys=True),
+    f"{connect.NAME}.enabled": Setting(values.flag, False, deploys=True),
+    f"{connect.NAME}.namespace": Setting(values.text, None, deploys=True),
+    f"{connect.NAME}.services": Setting(connect.services, [], deploys=True),
+    f"{connect.NAME}.logConfiguration": Setting(values.mapping, None, deploys=True),
+    f"{connect.NAME}.accessLogConfiguration": Setting(values.mapping, None, deploys=True),
     "placementConstraints": Setting(values.items({}, set()), []),
     "placementStrategy": Setting(values.ordered_items, []),
     "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
@@ -94,10 +101,13 @@ SETTINGS: dict[str, Setting] = {
 
 
 def live_value(path: str, service: dict[str, Any]) -> Any:
-    """What a service, as DescribeServices answers it, has at a path; None where it has nothing. Volumes stand in its
-    deployments alone (API reference, Service and Deployment): those of the PRIMARY one are the service's."""
-    value: Any = looks.primary(service) if path == VOLUMES else service
-    for step in path.split("."):
+    """What a service, as DescribeServices answers it, has at a path; None where it has nothing. What stands in its
+    deployments alone is taken from the PRIMARY one; Service Connect that is switched off has no more to say."""
+    name, *steps = path.split(".")
+    value: Any = (looks.primary(service) if name in OF_THE_DEPLOYMENT else service).get(name)
+    if name == connect.NAME and not (value or {}).get("enabled"):
+        return None
+    for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return None if value == "" else value
 

@@ -48,6 +48,13 @@ def members(path: str, value: Any) -> list[Any]:
     return value
 
 
+def mapping(path: str, value: Any) -> dict[str, Any] | None:
+    """A structure that is set as a whole; what is null in it is not there, and None when nothing is."""
+    if not isinstance(value, dict):
+        raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
+    return {str(name): item for name, item in sorted(value.items()) if item is not None} or None
+
+
 def percent(path: str, value: Any) -> float:
     """A percentage in steps of 0.1, as strategies take them."""
     try:

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    connect,
     endpoints,
     groups,
+    looks,
     plan,
     service,
     task_definition,
@@ -43,7 +45,8 @@ def problems(
 ) -> dict[str, list[str]]:
     """By part of the declaration, what is wrong with it in words. Only parts that are declared, and could be read."""
     parts: dict[str, Iterator[Attempt]] = {}
-    if live.definition and (declared.changes or declared.definition or declared.images):
+    of_definition = declared.changes or declared.definition or declared.images or connect.NAME in declared.settings
+    if live.definition and of_definition:
         parts["task definition"] = _definition(declared, live, model)
     if declared.settings:
         parts["settings"] = _settings(declared.settings, live)
@@ -85,6 +88,7 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
         for name, image in declared.images.items():
             yield tried({}, {name: image})
     yield lambda: _refuse_ports(_content(declared, live, model), declared, live)
+    yield lambda: _refuse_port_names(_content(declared, live, model), declared, live)
 
 
 def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
@@ -176,4 +180,16 @@ def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> 
         raise DeclarationError(
             f"The declared task definition does not map {', '.join(lost)}, which the service registers in its target "
             "group: ECS would refuse it."
+        )
+
+
+def _refuse_port_names(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
+    """Service Connect offers ports by the names of their mappings, so the declared revision must have them."""
+    found = declared.settings.get(connect.NAME, looks.primary(live.service).get(connect.NAME))
+    named = found.get("services") if isinstance(found, dict) else None
+    unknown = connect.unknown_ports(named, content) if isinstance(named, list) else []
+    if unknown:
+        raise DeclarationError(
+            f"No port mapping of the declared task definition is named {', '.join(unknown)}, which Service Connect "
+            f"offers: ECS would refuse it. Name the mapping so, or correct {connect.NAME}.services."
         )
