@@ -33,6 +33,7 @@ options:
       - C(desiredCount) is sent only when it is declared, so that autoscaling keeps its say.
       - C(scalableTarget), with C(minCapacity), C(maxCapacity) and C(suspendedState), is the range of Application Auto
         Scaling. It is changed first, by a call of its own, and never registered anew.
+      - C(tags) are set and, by null, taken away by calls of their own; other tags of the service stay.
     type: dict
     default: {}
   force:
@@ -188,7 +189,7 @@ differences:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
-    autoscaling,
+    beside,
     fence,
     following,
     held,
@@ -200,15 +201,14 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     looks,
     progress,
-    scaling,
     service,
+    settings,
     strategies,
     verdict,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import beside
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
@@ -243,13 +243,13 @@ class Rollout:
         self.differences = planned(task, self.live)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
-        updates = [each for each in self.differences if not beside(each.path)]
+        updates = [each for each in self.differences if not settings.beside(each.path)]
         self.newest = self.newest_service_deployment() if self.left and updates else None
         self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
         self.resumes = self.undone or (in_progress and not updates)
         force = self.params["force"] and not self.resumes and not self.forced_already()
         self.arguments = {} if self.undone else service.request(self.differences, self.live, force)
-        self.scaling = {} if self.undone else scaling.request(self.differences)
+        self.beside = [] if self.undone else beside.calls(task, self.live, self.differences)
         settled = progress.Progress(self.before, 0, settled=True)
         self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
@@ -278,9 +278,9 @@ class Rollout:
     def update(self) -> None:
         """Make the one call, and take the identity of what is followed from its answer."""
         known: set[str] = set()
-        if self.scaling:
+        for settle in self.beside:
             fence.passed(self.task, self.hold, self.live)
-            autoscaling.change(self.task, self.cluster, self.name, self.scaling)
+            settle()
         if self.arguments:
             listed = following.listed(self.task, self.cluster, self.name)
             known = {each["serviceDeploymentArn"] for each in listed}
@@ -329,7 +329,7 @@ class Rollout:
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
-        if [each for each in planned(self.task, {**self.live, **found}) if not beside(each.path)]:
+        if [each for each in planned(self.task, {**self.live, **found}) if not settings.beside(each.path)]:
             return False
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
         return not new_tasks or looks.primary(found).get("id") != self.before.get("id")
@@ -339,7 +339,7 @@ class Rollout:
         planned_only = self.arguments if self.task.check_mode else {}
         seen = self.following
         return {
-            "changed": bool(self.arguments or self.scaling) or self.stopped,
+            "changed": bool(self.arguments or self.beside) or self.stopped,
             "verdict": self.word,
             "cause": seen.cause,
             "deployment_id": "" if planned_only else seen.progress.ours["id"],
@@ -360,10 +360,10 @@ def planned(task: Task, now: Answer) -> list[Difference]:
     """What is to change. Refuses what cannot be meant."""
     try:
         wanted = service.registered(task.params["task_definition"], task.check_mode)
-        settings = task.params["settings"]
-        if strategies.leads_back(settings, now):
-            settings = strategies.reachable(settings, now, live.serving(task, now))
-        return service.planned(wanted, settings, now)
+        given = task.params["settings"]
+        if strategies.leads_back(given, now):
+            given = strategies.reachable(given, now, live.serving(task, now))
+        return service.planned(wanted, given, now)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
 

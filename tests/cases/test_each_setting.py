@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import release as release_rules
 from ansible_collections.steady.ecs.plugins.module_utils.rules import restore, settings, states
 from ansible_collections.steady.ecs.plugins.modules import deployment, service_drift, service_preflight
 
@@ -43,8 +44,10 @@ SET: dict[str, tuple[Answer, bool]] = {
         True,
     ),
     "serviceConnectConfiguration": ({"serviceConnectConfiguration": CONNECT}, True),
+    "tags": ({"tags": {"team": "a", "cost.center/eu": "7"}}, False),
 }
 """What is declared, and whether it starts new tasks."""
+CALLS = ("UpdateService", "TagResource", "UntagResource")
 
 
 def at_rest(place: Place) -> None:
@@ -71,9 +74,17 @@ def null(declared: Answer) -> Answer:
 
 def live(place: Place, path: str) -> Any:
     """A setting as AWS answers it, in the form in which equal means equal; the default where there is none."""
-    found = settings.live_value(path, place.service())
-    setting = settings.SETTINGS[path]
+    service = place.ecs.describe_services(cluster=place.name, services=["web"], include=["TAGS"])["services"][0]
+    found, setting = settings.live_value(path, service), settings.setting(path)
+    assert setting is not None
     return setting.default if found is None else setting.normal(path, found)
+
+
+def default(path: str) -> Any:
+    """What null goes back to."""
+    setting = settings.setting(path)
+    assert setting is not None
+    return setting.default
 
 
 def each_way(place: Place, name: str) -> None:
@@ -85,7 +96,7 @@ def each_way(place: Place, name: str) -> None:
     assert paths
     first = place.service()["deployments"][0]["id"]
     released(place, declared)
-    assert place.asked("UpdateService") == ["UpdateService"]
+    assert place.asked(*CALLS) == ["TagResource" if name == "tags" else "UpdateService"]
     assert (place.service()["deployments"][0]["id"] != first) == deploys
     assert {path: live(place, path) for path in paths} == {each["path"]: each["expected"] for each in planned}
     assert not place.run(deployment, True, settings=declared)["changed"]
@@ -93,7 +104,7 @@ def each_way(place: Place, name: str) -> None:
     assert {path: live(place, path) for path in paths} == before
     released(place, declared)
     released(place, null(declared))
-    assert {path: live(place, path) for path in paths} == {path: settings.SETTINGS[path].default for path in paths}
+    assert {path: live(place, path) for path in paths} == {path: default(path) for path in paths}
 
 
 @pytest.mark.parametrize("name", SET)
@@ -132,3 +143,48 @@ def test_a_port_that_service_connect_offers_keeps_its_name(place: Place) -> None
         assert found["ok"] == (not words), refused
         assert all(words in each for each in refused)
         assert len(refused) == bool(words)
+
+
+def tags(place: Place) -> dict[str, str]:
+    listed = place.ecs.list_tags_for_resource(resourceArn=place.service()["serviceArn"])["tags"]
+    return {each["key"]: each["value"] for each in listed}
+
+
+def tagged(place: Place) -> None:
+    """Somebody else tags the service too: before, between and after ours."""
+    at_rest(place)
+    arn = place.service()["serviceArn"]
+    place.ecs.tag_resource(resourceArn=arn, tags=[{"key": "theirs", "value": "1"}, {"key": "ours", "value": "old"}])
+    released(place, {"tags": {"ours": "new", "more": "x"}})
+    place.ecs.tag_resource(resourceArn=arn, tags=[{"key": "theirs", "value": "2"}, {"key": "later", "value": "y"}])
+    found = place.run(service_drift, settings={"tags": {"ours": "new", "more": "x"}})
+    assert (found["outcome"], found["undeclared"]) == ("unchanged", []), found
+    released(place, {"tags": {"ours": None}}, task_definition=place.register("v2"))
+    assert tags(place) == {"more": "x", "theirs": "2", "later": "y"}
+    gone_back(place)
+    assert tags(place) == {"ours": "new", "more": "x", "theirs": "2", "later": "y"}
+    gone_back(place)
+    assert tags(place) == {"ours": "old", "theirs": "2", "later": "y"}
+
+
+def test_tags_of_others_stay_and_say_nothing_about_a_release(place: Place) -> None:
+    tagged(place)
+
+
+def test_it_fails_on_a_record_that_takes_all_tags_for_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release_rules, "as_found", lambda live, intent: live)
+    with pytest.raises(AssertionError):
+        tagged(place)
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "reset", "throttle"])
+def test_a_lost_answer_to_a_tag_is_no_failure(place: Place, kind: str) -> None:
+    at_rest(place)
+    rules = [
+        {"service": "ecs", "operation": each, "kind": kind, "times": 1} for each in ("TagResource", "UntagResource")
+    ]
+    place.bed.admin("PUT", "/_bed/faults", rules)
+    released(place, {"tags": {"team": "a"}})
+    released(place, {"tags": {"team": None, "more": "b"}})
+    place.bed.admin("DELETE", "/_bed/faults")
+    assert tags(place) == {"more": "b"}

@@ -58,7 +58,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ecs:RegisterTaskDefinition": (),
     "ecs:RunTask": ("cluster", "task definition", "client token"),
     "ecs:StopServiceDeployment": ("service deployment",),
-    "ecs:TagResource": ("task definition",),
+    "ecs:TagResource": ("task definition", "service"),
+    "ecs:UntagResource": ("service",),
     "ecs:UpdateService": ("cluster", "service", "task definition"),
     "elasticloadbalancing:DescribeListeners": ("load balancer", "listener"),
     "elasticloadbalancing:DescribeLoadBalancerAttributes": ("load balancer",),
@@ -83,7 +84,7 @@ REASONS = {
     "InvalidParameterException": "what can be sent is a name; what does not exist is told in another way",
     "InvalidTarget": "the page names it; a target that is not registered is answered as unused",
     "LimitExceededException": "a quota of the account",
-    "NamespaceNotFoundException": "Service Connect is refused by name",
+    "NamespaceNotFoundException": "the bed keeps no namespaces: any name is taken",
     "PlatformTaskDefinitionIncompatibilityException": "every platform version of the bed carries every definition",
     "ResourceNotFoundException": "the call names nothing that can be missing",
     "ServerException": "ECS's own failure",
@@ -156,6 +157,12 @@ def _cells() -> Iterator[Cell]:
             "ServiceNotFoundException",
             "ServiceNotActiveException",
             lambda s, name: s.update(service=name),
+        ),
+        "TagResource": ("ResourceNotFoundException", ANSWERED, lambda s, name: s.tag_service(name)),
+        "UntagResource": (
+            "ResourceNotFoundException",
+            ANSWERED,
+            lambda s, name: s.ecs.untag_resource(resourceArn=s.service_arn(name), tagKeys=["a"]),
         ),
     }
     for operation, (of_missing, of_inactive, ask) in services.items():

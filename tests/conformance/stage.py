@@ -94,6 +94,13 @@ class Stage:
     def update_definition(self, arn: str) -> Any:
         return self.update(taskDefinition=arn)
 
+    def service_arn(self, name: str) -> str:
+        """The ARN of a service of this cluster, whether there is one or not."""
+        return f"{self.nowhere.partition('service-deployment/')[0]}service/{self.name}/{name}"
+
+    def tag_service(self, name: str) -> Any:
+        return self.ecs.tag_resource(resourceArn=self.service_arn(name), tags=[{"key": "a", "value": "b"}])
+
     def tag_definition(self, arn: str, *tags: Json) -> Any:
         return self.ecs.tag_resource(resourceArn=arn, tags=list(tags) or [{"key": "team", "value": "a"}])
 

@@ -27,7 +27,9 @@ DECLARED: dict[str, Any] = {
     "health_wait_timeout": 60,
     "rollout_wait_timeout": 600,
 }
-SCALED = {"rollout_settings": {**DECLARED["rollout_settings"], "scalableTarget": {"maxCapacity": 3}}}
+TAGS = {"stage": "new", "team": None, "more": "a"}
+BESIDE = {"rollout_settings": {**DECLARED["rollout_settings"], "scalableTarget": {"maxCapacity": 3}, "tags": TAGS}}
+"""Settings that no UpdateService takes: each needs rights of its own, to set and to take away."""
 METRIC, DIMENSION = "UnHealthyHostCount", {"Name": "Site", "Value": "web"}
 CONTAINERS = "containerDefinitions"
 PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
@@ -118,8 +120,10 @@ class Stage(Place):
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
-    def scalable(self) -> None:
-        """From now on Application Auto Scaling owns the count."""
+    def owned(self) -> None:
+        """From now on Application Auto Scaling owns the count, and somebody has tagged the service."""
+        tags = [{"key": "stage", "value": "old"}, {"key": "team", "value": "x"}]
+        self.ecs.tag_resource(resourceArn=self.service()["serviceArn"], tags=tags)
         self.bed.client("application-autoscaling").register_scalable_target(
             ServiceNamespace="ecs", ScalableDimension="ecs:service:DesiredCount",
             ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.plays.place import CLUSTER
 from tests.faults.plays.player import Ended
-from tests.iam.stage import KEY, REGION, SCALED, Stage
+from tests.iam.stage import BESIDE, KEY, REGION, Stage
 
 Plays = Iterator[tuple[str, Ended]]
 """How each play must end when its policy is enough, and how it ended."""
@@ -17,17 +17,17 @@ NEXT = {"containers": {"app": {"environment": {"VERSION": "3"}}}}
 
 def deploy(stage: Stage) -> Plays:
     """A release that changes everything; one that crashes and is rolled back."""
-    stage.scalable()
-    yield "proven", stage.play("deploy", **SCALED)
+    stage.owned()
+    yield "proven", stage.play("deploy", **BESIDE)
     stage.rest()
     stage.fares("crash")
-    yield "failed_rolled_back", stage.play("deploy", **SCALED, rollout_changes=NEXT)
+    yield "failed_rolled_back", stage.play("deploy", **BESIDE, rollout_changes=NEXT)
 
 
 def rollback(stage: Stage) -> Plays:
     """Back to a revision that was deregistered; one whose tasks crash."""
-    stage.scalable()
-    stage.given("deploy", **SCALED)
+    stage.owned()
+    stage.given("deploy", **BESIDE)
     stage.ecs.deregister_task_definition(taskDefinition=stage.definition)
     yield "proven", stage.play("rollback")
     stage.rest()
@@ -46,9 +46,9 @@ def verify(stage: Stage) -> Plays:
 def drift(stage: Stage) -> Plays:
     """Where nothing is on record; and of a release, beside a template whose groups have no names."""
     yield "drifted", stage.play("drift")
-    stage.scalable()
-    stage.given("deploy", **SCALED)
-    yield "unchanged", stage.play("drift", **SCALED, target_group_template=stage.template())
+    stage.owned()
+    stage.given("deploy", **BESIDE)
+    yield "unchanged", stage.play("drift", **BESIDE, target_group_template=stage.template())
 
 
 def history(stage: Stage) -> Plays:

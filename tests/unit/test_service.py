@@ -119,7 +119,7 @@ def test_null_goes_back_to_the_default_of_aws() -> None:
         ({"deploymentConfiguration": 5}, "mapping"),
         ({"loadBalancers": {"containerPort": 1}}, "list"),
         ({"taskDefinition": "web:75"}, "task_definition"),
-        ({"tags": {"a": "b"}}, "UpdateService"),
+        ({"tags": {"aws:a": "b"}}, "belong to AWS"),
         ({"launchType": "EC2"}, "capacityProviderStrategy"),
         ({"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "X"}]}, "exclude each other"),
         ({"deploymentConfiguration": {"maximumPercent": 100}}, "no room"),

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import service, strategies, tags
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import beside
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING, beside
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE
 
 Answer = dict[str, Any]
@@ -22,7 +22,8 @@ def lines(differences: list[Difference], becoming: Answer, gates: int, last: Doc
     content = [each for each in differences if each.resource == RESOURCE]
     of_service = [each for each in differences if each.resource == service.RESOURCE]
     settings = [each for each in of_service if not beside(each.path)]
-    scaling = [each.path.partition(".")[2] for each in of_service if beside(each.path)]
+    scaling = [each.path.partition(".")[2] for each in of_service if each.path.startswith(f"{SCALING}.")]
+    added, removed = tags.request(of_service)
     groups = sorted({each.resource for each in differences} - {RESOURCE, service.RESOURCE})
     found = []
     for group in groups:
@@ -34,6 +35,10 @@ def lines(differences: list[Difference], becoming: Answer, gates: int, last: Doc
         found += ["ecs:RunTask, and the rollout only when it ends with 0"] * gates
     if scaling:
         found.append(f"application-autoscaling:RegisterScalableTarget ({', '.join(scaling)})")
+    if added:
+        found.append(f"ecs:TagResource ({', '.join(each['key'] for each in added)})")
+    if removed:
+        found.append(f"ecs:UntagResource ({', '.join(removed)})")
     if content or settings:
         names = ["taskDefinition"] * bool(content) + [each.path for each in settings]
         starts = bool(content) or service.deploys(settings, becoming)

@@ -34,7 +34,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     moved,
     written,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, properties, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import as_found, differences, properties, state_of
 
 Records = Mapping[int, Document]
 
@@ -359,7 +359,7 @@ def prepared(seq: int, epoch: int, base: int | None, request: Request, live: Doc
         "target": {**request.identity.as_dict(), "target_groups": sorted(live["attributes"])},
         "audit": {**audit, "tool": TOOL, "started": now, "finished": None},
         "intent": request.intent,
-        "before": live,
+        "before": as_found(live, request.intent),
         "steps": dict.fromkeys(STEPS),
         "verdict": {
             **dict.fromkeys(("result", "reason", "rolled_back_by", "outcome", "cause", "duration_seconds")),

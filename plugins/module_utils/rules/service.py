@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, redact, scaling, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, redact, scaling, strategies, tags
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     NO_DEFAULT,
     SETTINGS,
+    TAG,
+    TAGS,
     Setting,
     beside,
     live_value,
+    tag_path,
 )
 
 RESOURCE = "service"
@@ -45,9 +48,8 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
     leaves = _leaves(declared)
     _refuse_contradictions(declared, live)
     found = []
-    for path, setting in SETTINGS.items():
-        if path not in leaves:
-            continue
+    for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
+        setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
         if expected != actual:
             found.append(Difference(RESOURCE, path, expected, actual))
@@ -188,9 +190,11 @@ def _leaves(declared: dict[str, Any]) -> dict[str, Any]:
         below = [each for each in SETTINGS if each.startswith(f"{path}.")]
         if path in SETTINGS:
             found[path] = value
+        elif path == TAGS and isinstance(value, dict):
+            found.update({tag_path(tags.declared(key)): text for key, text in value.items()})
         elif value is None and below:
             found.update(dict.fromkeys(below))
-        elif not below:
+        elif not below and path != TAGS:
             raise DeclarationError(_unknown(path))
         elif not isinstance(value, dict):
             raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
@@ -210,10 +214,6 @@ def _unknown(path: str) -> str:
     )
     if path == "taskDefinition":
         return "taskDefinition is not a setting: give the revision as task_definition."
-    if path == "tags":
-        return (
-            "tags are not set through UpdateService, so they are no setting: leave them to the template that made them."
-        )
     place = f" in {above}" if above else ""
     return f"The service setting {name}{place} is not known. Settings{place}: {', '.join(known)}."
 
@@ -232,6 +232,7 @@ def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str,
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
     scaling.refuse_contradictions(declared, live)
+    tags.refuse_contradictions(declared, live)
     connect.refuse_contradictions(declared, looks.primary(live).get(connect.NAME) or {} if live else {})
     if declared.get("launchType") and declared.get("capacityProviderStrategy"):
         raise DeclarationError("launchType and capacityProviderStrategy exclude each other: declare one of them.")

@@ -9,6 +9,7 @@ spelling.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,9 @@ OF_THE_DEPLOYMENT = {VOLUMES, connect.NAME}
 SCALING = "scalableTarget"
 """Who moves the count. It is read, and laid beside the service's own settings, only where it is declared."""
 _SUSPENDED = f"{SCALING}.suspendedState"
+TAGS = "tags"
+"""Tags of the service: each key is a setting of its own, at the path ``tags[KEY]``, for nobody owns them all."""
+_TAG = re.compile(rf"{TAGS}\[(.+)\]", re.DOTALL)
 
 SETTINGS: dict[str, Setting] = {
     "desiredCount": Setting(values.whole),
@@ -100,9 +104,31 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+TAG = Setting(values.text, None)
+
+
+def setting(path: str) -> Setting | None:
+    """The setting at a path; None for a name that is none."""
+    return TAG if tag_key(path) else SETTINGS.get(path)
+
+
+def tag_path(key: str) -> str:
+    """The path of a tag."""
+    return f"{TAGS}[{key}]"
+
+
+def tag_key(path: str) -> str | None:
+    """The inverse of :func:`tag_path`; None where the path is no tag's."""
+    found = _TAG.fullmatch(path)
+    return found[1] if found else None
+
+
 def live_value(path: str, service: dict[str, Any]) -> Any:
     """What a service, as DescribeServices answers it, has at a path; None where it has nothing. What stands in its
     deployments alone is taken from the PRIMARY one; Service Connect that is switched off has no more to say."""
+    key = tag_key(path)
+    if key:
+        return next((each.get("value", "") for each in service.get(TAGS) or [] if each.get("key") == key), None)
     name, *steps = path.split(".")
     value: Any = (looks.primary(service) if name in OF_THE_DEPLOYMENT else service).get(name)
     if name == connect.NAME and not (value or {}).get("enabled"):
@@ -113,5 +139,5 @@ def live_value(path: str, service: dict[str, Any]) -> Any:
 
 
 def beside(path: str) -> bool:
-    """Whether a setting is none of UpdateService's: another call sets it, and it is in no answer of ECS's."""
-    return path.split(".")[0] == SCALING
+    """Whether a setting is none of UpdateService's, and set by a call of its own."""
+    return path.split(".")[0] == SCALING or tag_key(path) is not None

@@ -18,8 +18,12 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     NO_DEFAULT,
     SCALING,
     SETTINGS,
+    TAGS,
     beside,
     live_value,
+    setting,
+    tag_key,
+    tag_path,
 )
 
 COUNT = "desiredCount"
@@ -33,6 +37,8 @@ def flat_settings(settings: Document) -> Document:
         below = [each for each in SETTINGS if each.startswith(f"{path}.")]
         if path in SETTINGS:
             found[path] = value
+        elif path == TAGS:
+            found.update({tag_path(str(key)): text for key, text in (value or {}).items()})
         elif value is None:
             found.update(dict.fromkeys(below))
         elif isinstance(value, dict):
@@ -48,7 +54,8 @@ def nested_settings(flat: Document) -> Document:
     """The reverse of :func:`flat_settings`: AWS's own nesting, as the module ``deployment`` takes it."""
     found: Document = {}
     for path, value in flat.items():
-        place, *steps = found, *path.split(".")
+        key = tag_key(path)
+        place, *steps = found, *([TAGS, key] if key else path.split("."))
         for name in steps[:-1]:
             place = place.setdefault(name, {})
         place[steps[-1]] = value
@@ -59,14 +66,24 @@ def live_settings(service: Document) -> Document:
     """Every setting that can be declared, as a service in DescribeServices's answer has it, in AWS's nesting; what is
     in no such answer (:func:`settings.beside`) only where it was laid beside it."""
     found: Document = {}
-    for path, setting in SETTINGS.items():
+    for path, known in SETTINGS.items():
         value = live_value(path, service)
-        if path == COUNT or (value is None and setting.default is NO_DEFAULT):
+        if path == COUNT or (value is None and known.default is NO_DEFAULT):
             continue
         if beside(path) and not service.get(path.split(".")[0]):
             continue  # not read, or not there
-        found[path] = setting.default if value is None else setting.normal(path, value)
+        found[path] = known.default if value is None else known.normal(path, value)
+    found.update({tag_path(each["key"]): each.get("value", "") for each in service.get(TAGS) or []})
     return nested_settings(found)
+
+
+def as_found(live: Document, intent: Document) -> Document:
+    """What a release found, for its record. Of the tags those that it declares, absent ones too: they belong to whoever
+    sets them, and one that somebody else changes meanwhile says nothing about the release."""
+    settings = flat_settings(live["settings"])
+    wanted = [path for path in flat_settings(intent["settings"]) if tag_key(path)]
+    kept = {path: value for path, value in settings.items() if not tag_key(path)}
+    return {**live, "settings": nested_settings({**kept, **{path: settings.get(path) for path in wanted}})}
 
 
 def scales(head: Document, records: Mapping[int, Document]) -> bool:
@@ -93,13 +110,13 @@ def _settled(declared: Document) -> Document:
     """Declared settings by path, null replaced by AWS's default, in the form in which equal means equal."""
     found: Document = {}
     for path, value in flat_settings(declared).items():
-        setting = SETTINGS[path]
-        if path == COUNT:
+        known = setting(path)
+        if path == COUNT or known is None:
             continue
         if value is not None:
-            found[path] = setting.normal(path, value)
-        elif setting.default is not NO_DEFAULT:
-            found[path] = setting.default
+            found[path] = known.normal(path, value)
+        elif known.default is not NO_DEFAULT:
+            found[path] = known.default
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, looks, plan, states, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SETTINGS
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import setting
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import CONTAINERS, RESOURCE
 
 Answer = dict[str, Any]
@@ -52,7 +52,8 @@ def no_longer_declared(declared: plan.Declared, live: plan.Live, record: Answer 
     then, now = states.declared(record), plan.names(declared, live)
     found, settings = [], _settings(live)
     for path in then["settings"]:
-        default = SETTINGS[path].default if path in SETTINGS else None
+        known = setting(path)
+        default = known.default if known else None
         if path not in now["settings"] and path in settings and settings[path] != default:
             found.append(f"service: {path}: {NO_LONGER}")
     if intent.WHOLE in then["task_definition"] and intent.WHOLE not in now["task_definition"]:
