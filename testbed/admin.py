@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import VERSION
+from .ecs.strategies import ANSWERS
 from .server import Bed, unsupported
 from .slots import Record
 from .wire import Params
@@ -35,6 +36,7 @@ class Admin:
             "/_bed/layers": {"PUT": self._layers},
             "/_bed/processes": {"PUT": self._processes},
             "/_bed/tags": {"PUT": self._tags},
+            "/_bed/hooks": {"PUT": self._hooks},
             "/_bed/url": {"PUT": self._url},
             "/_bed/health": {"PUT": self._declare},
             "/_bed/unsupported": {"GET": lambda _: unsupported()},
@@ -110,6 +112,15 @@ class Admin:
                 raise ValueError(f"{arn}: want an ARN, and tags that begin with aws:")
             with self.bed.lock:
                 self.bed.region(arn.split(":")[3]).elbv2.tags.setdefault(arn, {}).update(tags)
+        return {}
+
+    def _hooks(self, given: Any) -> Params:
+        """What the functions of lifecycle hooks say from now on."""
+        for arn, word in _object(given).items():
+            if arn.count(":") < 6 or word not in ANSWERS:
+                raise ValueError(f"{arn}: want the ARN of a function, and one of {', '.join(ANSWERS)}")
+            with self.bed.lock:
+                self.bed.region(arn.split(":")[3]).ecs.hooks[arn] = word
         return {}
 
     def _url(self, given: Any) -> Params:

@@ -14,7 +14,7 @@ from .ecs.state import Deployment, Rollout, Service
 from .ecs.strategies import Stage
 from .wire import Params, now
 
-WAITING = strategies.WAITING
+UNDECIDED = (strategies.WAITING, strategies.WORKING)
 SWITCHED_BACK = "Service deployment was rolled back by a lifecycle hook."
 
 
@@ -27,14 +27,16 @@ class Shifting:
         `others_gone`: only the source's tasks are left beside them."""
         if not rollout.entered:
             self._enter(ecs, service, rollout)
-        if any(hook["status"] == "FAILED" for hook in rollout.hooks):
-            return SWITCHED_BACK
         for hook in rollout.hooks:
-            if hook["status"] == WAITING and now() >= hook["expiresAt"]:
+            if hook["status"] == strategies.WORKING:
+                hook["status"] = ecs.hooks.get(hook["targetArn"], "SUCCEEDED")
+            if hook["status"] in UNDECIDED and now() >= hook["expiresAt"]:
                 hook["status"] = "TIMED_OUT"
                 if hook["timeoutAction"] == "ROLLBACK":
                     return SWITCHED_BACK
-        if any(hook["status"] == WAITING for hook in rollout.hooks) or time.monotonic() < rollout.until:
+        if any(hook["status"] == "FAILED" for hook in rollout.hooks):
+            return SWITCHED_BACK
+        if any(hook["status"] in UNDECIDED for hook in rollout.hooks) or time.monotonic() < rollout.until:
             return None
         stage = rollout.stages[rollout.at]
         met = {"SCALE_UP": steady, "RECONCILE_SERVICE": others_gone, "CLEAN_UP": False}.get(stage.name, True)
@@ -54,18 +56,20 @@ class Shifting:
             rollout.test_percent = 100.0
         if stage.name == "CLEAN_UP":
             service.last_completed = rollout.target
-        self._pause(rollout, stage)
+        self._begin_hooks(rollout, stage)
 
-    def _pause(self, rollout: Rollout, stage: Stage) -> None:
+    def _begin_hooks(self, rollout: Rollout, stage: Stage) -> None:
         for hook in rollout.configuration.get("lifecycleHooks", []):
             if stage.name in hook["lifecycleStages"]:
                 limits = hook.get("timeoutConfiguration", {})
                 minutes = limits.get("timeoutInMinutes", strategies.PAUSED_FOR)
+                pauses = hook.get("targetType", "AWS_LAMBDA") == "PAUSE"
                 rollout.hooks.append(
                     {
-                        "hookId": f"ecs-pause-{secrets.token_urlsafe(32)}",
-                        "targetType": "PAUSE",
-                        "status": WAITING,
+                        "hookId": f"ecs-{'pause' if pauses else 'hook'}-{secrets.token_urlsafe(32)}",
+                        "targetType": "PAUSE" if pauses else "AWS_LAMBDA",
+                        "targetArn": hook.get("hookTargetArn"),
+                        "status": strategies.WAITING if pauses else strategies.WORKING,
                         "expiresAt": now() + minutes * 60 * self.scale,
                         "timeoutAction": limits.get("action", strategies.PAUSES_END),
                     }

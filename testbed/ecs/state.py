@@ -213,6 +213,7 @@ class State:
         self.clusters: dict[str, Cluster] = {}
         self.definitions: dict[str, Definition] = {}
         self.services: dict[str, Service] = {}  # by ARN
+        self.hooks: dict[str, str] = {}  # what the function of a lifecycle hook says, by its ARN
         self.tasks: dict[str, Task] = {}  # by ARN
         self.tags: dict[str, list[Params]] = {}  # by ARN
         self.run_tokens: dict[str, tuple[Params, list[str]]] = {}  # RunTask's parameters and tasks by clientToken

@@ -18,7 +18,9 @@ OWN = {  # members of a deployment configuration that only these strategies have
     "canaryConfiguration": ("CANARY",),
 }
 LONGEST = 1440  # minutes of any bake time
-WAITING = "AWAITING_ACTION"  # status of a hook that pauses
+WAITING = "AWAITING_ACTION"  # status of a hook that pauses,
+WORKING = "IN_PROGRESS"  # and of one whose function has not answered for good
+ANSWERS = ("SUCCEEDED", "FAILED", WORKING)  # hookStatus that a function returns (guide, lifecycle-hooks)
 PAUSED_FOR, PAUSES_END = 1440, "ROLLBACK"  # DeploymentLifecycleHookTimeoutConfiguration, defaults
 
 
@@ -113,9 +115,11 @@ def _percent(name: str, value: float, low: float) -> None:
 
 
 def _hook(hook: Params) -> None:
-    if hook.get("targetType", "AWS_LAMBDA") != "PAUSE":
-        raise AwsError("InvalidAction", "The test bed does not implement lifecycle hooks of the type AWS_LAMBDA")
-    if "hookTargetArn" in hook:
+    calls = hook.get("targetType", "AWS_LAMBDA") == "AWS_LAMBDA"
+    for name in ("hookTargetArn", "roleArn"):
+        if calls and not hook.get(name):
+            raise invalid(f"{name} must be specified for a lifecycle hook of the type AWS_LAMBDA.")
+    if "hookTargetArn" in hook and not calls:
         raise invalid("hookTargetArn is not applicable to PAUSE hooks.")
     if not hook.get("lifecycleStages"):
         raise invalid("lifecycleStages must be specified for a lifecycle hook.")

@@ -49,6 +49,15 @@ class Pair:
         return [named.get(each, 0) for each in self.groups]
 
 
+SMOKE = "arn:aws:lambda:us-east-1:000000000000:function:smoke"
+
+
+def function(stage: str, **limits: Any) -> Answer:
+    """A lifecycle hook that asks a Lambda function at a stage."""
+    called = {"hookTargetArn": SMOKE, "roleArn": "arn:aws:iam::000000000000:role/hooks"}
+    return {**called, "lifecycleStages": [stage], **({"timeoutConfiguration": limits} if limits else {})}
+
+
 def pause(*stages: str, **limits: Any) -> Answer:
     """A hook that waits for a person."""
     more = {"timeoutConfiguration": limits} if limits else {}

@@ -24,7 +24,7 @@ from ansible_collections.steady.ecs.plugins.modules import (
 )
 
 from tests.cases.conftest import Answer, Place
-from tests.cases.shifting import BLUE_GREEN, Pair, pause
+from tests.cases.shifting import BLUE_GREEN, SMOKE, Pair, function, pause
 from tests.testbed.beds import until
 
 pytestmark = pytest.mark.walk
@@ -139,6 +139,20 @@ def test_a_pause_whose_time_is_over_is_a_rollback(pair: Pair) -> None:
     assert deploy(pair, revision)["verdict"] == "paused"
     until(lambda: pair.place.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL", 30)
     assert (pair.weights(), pair.place.service()["taskDefinition"]) == ([100, 0], first)
+
+
+@pytest.mark.parametrize(("word", "ended"), [("FAILED", "FAILED"), ("IN_PROGRESS", "TIMED_OUT")])
+def test_a_function_that_refuses_or_never_decides_is_named(pair: Pair, word: str, ended: str) -> None:
+    """ECS's reason says that it was a hook, and not which: a service has several."""
+    first = pair.at_rest(lifecycleHooks=[function("POST_TEST_TRAFFIC_SHIFT", timeoutInMinutes=2)])
+    assert deploy(pair)["verdict"] == "succeeded", "it says yes unless told otherwise"
+    pair.place.bed.admin("PUT", "/_bed/hooks", {SMOKE: word})
+    before, revision = pair.weights(), pair.place.service()["taskDefinition"]
+    found = deploy(pair, pair.place.register("v3"))
+    assert (found["failed"], found["verdict"]) == (True, "rolled_back")
+    assert f"lifecycle hook {SMOKE} ended as {ended}" in found["msg"]
+    assert (pair.weights(), pair.place.service()["taskDefinition"]) == (before, revision)
+    assert revision != first
 
 
 @pytest.mark.parametrize("word", ["crash", "never-starts", "unhealthy"])

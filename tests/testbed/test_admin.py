@@ -42,6 +42,8 @@ def test_an_unknown_path_lists_the_known_ones(declared_bed: Bed) -> None:
         ("/_bed/health", {"*": "sick"}),
         ("/_bed/tags", {"arn:aws:elasticloadbalancing:us-east-1:0:targetgroup/web/0": {"team": "web"}}),
         ("/_bed/tags", {"web": {"aws:cloudformation:stack-name": "edge"}}),
+        ("/_bed/hooks", {"smoke": "FAILED"}),
+        ("/_bed/hooks", {"arn:aws:lambda:us-east-1:000000000000:function:smoke": "PASSED"}),
         ("/_bed/url", {"url": 7}),
         ("/_bed/faults", [{"service": "ecs"}]),
         ("/_bed/faults", [{"eror": "Throttling"}]),

@@ -174,8 +174,8 @@ def test_a_new_service(declared: World) -> None:
                     "lifecycleHooks": [{"hookTargetArn": "x", "lifecycleStages": ["PRE_SCALE_UP"]}],
                 }
             },
-            "InvalidAction",
-            "lifecycle hooks of the type AWS_LAMBDA",
+            "InvalidParameterException",
+            "roleArn must be specified",
         ),
         (
             {"deploymentConfiguration": {"strategy": "CANARY"}, "loadBalancers": []},

@@ -104,6 +104,21 @@ def test_a_rollback_is_followed_to_its_end() -> None:
     assert "web:1" in found.reason
 
 
+@pytest.mark.parametrize("reason", ["Rolled back by a lifecycle hook.", ""])
+def test_the_hook_that_ended_a_deployment_is_named(reason: str) -> None:
+    hooks = [
+        {"hookId": "h-1", "targetArn": "arn:aws:lambda:r:1:function:smoke", "status": "FAILED"},
+        {"hookId": "h-2", "status": "TIMED_OUT"},
+        {"hookId": "h-3", "status": "SUCCEEDED"},
+    ]
+    ended = {**rollout(2, "ROLLBACK_SUCCESSFUL"), "statusReason": reason, "lifecycleHookDetails": hooks}
+    found = judge(service(deployment(1)), service_deployment=ended)
+    for words in ("function:smoke ended as FAILED", "hook h-2 ended as TIMED_OUT"):
+        assert words in found.reason
+    assert "h-3" not in found.reason
+    assert reason.rstrip(".") in found.reason
+
+
 def test_a_rollback_anew_under_a_third_id_is_not_superseded() -> None:
     anew = service(deployment(3, state="IN_PROGRESS"), deployment(2, "ACTIVE", "FAILED"))
     assert not judge(anew, "ROLLBACK_IN_PROGRESS").final

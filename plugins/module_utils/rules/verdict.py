@@ -81,7 +81,7 @@ def _paused(rollout: Answer | None) -> Verdict | None:
 
 def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
     rollout = look.service_deployment or {}
-    status, why = rollout.get("status"), rollout.get("statusReason") or ""
+    status, why = rollout.get("status"), _why(rollout)
     lead = primary(look.service)
     if status == "ROLLBACK_SUCCESSFUL":
         return Verdict(ROLLED_BACK, _rolled_back(look.service, why))
@@ -96,6 +96,17 @@ def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
     if status == "STOP_REQUESTED":
         return _going_on("somebody asked ECS to stop it")
     return None
+
+
+def _why(rollout: Answer) -> str:
+    """ECS's reason, and which hook it was: the reason alone names none."""
+    ended = [
+        f"lifecycle hook {each.get('targetArn') or each.get('hookId')} ended as {each['status']}"
+        for each in rollout.get("lifecycleHookDetails") or []
+        if each.get("status") in ("FAILED", "TIMED_OUT")
+    ]
+    reason = str(rollout.get("statusReason") or "")
+    return "; ".join(filter(None, [reason.rstrip("."), *ended])) if ended else reason
 
 
 def _by_deployments(ours: Answer, look: Look) -> Verdict | None:
