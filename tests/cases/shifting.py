@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.cases.conftest import Answer, Place
@@ -23,11 +22,7 @@ class Pair:
         balancer = place.balancer["LoadBalancerArn"]
         (listener,) = self.elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
         self.rule = self.elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"][0]["RuleArn"]
-        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs.amazonaws.com"}}
-        iam = place.bed.client("iam")
-        if "balancers" not in {each["RoleName"] for each in iam.list_roles()["Roles"]}:
-            trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            iam.create_role(RoleName="balancers", AssumeRolePolicyDocument=trust)
+        place.bed.make_roles("balancers", trusting="ecs.amazonaws.com")
 
     def entry(self, **more: str) -> Answer:
         """The service's load-balancer entry."""

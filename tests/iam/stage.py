@@ -32,6 +32,8 @@ BESIDE = {"rollout_settings": {**DECLARED["rollout_settings"], "scalableTarget":
 """Settings that no UpdateService takes: each needs rights of its own, to set and to take away."""
 METRIC, DIMENSION = "UnHealthyHostCount", {"Name": "Site", "Value": "web"}
 CONTAINERS = "containerDefinitions"
+BALANCERS = "balancers"
+PAUSE = {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}
 PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 Policy = dict[str, Any]
 
@@ -72,6 +74,7 @@ class Stage(Place):
             "TargetGroup": self.group.partition("targetgroup/")[2],
             "TaskRole": "task",
             "ExecutionRole": "execution",
+            "BalancerRole": BALANCERS,
             "ImageRepository": REPOSITORY,
             "Secret": f"{self.name}-*",
             "LogGroup": f"/ecs/{self.name}",
@@ -128,6 +131,52 @@ class Stage(Place):
             ServiceNamespace="ecs", ScalableDimension="ecs:service:DesiredCount",
             ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,
         )  # fmt: skip
+
+    def shifting(self, *hooks: dict[str, Any]) -> None:
+        """From now on deployments are of the strategy BLUE_GREEN, between this group and another one, with hooks."""
+        other = self.elb.create_target_group(
+            Name=f"{self.name}-2", Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip",
+            HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
+        )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+        alike = [{"Key": key, "Value": value} for key, value in self.attributes().items() if value]
+        self.elb.modify_target_group_attributes(TargetGroupArn=other, Attributes=alike)
+        (listener,) = self.elb.describe_listeners(LoadBalancerArn=self.balancer)["Listeners"]
+        forward = {
+            "TargetGroups": [{"TargetGroupArn": self.group, "Weight": 1}, {"TargetGroupArn": other, "Weight": 0}],
+            "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
+        }
+        actions = [{"Type": "forward", "ForwardConfig": forward}]
+        self.elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=actions)
+        rule = self.elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"][0]["RuleArn"]
+        self.bed.make_roles(BALANCERS, trusting="ecs.amazonaws.com")
+        advanced = {
+            "alternateTargetGroupArn": other,
+            "productionListenerRule": rule,
+            "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{BALANCERS}",
+        }
+        (entry,) = self.service()["loadBalancers"]
+        self.ecs.update_service(
+            cluster=CLUSTER, service=self.name, loadBalancers=[{**entry, "advancedConfiguration": advanced}],
+            deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0},
+        )  # fmt: skip
+        self.rest()
+        self.ecs.update_service(
+            cluster=CLUSTER, service=self.name, deploymentConfiguration={"lifecycleHooks": list(hooks)}
+        )
+
+    def paused(self, word: str) -> None:
+        """Begin a deployment that waits for an answer before its first task is started; how these fare then."""
+        arn = self.register(f"paused, then {word}")
+        self.fares(word, arn)
+        self.ecs.update_service(cluster=CLUSTER, service=self.name, taskDefinition=arn)
+
+        def waits() -> bool:
+            listed = self.ecs.list_service_deployments(cluster=CLUSTER, service=self.name)["serviceDeployments"]
+            found = self.ecs.describe_service_deployments(serviceDeploymentArns=[listed[0]["serviceDeploymentArn"]])
+            hooks = found["serviceDeployments"][0].get("lifecycleHookDetails", [])
+            return any(each["status"] == "AWAITING_ACTION" for each in hooks)
+
+        until(waits, SETTLED)
 
     def under_way(self) -> None:
         """Begin a deployment that does not end by itself, and has a failed task."""

@@ -31,6 +31,7 @@ PARAMETERS: dict[str, tuple[str, str | None]] = {
     "TargetGroup": ("Last part of the target group's ARN: NAME/ID; none when it has none", "none"),
     "TaskRole": ("Name of the tasks' role, with its path if it has one", "none"),
     "ExecutionRole": ("Name of the tasks' execution role, with its path if it has one", None),
+    "BalancerRole": ("Name of the role of advancedConfiguration, where deployments shift traffic", "none"),
     "ImageRepository": ("ECR repositories of the images; * stands for any part of a name", "none"),
     "Secret": ("Names of the secrets that the tasks get, as in pardon/*", "none"),
     "LogGroup": ("Log group of the tasks", "none"),

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.iam.stage import POLICIES, Stage, actions, documents, without
-from tests.iam.verbs import VERBS
+from tests.iam.verbs import VERBS, shifting
 
 ALL = documents()
 SAMPLE = [
@@ -21,8 +21,8 @@ SAMPLE = [
 """What is tried each time; STEADY_LONG=1 tries every action of every policy."""
 
 
-UNPROVEN = {"continue"}
-"""The bed runs no deployment that pauses, so this policy is only compared with that of `stop`, which does the same."""
+BESIDE = "shifting"
+"""No playbook's: what deploy, rollback and verify need more for a service whose deployments shift traffic."""
 
 
 UNPLAYED: dict[str, set[str]] = {
@@ -36,19 +36,16 @@ move to other subnets."""
 
 
 EVIDENCE = {
-    *((name, "logs:GetLogEvents") for name in ("deploy", "rollback", "restart", "stop", "run_task")),
-    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop")),
+    *((name, "logs:GetLogEvents") for name in ("deploy", "rollback", "restart", "stop", "continue", "run_task")),
+    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop", "continue")),
     *(("deploy", action) for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
 }
 """What only adds to a record (the last log lines, an image's commit): the run ends the same without it."""
 
 
 def test_each_playbook_has_its_policy_and_each_policy_its_plays() -> None:
-    assert {path.stem for path in (POLICIES.parents[1] / "playbooks").glob("*.yml")} == set(ALL)
-    assert set(VERBS) | UNPROVEN == set(ALL)
-    stop, answer = actions(ALL["stop"]), actions(ALL["continue"])
-    assert answer - stop == {"ecs:ContinueServiceDeployment"}
-    assert stop - answer == {"ecs:StopServiceDeployment"}
+    assert {path.stem for path in (POLICIES.parents[1] / "playbooks").glob("*.yml")} | {BESIDE} == set(ALL)
+    assert set(VERBS) | {BESIDE} == set(ALL)
 
 
 EACH = [(name, action) for name in VERBS for action in sorted(actions(ALL[name]) - UNPLAYED.get(name, set()))]
@@ -63,6 +60,18 @@ def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     calls = stage.calls()
     assert not [call for call in calls if str(call.get("error", "")).startswith("AccessDenied")]
     assert {action for call in calls for action in call["actions"]} == actions(ALL[name]) - UNPLAYED.get(name, set())
+
+
+@pytest.mark.long
+def test_what_shifts_traffic_needs_one_policy_more_and_all_of_it(stage: Stage) -> None:
+    mine, others = ALL[BESIDE], [ALL[name] for name in ("deploy", "verify", "rollback")]
+    stage.may({**mine, "Statement": [each for policy in (mine, *others) for each in policy["Statement"]]})
+    for expected, ended in shifting(stage):
+        assert ended.outcome == expected, ended.text
+    calls = stage.calls()
+    assert not [call for call in calls if str(call.get("error", "")).startswith("AccessDenied")]
+    made = {action for call in calls for action in call["actions"]}
+    assert actions(mine) <= made <= actions(mine).union(*map(actions, others))
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.plays.place import CLUSTER
 from tests.faults.plays.player import Ended
-from tests.iam.stage import BESIDE, KEY, REGION, Stage
+from tests.iam.stage import BESIDE, KEY, PAUSE, REGION, Stage
 
 Plays = Iterator[tuple[str, Ended]]
 """How each play must end when its policy is enough, and how it ended."""
@@ -85,6 +85,31 @@ def stop(stage: Stage) -> Plays:
     yield "proven", stage.play("stop")
 
 
+def answer(stage: Stage) -> Plays:
+    """A pause before the first task: what then starts well, and what crashes."""
+    stage.given("deploy")
+    stage.shifting(PAUSE)
+    stage.paused("healthy")
+    yield "proven", stage.play("continue")
+    stage.rest()
+    stage.paused("crash")
+    yield "failed", stage.play("continue", **BRIEF)
+
+
+def shifting(stage: Stage) -> Plays:
+    """A service whose deployments shift traffic: released, verified, taken back; and a bad release of it."""
+    stage.given("deploy")
+    stage.shifting()
+    yield "proven", stage.play("deploy", rollout_changes=NEXT)
+    stage.rest()
+    yield "proven", stage.play("verify", rollout_changes=NEXT)
+    yield "proven", stage.play("rollback")
+    stage.rest()
+    stage.fares("crash")
+    worse = {"containers": {"app": {"environment": {"VERSION": "4"}}}}
+    yield "failed_rolled_back", stage.play("deploy", rollout_changes=worse, **BRIEF)
+
+
 def prune(stage: Stage) -> Plays:
     """With a rule, a schedule and a deployment under way that name revisions."""
     stage.scheduled()
@@ -126,8 +151,12 @@ def init(stage: Stage) -> Plays:
 
 
 VERBS: dict[str, Callable[[Stage], Plays]] = {
-    each.__name__: each
-    for each in (
-        *(deploy, rollback, verify, drift, history, status, scale, restart, stop, prune, unlock, run_task, store, init),
-    )
+    "continue": answer,
+    **{
+        each.__name__: each
+        for each in (
+            *(deploy, rollback, verify, drift, history, status, scale, restart, stop, prune, unlock, run_task, store),
+            init,
+        )
+    },
 }

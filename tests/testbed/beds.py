@@ -71,9 +71,9 @@ class Bed:
             self._clients[name] = watch(made)
         return self._clients[name]
 
-    def make_roles(self, *names: str) -> None:
-        """Roles that tasks may assume, as far as they are not there; the execution role is one."""
-        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+    def make_roles(self, *names: str, trusting: str = "ecs-tasks.amazonaws.com") -> None:
+        """Roles that tasks (or ECS itself) may assume, as far as they are not there; the execution role is one."""
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": trusting}}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam = self.client("iam", key="bed")
         for name in ("execution", *names):
