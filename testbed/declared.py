@@ -29,6 +29,9 @@ class DeclaredProcess:
     def exit_code(self) -> int | None:
         return self._code
 
+    def memory(self) -> int:
+        return 0
+
     def send(self, number: int) -> None:
         if self._code is None and number in (signal.SIGTERM, signal.SIGKILL):
             self._code = 128 + number

@@ -6,6 +6,7 @@ lives as long as the bed, no task outlives a bed that was killed outright.
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,12 @@ class Process:
         """None while it runs; 128 + n when signal n ended it, as a container runtime says it."""
         code = self._popen.poll()
         return code if code is None or code >= 0 else 128 - code
+
+    def memory(self) -> int:
+        """MiB that it holds now."""
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * resource.getpagesize() >> 20
+        return 0
 
     def send(self, number: int) -> None:
         if self.exit_code() is None:  # polled first: a reaped number may belong to somebody else

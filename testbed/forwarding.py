@@ -136,7 +136,7 @@ class Forwarder:
         silence = float(balancer.attributes["idle_timeout.timeout_seconds"])
         async with self.session.request(
             request.method,
-            URL(f"http://{target.address}:{target.port}{request.raw_path}", encoded=True),
+            URL(f"http://{target.at[0]}:{target.at[1]}{request.raw_path}", encoded=True),
             data=request.content if request.body_exists else None,
             headers=headers,
             allow_redirects=False,

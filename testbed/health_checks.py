@@ -90,13 +90,13 @@ class Checker:
             target.slow_until, target.slow_seconds = now + seconds, seconds
 
     async def _problem(self, target: Target, settings: Json) -> Health | None:
-        declared = self.declared(target.address)
+        declared = self.declared(target.at[0])
         if declared is not None:
             return None if declared == "healthy" else mismatch(503)
-        port = target.port if settings["HealthCheckPort"] == "traffic-port" else int(settings["HealthCheckPort"])
+        port = target.at[1] if settings["HealthCheckPort"] == "traffic-port" else int(settings["HealthCheckPort"])
         scheme, path = settings["HealthCheckProtocol"].lower(), settings["HealthCheckPath"]
         limit = ClientTimeout(total=max(SHORTEST_TIMEOUT, settings["HealthCheckTimeoutSeconds"] * self.scale))
-        url = URL(f"{scheme}://{target.address}:{port}{path}", encoded=True)
+        url = URL(f"{scheme}://{target.at[0]}:{port}{path}", encoded=True)
         try:
             async with self.session.get(url, allow_redirects=False, timeout=limit) as answer:
                 await answer.read()

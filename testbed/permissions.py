@@ -60,6 +60,10 @@ def _task(place: Place, name: str) -> list[str]:
     return place.ecs("task", name)
 
 
+def _instance(place: Place, name: str) -> list[str]:
+    return place.ecs("container-instance", name)
+
+
 def _cluster(place: Place, name: str) -> list[str]:
     return [place.arn("ecs", f"cluster/{name.rsplit('/', 1)[-1]}")]
 
@@ -94,6 +98,8 @@ ECS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
     "StopServiceDeployment": ("serviceDeploymentArn", _with_service),
     "ContinueServiceDeployment": ("serviceDeploymentArn", _with_service),
     "DescribeTasks": ("tasks", _task),
+    "ListContainerInstances": ("cluster", _cluster),
+    "DescribeContainerInstances": ("containerInstances", _instance),
     "StopTask": ("task", _task),
     "RunTask": ("taskDefinition", _definition),
     "RegisterTaskDefinition": ("family", _family),

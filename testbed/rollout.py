@@ -49,7 +49,7 @@ class Rollouts:
         self.scale, self.alarm_states, self.shifting = scale, alarm_states, Shifting(scale)
 
     def step(self, ecs: Ecs, service: Service) -> None:
-        if service.status == "INACTIVE":
+        if service.status == "INACTIVE" or (service.controller == "EXTERNAL" and service.status == "ACTIVE"):
             return
         tasks = ecs.tasks_of(service)
         if service.status == "DRAINING":

@@ -35,7 +35,12 @@ def targets(ecs: Ecs, task: Task) -> Iterator[tuple[Any, str, int]]:
     for balancer in task.deployment.balancers if task.deployment else []:
         group = ecs.elbv2.groups.get(balancer["targetGroupArn"])
         if group and task.address:
-            yield group, task.address, balancer["containerPort"]
+            yield group, *task.target(balancer)
+
+
+def _hosts(task: Task) -> list[tuple[tuple[str, int], int]]:
+    """((instance, host port), container port) of a task in bridge or host mode."""
+    return [((task.instance.id, b["hostPort"]), b["containerPort"]) for b in task.bindings if task.instance]
 
 
 def overridden(container: Params, override: Params) -> Params:
@@ -57,13 +62,14 @@ class TaskRuntime:
             self._terminate(task)
         elif task.status == "PROVISIONING":
             task.address, task.status = self.addresses.task(), "PENDING"
+            ecs.elbv2.hosts.update({host: (task.address, port) for host, port in _hosts(task)})
             return True
         elif task.status == "RUNNING":
             self._watch(ecs, task)
         elif task.status == "DEACTIVATING" and not any(g.target(a, p) for g, a, p in targets(ecs, task)):
             self._terminate(task)
         if task.status == "STOPPING":
-            self._end(task)
+            self._end(ecs, task)
         elif task.stopped is not None and time.time() - task.stopped > rules.KEPT * self.scale:
             ecs.forget_task(task)
         return False
@@ -109,6 +115,12 @@ class TaskRuntime:
 
     # -- stop ------------------------------------------------------------------------------------
     def _watch(self, ecs: Ecs, task: Task) -> None:
+        for each in task.definition.containers:
+            process = task.processes[each["name"]]
+            if each.get("memory") and process.exit_code() is None and process.memory() > each["memory"]:
+                # "If your container attempts to exceed the memory specified here, the container is killed"
+                task.out_of_memory.add(each["name"])  # (API reference, ContainerDefinition)
+                process.send(signal.SIGKILL)
         essential = [c["name"] for c in task.definition.containers if c["essential"]]
         if any(task.processes[name].exit_code() is not None for name in essential):
             task.ask_to_stop("EssentialContainerExited", "Essential container in task exited")
@@ -137,7 +149,7 @@ class TaskRuntime:
             process.send(signal.SIGTERM)
         task.status, task.term_sent = "STOPPING", time.monotonic()
 
-    def _end(self, task: Task) -> None:
+    def _end(self, ecs: Ecs, task: Task) -> None:
         """STOPPED once all containers have exited; SIGKILL for those that outlive their stopTimeout."""
         waited = time.monotonic() - (task.term_sent or 0.0)
         for container in task.definition.containers:
@@ -150,5 +162,7 @@ class TaskRuntime:
         task.status, task.stopped = "STOPPED", now()
         if task.address:
             self.addresses.give_back(task.address)
+        for host, _port in _hosts(task):
+            ecs.elbv2.hosts.pop(host, None)
         if task.service:
             task.service.event(f"has stopped 1 running tasks: (task {task.id}).")

@@ -1,9 +1,10 @@
 """Faults that a task definition switches on by environment variables, for the tests of what Steady finds and undoes.
 
 CRASH_AT_START=code  CRASH_AFTER=seconds  NEVER_HEALTHY=1 (or the status)  SLOW_HEALTH=seconds  SLOW_START=seconds
-ANSWER_500=1  IGNORE_SIGTERM=1  WRONG_PORT=port  LOSES_MESSAGES=1  SLOW_ANSWER=seconds: each says so in the log before
-it does harm. What is no fault, but a way to be that settings must fit (docs/hazards.md): SLOW_STREAM=seconds after each
-reply of a stream, WORK_AFTER=seconds from an answer to its receipt, KEEP_ALIVE=seconds that an idle connection is kept.
+ANSWER_500=1  IGNORE_SIGTERM=1  WRONG_PORT=port  LOSES_MESSAGES=1  SLOW_ANSWER=seconds  EATS_MEMORY=MiB: each says so in
+the log before it does harm. What is no fault, but a way to be that settings must fit (docs/hazards.md):
+SLOW_STREAM=seconds after each reply of a stream, WORK_AFTER=seconds from an answer to its receipt, KEEP_ALIVE=seconds
+that an idle connection is kept.
 """
 
 import os
@@ -14,6 +15,9 @@ from testbed.app.web import log
 STACK = """\
     at org.coralprotocol.{place}
     at org.coralprotocol.coralserver.Main.main(Main.kt:27)"""
+
+
+EATEN: list[bytes] = []
 
 
 def number(name: str) -> float:
@@ -40,6 +44,9 @@ def at_start() -> None:
     if os.environ.get("CRASH_AT_START"):
         what = "cannot start: connection to PostgreSQL refused: password authentication failed"
         fatal(int(number("CRASH_AT_START")), what, "coralserver.storage.Database.connect(Database.kt:41)")
+    if number("EATS_MEMORY"):
+        log(f"WARN: loading {number('EATS_MEMORY'):g} MiB into the cache")
+        EATEN.append(b"x" * (int(number("EATS_MEMORY")) << 20))
     if number("SLOW_START"):
         log(f"WARN: slow start: loading for {number('SLOW_START'):g} s")
         threading.Event().wait(number("SLOW_START"))

@@ -5,12 +5,13 @@ A handler is a method with the operation's name in snake case and `reads`; one f
 
 from .clusters import Clusters
 from .definitions import Definitions
+from .instances import Instances
 from .services import Services
 from .tags import Tags
 from .tasks import Tasks
 
 
-class Ecs(Clusters, Definitions, Services, Tasks, Tags):
+class Ecs(Clusters, Definitions, Services, Tasks, Instances, Tags):
     """The ECS API of one region."""
 
 

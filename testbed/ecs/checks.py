@@ -28,26 +28,30 @@ def not_done(what: str) -> AwsError:
 
 def only_what_the_bed_runs(p: Params) -> None:
     """Values of known parameters that the bed refuses by name: other controllers, launch types."""
-    controller = p.get("deploymentController", {}).get("type", "ECS")
-    if controller != "ECS":
-        raise not_done(f"the deployment controller {controller}")
     platform(p)
     if p.get("schedulingStrategy", "REPLICA") != "REPLICA":
         raise not_done(f"the scheduling strategy {p['schedulingStrategy']}")
-    if p.get("launchType", "EC2") != "FARGATE":
-        raise not_done(f"services of launchType {p.get('launchType', 'EC2 (the default)')}: FARGATE only")
 
 
 def platform(p: Params) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/platform-fargate.html"""
+    launch = p.get("launchType", "EC2")
+    if launch not in ("EC2", "FARGATE"):
+        raise not_done(f"the launch type {launch}")
+    if launch == "EC2" and "platformVersion" in p:
+        raise invalid("The platform version must be null when specifying an EC2 launch type.")
     if p.get("platformVersion", "LATEST") not in ("LATEST", "1.3.0", "1.4.0"):
         raise AwsError("PlatformUnknownException", "The specified platform does not exist.")
 
 
-def network(definition: Definition, settings: Params) -> None:
+def network(definition: Definition, settings: Params, launch: str) -> None:
     body = definition.body
-    if "FARGATE" not in (body.get("requiresCompatibilities") or body["compatibilities"]):
-        raise invalid("Task definition does not support launch_type FARGATE.")
+    if launch not in (body.get("requiresCompatibilities") or body["compatibilities"]):
+        raise invalid(f"Task definition does not support launch_type {launch}.")
+    if body.get("networkMode") != "awsvpc":
+        if "networkConfiguration" in settings:
+            raise invalid("Network Configuration is not valid for the given networkMode of this task definition.")
+        return
     if "networkConfiguration" not in settings:
         raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
     if not settings["networkConfiguration"].get("awsvpcConfiguration", {}).get("subnets"):
@@ -105,11 +109,11 @@ def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) 
             raise invalid(
                 f"The target group with targetGroupArn {group.arn} does not have an associated load balancer."
             )
-        kind = group.settings["TargetType"]
-        if kind != "ip":
+        kind, mode = group.settings["TargetType"], definition.body.get("networkMode", "bridge")
+        if kind != ("ip" if mode == "awsvpc" else "instance"):
             raise invalid(
                 f"The provided target group {group.arn} has target type {kind}, "
-                "which is incompatible with the awsvpc network mode specified in the task definition."
+                f"which is incompatible with the {mode} network mode specified in the task definition."
             )
         name, port = balancer.get("containerName"), balancer.get("containerPort")
         container = next((c for c in definition.containers if c["name"] == name), None)

@@ -21,7 +21,7 @@ class Clusters(State):
             "clusterArn": cluster.arn,
             "clusterName": cluster.name,
             "status": "ACTIVE",
-            "registeredContainerInstancesCount": 0,
+            "registeredContainerInstancesCount": sum(i.cluster is cluster for i in self.instances.values()),
             "runningTasksCount": found["runningCount"],
             "pendingTasksCount": found["pendingCount"],
             "activeServicesCount": active,
@@ -52,6 +52,9 @@ class Clusters(State):
     def delete_cluster(self, p: Params) -> Params:
         cluster = self.cluster(p["cluster"])
         view = self._cluster_view(cluster, [])
+        if view["registeredContainerInstancesCount"]:
+            text = "The Cluster cannot be deleted while Container Instances are active or draining."
+            raise AwsError("ClusterContainsContainerInstancesException", text)
         if view["activeServicesCount"]:
             raise AwsError(
                 "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."

@@ -73,6 +73,9 @@ def check(p: Params) -> None:
         for wanted in container.get("dependsOn", []):
             if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
                 raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")
+        if not p.get("memory") and not container.get("memory") and not container.get("memoryReservation"):
+            what = f"Invalid setting for container '{container['name']}'."
+            raise refuse(f"{what} At least one of 'memory' or 'memoryReservation' must be specified.")
     if len(set(names)) != len(names):
         raise refuse("Container names should be unique within a task definition.")
     if not any(c.get("essential", True) for c in containers):
@@ -128,8 +131,9 @@ def unrunnable(definition: Definition) -> None:
     def no(what: str) -> AwsError:
         return AwsError("InvalidAction", f"The test bed does not run task definitions with {what}")
 
-    if definition.body.get("networkMode") != "awsvpc":
-        raise no(f"networkMode {definition.body.get('networkMode', 'bridge')}")
+    mode = definition.body.get("networkMode", "bridge")
+    if mode == "none" or (mode == "bridge" and len(definition.containers) > 1):  # they would reach each other by links
+        raise no(f"networkMode {mode} and {len(definition.containers)} containers")
     for container in definition.containers:
         for name in NOT_RUN:
             if container.get(name):

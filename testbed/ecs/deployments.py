@@ -9,7 +9,7 @@ import secrets
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
 from . import rules, strategies
-from .state import Deployment, Rollout, Service, State, counts, digests
+from .state import Deployment, Rollout, Service, State, counts, digests, fargate
 
 REPLACED = "A newer deployment replaced this one."
 OF_THE_REVISION = (  # a change of these deploys anew
@@ -88,9 +88,7 @@ class Deployments(State):
             "serviceArn": service.arn,
             "clusterArn": service.cluster.arn,
             "taskDefinition": deployment.definition.arn,
-            "launchType": "FARGATE",
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
+            **fargate(service),
             "loadBalancers": deployment.settings.get("loadBalancers", []),
             "resolvedConfiguration": {
                 "loadBalancers": [
@@ -175,6 +173,7 @@ class Deployments(State):
             r
             for r in reversed(self.rollouts.values())
             if r.service is service
+            and service.controller == "ECS"
             and r.status in (p.get("status") or [r.status])
             and window.get("after", r.created) <= r.created <= window.get("before", r.created)
         ]

@@ -7,7 +7,7 @@ from ..wire import AwsError, Params, page
 from . import checks, strategies
 from .definitions import unrunnable
 from .deployments import OF_THE_REVISION, Deployments
-from .state import Deployment, Service, counts
+from .state import Cluster, Definition, Deployment, Service, counts, fargate
 
 CONFIGURATION = tuple(
     f"deploymentConfiguration.{name}"
@@ -59,12 +59,17 @@ class Services(Deployments):
                 return {"service": self._service_view(old, ["TAGS"])}
             raise AwsError("InvalidParameterException", "Creation of service was not idempotent.")
         checks.only_what_the_bed_runs(p)
-        definition = self.definition(p["taskDefinition"], active=True)
+        controller, launch = p.get("deploymentController", {}).get("type", "ECS"), p.get("launchType", "EC2")
         settings = {**DEFAULTS, **{k: p[k] for k in STORED if k in p}}
+        if launch == "EC2":
+            del settings["platformVersion"]
+        if controller == "EXTERNAL":
+            return self._create_external(cluster, arn, p, settings)
+        definition = self.definition(p["taskDefinition"], active=True)
         if settings["loadBalancers"]:
             settings.setdefault("healthCheckGracePeriodSeconds", 0)
         configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
-        self._check(definition, settings, configuration)
+        self._check(definition, settings, configuration, launch)
         service = Service(
             arn=arn,
             name=p["serviceName"],
@@ -73,6 +78,8 @@ class Services(Deployments):
             desired=checks.desired_count(p.get("desiredCount")),
             configuration=configuration,
             settings=settings,
+            launch=launch,
+            controller=controller,
             token=p.get("clientToken"),
         )
         self.services[arn] = service
@@ -80,9 +87,24 @@ class Services(Deployments):
         self.begin_deployment(service)
         return {"service": self._service_view(service, ["TAGS"])}
 
-    def _check(self, definition: Any, settings: Params, configuration: Params) -> None:
+    def _create_external(self, cluster: Cluster, arn: str, p: Params, settings: Params) -> Params:
+        """Nothing runs until somebody makes a task set, which the bed does not (CreateService, taskDefinition: "A task
+        definition must be specified if the service uses either the ECS or CODE_DEPLOY deployment controllers"; "you can
+        specify only parameters that aren't controlled at the task set level")."""
+        for name in ("taskDefinition", "launchType", "networkConfiguration", "loadBalancers", "platformVersion"):
+            if p.get(name):
+                raise checks.invalid(f"{name} cannot be specified for a service that uses an EXTERNAL controller.")
+        nothing, count = Definition("", "", 0, {}), checks.desired_count(p.get("desiredCount", 0))
+        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        service = Service(
+            arn, p["serviceName"], cluster, nothing, count, configuration, settings, launch="", controller="EXTERNAL"
+        )
+        self.services[arn], self.tags[arn] = service, list(p.get("tags", []))
+        return {"service": self._service_view(service, ["TAGS"])}
+
+    def _check(self, definition: Any, settings: Params, configuration: Params, launch: str) -> None:
         unrunnable(definition)
-        checks.network(definition, settings)
+        checks.network(definition, settings, launch)
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
@@ -96,7 +118,9 @@ class Services(Deployments):
         service = self.service(p)
         if service.status != "ACTIVE":
             raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
-        checks.only_what_the_bed_runs({**p, "launchType": "FARGATE"})
+        checks.only_what_the_bed_runs({**p, "launchType": service.launch or "FARGATE"})
+        if service.controller != "ECS":
+            self._only_its_controller_deploys(service, p)
         definition = service.definition
         if "taskDefinition" in p:
             definition = self.definition(p["taskDefinition"], active=True)
@@ -104,7 +128,8 @@ class Services(Deployments):
         if not settings["loadBalancers"] and "healthCheckGracePeriodSeconds" not in p:
             settings.pop("healthCheckGracePeriodSeconds", None)  # it goes with the last load balancer
         configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))
-        self._check(definition, settings, configuration)
+        if service.deployments:
+            self._check(definition, settings, configuration, service.launch)
         desired = checks.desired_count(p.get("desiredCount", service.desired))
         deploys = (
             p.get("forceNewDeployment", False)
@@ -119,6 +144,17 @@ class Services(Deployments):
             self.begin_deployment(service)
         self.wake()
         return {"service": self._service_view(service, ["TAGS"])}
+
+    @staticmethod
+    def _only_its_controller_deploys(service: Service, p: Params) -> None:
+        """API reference, UpdateService: what of such a service "can be updated using this API"."""
+        names = {"taskDefinition": "task definition", "networkConfiguration": "network configuration"}
+        names |= {"platformVersion": "platform version", "loadBalancers": "load balancers"}
+        for name in ("forceNewDeployment", *names):
+            if p.get(name):
+                what = f"Unable to update {names.get(name, 'task definition')} on services with"
+                by = {"CODE_DEPLOY": " Use AWS CodeDeploy to trigger a new deployment."}.get(service.controller, "")
+                raise checks.invalid(f"{what} a {service.controller} deployment controller.{by}")
 
     def _movable(self, service: Service, settings: Params, configuration: Params) -> None:
         """What AWS would do about a deployment of another kind under way is written down nowhere."""
@@ -159,8 +195,9 @@ class Services(Deployments):
     def list_services(self, p: Params) -> Params:
         """Pages of 10 unless asked otherwise (API reference, ListServices)."""
         cluster = self.cluster(p.get("cluster"))
-        ours = p.get("launchType", "FARGATE") == "FARGATE" and p.get("schedulingStrategy", "REPLICA") == "REPLICA"
-        found = [s.arn for s in self.services.values() if ours and s.cluster is cluster and s.status != "INACTIVE"]
+        ours = p.get("schedulingStrategy", "REPLICA") == "REPLICA"
+        there = [s for s in self.services.values() if ours and s.cluster is cluster and s.status != "INACTIVE"]
+        found = [s.arn for s in there if s.launch == p.get("launchType", s.launch)]
         items, token = page(found, p, 10, "maxResults", "nextToken")
         return {"serviceArns": items, "nextToken": token}
 
@@ -174,17 +211,20 @@ class Services(Deployments):
             "clusterArn": service.cluster.arn,
             "status": service.status,
             "desiredCount": service.desired,
-            "taskDefinition": service.definition.arn,
+            "taskDefinition": service.definition.arn or None,
             "deploymentConfiguration": service.configuration,
-            "deployments": [self._deployment_view(service, d) for d in service.deployments],
+            # Of its controller alone (DeploymentController): with another there are task sets, and no deployments.
+            "deployments": [
+                self._deployment_view(service, d) for d in service.deployments if service.controller == "ECS"
+            ],
             "events": service.events,
             "serviceRegistries": [],
             "placementConstraints": [],
             "placementStrategy": [],
-            "launchType": "FARGATE",
-            "platformFamily": "Linux",
+            **fargate(service),
+            "platformVersion": service.settings.get("platformVersion"),
             "schedulingStrategy": "REPLICA",
-            "deploymentController": {"type": "ECS"},
+            "deploymentController": {"type": service.controller},
             "createdAt": service.created,
             "createdBy": f"arn:aws:iam::{self.account}:root",
             "roleArn": f"arn:aws:iam::{self.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
@@ -202,9 +242,7 @@ class Services(Deployments):
             "failedTasks": deployment.failed,
             "createdAt": deployment.created,
             "updatedAt": deployment.updated,
-            "launchType": "FARGATE",
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
+            **fargate(service),
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
             "volumeConfigurations": deployment.settings.get("volumeConfigurations", []),
             "serviceConnectConfiguration": deployment.settings.get("serviceConnectConfiguration"),

@@ -16,6 +16,7 @@ class Process(Protocol):
     """A container at run time: engine.Process, or declared.DeclaredProcess."""
 
     def exit_code(self) -> int | None: ...
+    def memory(self) -> int: ...
     def send(self, number: int) -> None: ...
     def wait(self, seconds: float) -> bool: ...
     @property
@@ -27,6 +28,19 @@ class Cluster:
     arn: str
     name: str
     settings: list[Params] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Instance:
+    """A container instance, with the resources that it was registered with."""
+
+    arn: str
+    cluster: Cluster
+    id: str  # of EC2
+    cpu: int
+    memory: int
+    reserved: frozenset[int]  # host ports that no task gets
+    registered: float = field(default_factory=now)
 
 
 @dataclass(eq=False)
@@ -133,6 +147,8 @@ class Service:
     desired: int
     configuration: Params
     settings: Params  # what is stored as it was given
+    launch: str = "FARGATE"
+    controller: str = "ECS"
     status: str = "ACTIVE"
     created: float = field(default_factory=now)
     token: str | None = None
@@ -140,6 +156,7 @@ class Service:
     events: list[Params] = field(default_factory=list)
     last_completed: Deployment | None = None
     steady: bool = False
+    unplaced: str = ""  # the event that no instance has room: said once, until one has
 
     @property
     def primary(self) -> Deployment:
@@ -165,6 +182,8 @@ class Task:
     group: str = ""
     settings: Params = field(default_factory=dict)
     overrides: dict[str, Params] = field(default_factory=dict)  # by container name: what RunTask said otherwise
+    instance: Instance | None = None  # of launch type EC2: where it was placed,
+    bindings: list[Params] = field(default_factory=list)  # and in bridge and host mode which of its ports it has
     status: str = "PROVISIONING"
     wanted: str = "RUNNING"
     address: str | None = None
@@ -177,6 +196,7 @@ class Task:
     stop_code: str | None = None
     stop_reason: str | None = None
     start_problem: str | None = None
+    out_of_memory: set[str] = field(default_factory=set)  # containers that were killed for it
     term_sent: float | None = None
     succeeded: bool = False  # counted once as a success of its deployment,
     failed: bool = False  # and once as a failure
@@ -187,6 +207,20 @@ class Task:
         return self.arn.rsplit("/", 1)[1]
 
     @property
+    def launch(self) -> str:
+        return "EC2" if self.instance else "FARGATE"
+
+    @property
+    def owns_interface(self) -> bool:
+        return bool(self.definition.body.get("networkMode") == "awsvpc")
+
+    def target(self, balancer: Params) -> tuple[str, int]:
+        """What of it is registered in a target group: an address, or an instance and a host port."""
+        wanted = balancer["containerName"], balancer["containerPort"]
+        port = next((b["hostPort"] for b in self.bindings if (b["container"], b["containerPort"]) == wanted), None)
+        return (self.instance.id, port) if self.instance and port else (self.address or "", wanted[1])
+
+    @property
     def alive(self) -> bool:
         return self.status in LIVE and self.wanted == "RUNNING"
 
@@ -194,6 +228,12 @@ class Task:
         """The first cause stays: AWS never overwrites a stopped reason."""
         if self.wanted == "RUNNING":
             self.wanted, self.stop_code, self.stop_reason, self.stopping = "STOPPED", code, reason, now()
+
+
+def fargate(what: "Service | Task") -> Params:
+    """How a service or task is launched, as every view of it says; a platform version is AWS Fargate's alone."""
+    platform = {"platformVersion": "1.4.0", "platformFamily": "Linux"} if what.launch == "FARGATE" else {}
+    return {"launchType": what.launch or None, **platform}
 
 
 def digests(definition: Definition) -> dict[str, str]:
@@ -215,6 +255,7 @@ class State:
         self.services: dict[str, Service] = {}  # by ARN
         self.hooks: dict[str, str] = {}  # what the function of a lifecycle hook says, by its ARN
         self.tasks: dict[str, Task] = {}  # by ARN
+        self.instances: dict[str, Instance] = {}  # by ARN
         self.tags: dict[str, list[Params]] = {}  # by ARN
         self.run_tokens: dict[str, tuple[Params, list[str]]] = {}  # RunTask's parameters and tasks by clientToken
         self.rollouts: dict[str, Rollout] = {}  # by ARN

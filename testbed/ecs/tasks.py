@@ -6,7 +6,10 @@ from ..strict import reads
 from ..wire import AwsError, Params, page
 from . import checks
 from .definitions import unrunnable
-from .state import Cluster, Definition, Deployment, Service, State, Task, digests
+from .instances import NOBODY, Instances
+from .state import Cluster, Definition, Deployment, Instance, Service, Task, digests, fargate
+
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"  # "Stopped tasks error codes"
 
 
 def _overrides(definition: Definition, given: list[Params]) -> dict[str, Params]:
@@ -19,7 +22,7 @@ def _overrides(definition: Definition, given: list[Params]) -> dict[str, Params]
     return {each["name"]: each for each in given}
 
 
-class Tasks(State):
+class Tasks(Instances):
     def new_task(self, cluster: Cluster, definition: Definition, started_by: str | None, group: str) -> Task:
         arn = f"{self.prefix}task/{cluster.name}/{secrets.token_hex(16)}"
         task = Task(arn, cluster, definition, started_by=started_by, group=group, digests=digests(definition))
@@ -27,12 +30,24 @@ class Tasks(State):
         self.tags[arn] = []
         return task
 
-    def new_service_task(self, service: Service, deployment: Deployment) -> Task:
+    def new_service_task(self, service: Service, deployment: Deployment) -> None:
+        """One that finds no room is not there, and said once: "duplicate event messages are omitted until either the
+        cause is resolved or six hours passes" ("Service event messages")."""
+        instance = None
+        if service.launch == "EC2":
+            instance, refusals = self.room(service.cluster, deployment.definition)
+            event = "" if instance else self.no_room(refusals)
+            if event and event != service.unplaced:
+                service.event(event)
+            service.unplaced = event
+            if instance is None:
+                return
         task = self.new_task(service.cluster, deployment.definition, deployment.id, f"service:{service.name}")
         task.deployment, task.service, task.digests = deployment, service, deployment.digests
         source = {"SERVICE": service.arn, "TASK_DEFINITION": deployment.definition.arn}
         self._propagate(task, source.get(service.settings["propagateTags"]))
-        return task
+        if instance:
+            self.put(task, instance)
 
     def _propagate(self, task: Task, source: str | None) -> None:
         if source:
@@ -60,31 +75,42 @@ class Tasks(State):
             }
         cluster, definition = self.cluster(p.get("cluster")), self.definition(p["taskDefinition"], active=True)
         unrunnable(definition)
-        if p.get("launchType") != "FARGATE":
-            raise AwsError("InvalidAction", "The test bed runs tasks of launchType FARGATE only")
         checks.platform(p)
-        if "networkConfiguration" not in p:
-            raise AwsError(
-                "InvalidParameterException",
-                "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-            )
+        checks.network(definition, p, p.get("launchType", "EC2"))
         if not 1 <= p.get("count", 1) <= 10:
             raise AwsError("InvalidParameterException", "Count must be between 1 and 10.")
         if p.get("propagateTags") == "SERVICE":
             raise AwsError("InvalidParameterException", "Tags can not be propagated from a service by RunTask.")
         overrides = _overrides(definition, p.get("overrides", {}).get("containerOverrides", []))
-        tasks = []
+        tasks, failures = [], []
         for _ in range(p.get("count", 1)):
+            instance, refusals = self._room_for_one(cluster, definition, p)
+            failures += [{"arn": each.arn, "reason": f"RESOURCE:{lack}"} for each, lack in refusals]
+            if refusals:
+                continue
             group = p.get("group", f"family:{definition.family}")
             task = self.new_task(cluster, definition, p.get("startedBy"), group)
             task.overrides = overrides
+            if instance:
+                self.put(task, instance)
             self._propagate(task, definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None)
             self.tags[task.arn] += p.get("tags", [])
             tasks.append(task)
         if token:
             self.run_tokens[token] = p, [t.arn for t in tasks]
         self.wake()
-        return {"tasks": [self._task_view(t, ["TAGS"]) for t in tasks], "failures": []}
+        return {"tasks": [self._task_view(t, ["TAGS"]) for t in tasks], "failures": failures}
+
+    def _room_for_one(
+        self, cluster: Cluster, definition: Definition, p: Params
+    ) -> tuple[Instance | None, list[tuple[Instance, str]]]:
+        """An instance, or of each why it is none ("API failure reasons"); neither on Fargate."""
+        if p.get("launchType", "EC2") == "FARGATE":
+            return None, []
+        instance, refusals = self.room(cluster, definition)
+        if instance is None and not refusals:
+            raise checks.invalid(NOBODY)
+        return instance, [] if instance else refusals
 
     @reads("cluster", "task", "reason")
     def stop_task(self, p: Params) -> Params:
@@ -110,7 +136,7 @@ class Tasks(State):
             and (service is None or t.service is service)
             and t.definition.family == p.get("family", t.definition.family)
             and t.started_by == p.get("startedBy", t.started_by)
-            and p.get("launchType", "FARGATE") == "FARGATE"
+            and t.launch == p.get("launchType", t.launch)
         ]
         items, token = page(found, p, 100, "maxResults", "nextToken")
         return {"taskArns": items, "nextToken": token}
@@ -134,6 +160,7 @@ class Tasks(State):
     def _task_view(self, task: Task, include: list[str]) -> Params:
         attached = "PRECREATED" if task.address is None else "DELETED" if task.status == "STOPPED" else "ATTACHED"
         details = [{"name": "privateIPv4Address", "value": task.address}] if task.address else []
+        interface = {"id": task.id, "type": "ElasticNetworkInterface", "status": attached, "details": details}
         return {
             "taskArn": task.arn,
             "clusterArn": task.cluster.arn,
@@ -142,9 +169,8 @@ class Tasks(State):
             "desiredStatus": task.wanted,
             "startedBy": task.started_by,
             "group": task.group,
-            "launchType": "FARGATE",
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
+            **fargate(task),
+            "containerInstanceArn": task.instance.arn if task.instance else None,
             "cpu": task.definition.body.get("cpu"),
             "memory": task.definition.body.get("memory"),
             "availabilityZone": f"{self.region}a",
@@ -163,7 +189,7 @@ class Tasks(State):
             "stopCode": task.stop_code,
             "stoppedReason": task.stop_reason,
             "healthStatus": "UNKNOWN",  # no container has a health check: see definitions.unrunnable
-            "attachments": [{"id": task.id, "type": "ElasticNetworkInterface", "status": attached, "details": details}],
+            "attachments": [interface] if task.owns_interface else [],
             "tags": self.tags[task.arn] if "TAGS" in include else [],
         }
 
@@ -182,9 +208,13 @@ class Tasks(State):
             "runtimeId": f"{task.id}-{container['name']}" if process else None,
             "lastStatus": "STOPPED" if code is not None or task.status == "STOPPED" else running,
             "exitCode": code,
-            "reason": task.start_problem,
-            "networkBindings": [],
-            "networkInterfaces": [interface] if task.address else [],
+            "reason": OUT_OF_MEMORY if container["name"] in task.out_of_memory else task.start_problem,
+            "networkBindings": [
+                {k: v for k, v in b.items() if k != "container"}
+                for b in task.bindings
+                if b["container"] == container["name"]
+            ],
+            "networkInterfaces": [interface] if task.address and task.owns_interface else [],
             "healthStatus": "UNKNOWN",
             "cpu": str(container["cpu"]),
             "memory": str(container["memory"]) if "memory" in container else None,

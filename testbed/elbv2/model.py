@@ -42,8 +42,9 @@ NOT_IN_USE = Health(
 class Target:
     """One address and port in a target group. The plane's health checks set `checked`."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, at: Address | None = None) -> None:
         self.address, self.port = address, port
+        self.at = at or (address, port)  # where it listens: of a task on an instance that is an address of its own
         self.checked = REGISTERING  # what the health checks found
         self.drain_until: float | None = None  # time.time() at which the deregistration delay ends
         self.let_go = False  # deregistration is complete; the state stays "draining" until drain_until

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ..wire import AwsError, Params, page
-from .model import Balancer, Json, Listener, Rule, TargetGroup, forwards_to
+from .model import Address, Balancer, Json, Listener, Rule, TargetGroup, forwards_to
 
 
 class Addresses(Protocol):
@@ -57,6 +57,7 @@ class State:
         self.region, self.account, self.addresses, self.scale = region, account, addresses, scale
         self.balancers: dict[str, Balancer] = {}
         self.groups: dict[str, TargetGroup] = {}
+        self.hosts: dict[Address, Address] = {}  # an instance and a host port: where the container behind it listens
         self.listeners: dict[str, Listener] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.revision = 0

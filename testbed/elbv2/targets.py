@@ -24,10 +24,10 @@ class Targets(State):
         group = self.group(params["TargetGroupArn"])
         wanted = self._addresses(group, params["Targets"])
         for identifier, _ in wanted:
-            check_identifier(group.settings["TargetType"], identifier)
+            check_identifier(group.settings["TargetType"], identifier, {host for host, _ in self.hosts})
         for address in wanted:
             group.deregistered.pop(address, None)
-            group.targets.setdefault(address, Target(*address))
+            group.targets.setdefault(address, Target(*address, at=self.hosts.get(address)))
         self.changed()
         return {}
 
@@ -70,13 +70,15 @@ class Targets(State):
         return {"TargetHealthDescriptions": rows}
 
 
-def check_identifier(kind: str, identifier: str) -> None:
+def check_identifier(kind: str, identifier: str, running: set[str]) -> None:
     """Raise unless a target of this kind can be registered: loopback addresses only, so that no probe leaves here."""
     if kind == "instance":
         if not re.fullmatch(r"i-[0-9a-f]{8,17}", identifier):
             raise AwsError("ValidationError", f"Instance ID '{identifier}' is not valid")
-        text = f"The following targets are not in a running state and cannot be registered: '{identifier}'"
-        raise AwsError("InvalidTarget", text)  # true of every instance: the bed runs none
+        if identifier not in running:  # ECS registers them: of an instance that runs none of its tasks nothing answers
+            text = f"The following targets are not in a running state and cannot be registered: '{identifier}'"
+            raise AwsError("InvalidTarget", text)
+        return
     try:
         loopback = ipaddress.IPv4Address(identifier).is_loopback
     except ValueError:

@@ -134,6 +134,19 @@ class World:
         self.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
         return str(group)
 
+    def instance(self, cpu: int = 1024, memory: int = 2048, *reserved: int) -> str:
+        """The ARN of a new container instance of the cluster."""
+        made = self.ecs.register_container_instance(
+            cluster=self.name,
+            instanceIdentityDocument=json.dumps({"instanceId": f"i-{uuid.uuid4().hex[:17]}"}),
+            totalResources=[
+                {"name": "CPU", "type": "INTEGER", "integerValue": cpu},
+                {"name": "MEMORY", "type": "INTEGER", "integerValue": memory},
+                {"name": "PORTS", "type": "STRINGSET", "stringSetValue": [str(each) for each in reserved]},
+            ],
+        )
+        return str(made["containerInstance"]["containerInstanceArn"])
+
     def listen(self, group: str, port: int) -> None:
         actions = [{"Type": "forward", "TargetGroupArn": group}]
         self.elb.create_listener(

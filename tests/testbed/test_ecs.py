@@ -163,10 +163,10 @@ def test_a_new_service(declared: World) -> None:
         ({"cluster": "nowhere"}, "ClusterNotFoundException", "Cluster not found"),
         ({"taskDefinition": "nothing:9"}, "ClientException", "Unable to describe"),
         ({"networkConfiguration": None}, "InvalidParameterException", "Network Configuration must be provided"),
-        ({"launchType": "EC2"}, "InvalidAction", "FARGATE only"),
+        ({"launchType": "EXTERNAL"}, "InvalidAction", "launch type EXTERNAL"),
+        ({"launchType": "EC2", "platformVersion": "1.4.0"}, "InvalidParameterException", "must be null"),
         ({"schedulingStrategy": "DAEMON"}, "InvalidAction", "scheduling strategy DAEMON"),
-        ({"deploymentController": {"type": "CODE_DEPLOY"}}, "InvalidAction", "deployment controller CODE_DEPLOY"),
-        ({"deploymentController": {"type": "EXTERNAL"}}, "InvalidAction", "deployment controller EXTERNAL"),
+        ({"deploymentController": {"type": "EXTERNAL"}}, "InvalidParameterException", "taskDefinition cannot be"),
         (
             {
                 "deploymentConfiguration": {
@@ -377,7 +377,6 @@ def test_run_task_refuses_what_it_cannot_run(declared: World) -> None:
     declared.ecs.deregister_task_definition(taskDefinition=inactive)
     assert code(run, declared, inactive) == "ClientException"
     assert code(run, declared, definition, count=11) == "InvalidParameterException"
-    assert code(declared.ecs.run_task, cluster=declared.name, taskDefinition=definition) == "InvalidAction"
     assert code(declared.ecs.stop_task, cluster=declared.name, task="0" * 32) == "InvalidParameterException"
 
 
