@@ -333,16 +333,14 @@ class Preflight:
             now.definition, model, declared.changes or None, declared.definition or None, declared.images
         ).declared
         becoming = plan.becoming(declared, now, content)
-        harms, warned = hazards.judged(becoming, self.params)
-        self.add(*harms)
-        self.findings += warned
         self.image = images.serving(content, now.service)
         self.findings += preflight.in_clear(content)
         wanted, before = runnable.needs(content), runnable.needs(now.definition)
         self.add(*registry.checks_of(self.task, wanted))
         found, said, self.uncovered = surroundings.checks_of(self.task, declared, now, becoming)
-        self.add(*found)
-        self.findings += said
+        harms, warned = hazards.judged(becoming, self.params, found)
+        self.add(*found, *harms)
+        self.findings += [*said, *warned]
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
         self.findings += [f"There would be no way back from this release: {checks.sentence(each)}" for each in lost]
         if wanted.images:

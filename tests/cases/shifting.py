@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.cases.conftest import Answer, Place
 from tests.testbed.beds import PORT
 
+if TYPE_CHECKING:
+    from tests.cases.conftest import Place
+
+Answer = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/balancers"
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1}
 

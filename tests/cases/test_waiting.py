@@ -248,7 +248,7 @@ def another_controller(world: World) -> None:
     found = world.run(deployment.run, params(task_definition="web:2"))
     assert found.get("failed")
     assert "deployed by the controller CODE_DEPLOY" in found["msg"]
-    assert "Use that controller's tools" in found["msg"]
+    assert "Deploy it with AWS CodeDeploy (`aws deploy create-deployment`)" in found["msg"]
     assert (world.writes(), world.now()) == ([], began)
 
 

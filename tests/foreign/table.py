@@ -35,7 +35,7 @@ CAUSES = {
     "Other people": r"(?i)took over|superseded|stopped by the user|desired count is 0",
 }
 """What counts as a named cause for anybody: the fact itself, in whatever words. By the chapters that are compared: what
-is wrong with a declaration itself is not, for it is not the others' to know."""
+is wrong with a declaration itself is not, for it is not the others' to know; nor are room and pauses so far."""
 COMPARED = [kind for kind in KINDS if kind.chapter in CAUSES and kind.name not in LEFT_OUT]
 
 ECHO = r"(PLAY|TASK|Duration|arn:|ecs-svc/|\d{4}-\d\d-\d\d )"

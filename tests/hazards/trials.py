@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import hazards
+from ansible_collections.steady.ecs.plugins.module_utils.rules import hazards, plan
 
 from testbed.production import CLUSTER
 from tests.hazards.stage import DEADLINE, Stage
 from tests.testbed.bed_process import RunningBed
+from tests.testbed.beds import PORT, Bed, World
 from tests.testbed.pardon_task import until
 
 PATIENCE = 6.0  # seconds in which a task that is taken away would be replaced
@@ -135,6 +136,43 @@ def keep_alive(bed: RunningBed, cured: bool) -> Harm:
     return Harm(users.summary.failed, names, users.summary.line())
 
 
+def host_port(bed: RunningBed, cured: bool) -> Harm:
+    """1 when a good release is not what serves in the end: one task on the one instance, fixed port (cured: any)."""
+    world = World(Bed(bed.endpoint))
+    group = world.make_group(f"{world.name}-i", kind="instance")
+    world.listen(group, PORT + 1)
+    world.instance()
+
+    def register(tag: str) -> str:
+        ports = [{"containerPort": PORT, "hostPort": 0 if cured else PORT}]
+        container = world.container(tag, memory=256, portMappings=ports)
+        made = world.ecs.register_task_definition(
+            family=world.name, networkMode="bridge", requiresCompatibilities=["EC2"], containerDefinitions=[container]
+        )
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    balancers = [{"targetGroupArn": group, "containerName": "app", "containerPort": PORT}]
+    first = register("v1")
+    where = {"launchType": "EC2", "networkConfiguration": None, "loadBalancers": balancers}
+    world.create(first, desiredCount=1, healthCheckGracePeriodSeconds=600, **where)
+    world.completed(first, seconds=DEADLINE)
+    attributes = world.elb.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+    live = plan.Live(
+        world.service(),
+        world.ecs.describe_task_definition(taskDefinition=first)["taskDefinition"],
+        world.elb.describe_target_groups(TargetGroupArns=[group])["TargetGroups"],
+        {group: {each["Key"]: each["Value"] for each in attributes}},
+    )
+    names, second = [each.name for each in hazards.found(live, Known())], register("v2")
+    world.update(taskDefinition=second)
+    with contextlib.suppress(AssertionError):  # it stands still: that is the damage
+        world.completed(second, seconds=DEADLINE if cured else PATIENCE)
+    serving = {each["taskDefinitionArn"] for each in world.tasks()}
+    seen = str(world.events()[:2])
+    world.remove()
+    return Harm(int(serving != {second}), names, seen)
+
+
 TRIALS: dict[str, tuple[str, Callable[[RunningBed, bool], Harm]]] = {
     "answers": ("deregistration_delay", answers),
     "streams": ("deregistration_delay", streams),
@@ -144,5 +182,6 @@ TRIALS: dict[str, tuple[str, Callable[[RunningBed, bool], Harm]]] = {
     "breaker": ("circuit_breaker", breaker),
     "sticky": ("sticky_gathering", sticky),
     "keep_alive": ("keep_alive", keep_alive),
+    "host_port": ("fixed_host_port", host_port),
 }
 """By trial: the hazard that it proves, and how."""

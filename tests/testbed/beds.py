@@ -187,7 +187,8 @@ class World:
             "loadBalancers": [{"targetGroupArn": self.group, "containerName": "app", "containerPort": PORT}],
             "deploymentConfiguration": BREAKER,
         }
-        return dict(self.ecs.create_service(**{**body, **more})["service"])
+        wanted = {key: value for key, value in {**body, **more}.items() if value is not None}
+        return dict(self.ecs.create_service(**wanted)["service"])
 
     def update(self, name: str = "web", **more: Any) -> dict[str, Any]:
         return dict(self.ecs.update_service(cluster=self.name, service=name, **more)["service"])

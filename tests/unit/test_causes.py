@@ -25,6 +25,25 @@ PULL = "CannotPullContainerError: example.com/app:nope: not found"
 ELB = f"Task failed ELB health checks in (target-group {GROUP})"
 
 
+NO_ROOM = "was unable to place a task because no container instance met all of its requirements. "
+
+
+@pytest.mark.parametrize(
+    ("why", "remedy"),
+    [
+        ("The closest matching (container-instance 1) has insufficient memory available.", "let the task ask for less"),
+        ("The closest matching (container-instance 1) has insufficient CPU units available.", "many CPU units free"),
+        ("The closest matching (container-instance 1) is already using a port required by your task.", "hostPort 0"),
+        ("Reason: No Container Instances were found in your cluster.", "add one"),
+        ("The closest matching (container-instance 1) encountered error AGENT.", "no capacity has room"),
+    ],
+)
+def test_what_has_no_room_says_what_to_do(why: str, remedy: str) -> None:
+    found = causes.from_events(["has started 1 tasks", NO_ROOM + why])
+    assert found and remedy in found["meaning"], found
+    assert why.rstrip(".") in causes.as_text(found)
+
+
 @pytest.mark.parametrize(
     ("task_answer", "failed"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.steady.ecs.plugins.module_utils.rules import hazards, plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import check, not_checked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,14 @@ BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
 
 def live(
-    desired: int = 3, grace: int = 0, stop: int | None = None, delay: str = "300", sticky: bool = False, **settings: Any
+    desired: int = 3,
+    grace: int = 0,
+    stop: int | None = None,
+    delay: str = "300",
+    sticky: bool = False,
+    port: int | None = None,
+    mode: str = "bridge",
+    **settings: Any,
 ) -> plan.Live:
     """A service without hazards, as long as nothing is given."""
     service = {
@@ -28,6 +36,8 @@ def live(
         "loadBalancers": [{"targetGroupArn": ARN, "containerName": "app", "containerPort": 80}],
     }
     container: dict[str, Any] = {"name": "app"} | ({} if stop is None else {"stopTimeout": stop})
+    if port is not None:
+        container["portMappings"] = [{"containerPort": 80, "hostPort": port, "protocol": "tcp"}]
     group = {
         "TargetGroupArn": ARN,
         "TargetGroupName": "web",
@@ -36,7 +46,7 @@ def live(
         "UnhealthyThresholdCount": 3,
     }
     attributes = {ARN: {hazards.DELAY: delay, "stickiness.enabled": str(sticky).lower()}}
-    return plan.Live(service, {"containerDefinitions": [container]}, [group], attributes)
+    return plan.Live(service, {"networkMode": mode, "containerDefinitions": [container]}, [group], attributes)
 
 
 def names(found: plan.Live, **known: float) -> list[str]:
@@ -60,6 +70,10 @@ def names(found: plan.Live, **known: float) -> list[str]:
         ),
         ("grace_period", {"grace": 69}, {"grace": 70}, {"start": 50}),
         ("circuit_breaker", {"deploymentCircuitBreaker": {}}, {}, {}),
+        ("fixed_host_port", {"port": 80}, {"port": 0}, {}),
+        ("fixed_host_port", {"port": 80}, {"port": 80, "mode": "awsvpc"}, {}),
+        ("fixed_host_port", {"port": 80, "minimumHealthyPercent": 67}, {"port": 80, "minimumHealthyPercent": 66}, {}),
+        ("fixed_host_port", {"port": 80, "mode": "host"}, {"port": 80, "desired": 0}, {}),
         ("circuit_breaker", {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}, {}, {}),
     ],
 )
@@ -108,6 +122,8 @@ seconds = st.floats(min_value=0.1, max_value=119, allow_nan=False)
         stop=st.none() | st.integers(2, 120),
         delay=st.integers(0, 3600).map(str),
         sticky=st.booleans(),
+        port=st.none() | st.sampled_from([0, 80]),
+        mode=st.sampled_from(["awsvpc", "bridge"]),
         minimumHealthyPercent=st.integers(0, 100),
         deploymentCircuitBreaker=st.fixed_dictionaries({"enable": st.booleans(), "rollback": st.booleans()}),
     ),
@@ -158,6 +174,19 @@ def test_a_hazard_is_warned_of_unless_it_is_refused_or_meant() -> None:
     (line,) = hazards.warnings(found, [], refused)
     assert line.startswith("hazard deregistration_delay: web lets a task go after 0 s")
     assert hazards.warnings(found, ["deregistration_delay"], refused) == []
+
+
+def test_a_fixed_port_is_no_hazard_where_the_instances_were_looked_at() -> None:
+    options = {"hazards": "warn", "hazards_refused": [], "hazards_allowed": [], "application": {}}
+    room = "room for a new task"
+    assert hazards.judged(live(port=80), options, [check(room, "room", "i-1: full", False)]) == ([], [])
+    (said,) = hazards.judged(live(port=80), options, [not_checked(room, "room", "may not look")])[1]
+    assert said.startswith("hazard fixed_host_port: Each task takes host port 80 of its instance")
+    daemon = live(port=80)
+    daemon.service["schedulingStrategy"] = "DAEMON"
+    assert names(daemon) == []
+    (found,) = hazards.found(live(port=80, mode="host"), hazards.Known())
+    assert "one instance more than tasks" in found.remedy
 
 
 def test_a_name_that_no_hazard_has_is_refused() -> None:

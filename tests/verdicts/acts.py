@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.verdicts.stage import KEY, Stage, env, merged
+from tests.cases.shifting import BLUE_GREEN, Pair, pause
+from tests.verdicts.stage import APP_PORT, KEY, Stage, env, merged, until
 
 Json = dict[str, Any]
 Act = Callable[[Stage], None]
@@ -170,13 +171,70 @@ def back_by_hand(stage: Stage) -> None:
     stage.ecs.update_service(**stage.where, taskDefinition=stage.first)
 
 
+def instances(count: int, memory: int, cpu: int = 1024, seen: bool = True, shared: bool = False) -> Act:
+    """A service of two tasks on so many instances of its own. `seen`: whoever deploys may look at them; `shared`: the
+    tasks are in the host's network, and each takes the host port of the application."""
+
+    def before(stage: Stage) -> None:
+        for _ in range(count):
+            stage.world.instance(cpu, memory)
+        asked: Json = {"requiresCompatibilities": ["EC2"]}
+        more: Json = {"launchType": "EC2", "healthCheckGracePeriodSeconds": 600}
+        if shared:
+            stage.world.group = stage.world.make_group(f"{stage.world.name}-i", kind="instance")
+            forward(stage, {"Type": "forward", "TargetGroupArn": stage.world.group})
+            asked["networkMode"], more["networkConfiguration"] = "host", None
+        stage.create(count=2, definition=asked, **more)
+        if not seen:
+            refused = {"error": "AccessDeniedException", "message": "not authorized: ecs:ListContainerInstances"}
+            stage.faults.append({"service": "ecs", "operation": "ListContainerInstances", "access_key": KEY, **refused})
+
+    return before
+
+
+def more_room(stage: Stage) -> None:
+    """A colleague adds an instance when ECS has said that there is no room."""
+    until(lambda: any("unable to place a task" in each for each in stage.world.events()), 90, stage.world.events)
+    stage.looked(2)
+    stage.world.instance()
+
+
+def pausing(stage: Stage) -> None:
+    """A blue/green service that a hook stops before users are sent to the new version."""
+    pair = Pair(stage.world)
+    sticky = [{"Key": "stickiness.enabled", "Value": "true"}]  # as the first group is, and then the rule has to be
+    stage.elb.modify_target_group_attributes(TargetGroupArn=pair.groups[1], Attributes=sticky)
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(pair.groups, (1, 0), strict=True)]
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 3600}}
+    forward(stage, {"Type": "forward", "ForwardConfig": config})
+    entry = {**pair.entry(), "containerPort": APP_PORT}
+    stage.create(loadBalancers=[entry], deploymentConfiguration=BLUE_GREEN)
+    hooks = {"lifecycleHooks": [pause("POST_TEST_TRAFFIC_SHIFT")]}
+    stage.ecs.update_service(**stage.where, deploymentConfiguration={**BLUE_GREEN, **hooks})
+
+
+def code_deploy(stage: Stage) -> None:
+    """A service that CodeDeploy deploys."""
+    stage.create(wait=False, deploymentController={"type": "CODE_DEPLOY"}, deploymentConfiguration={})
+
+
+def external(stage: Stage) -> None:
+    """A service whose task sets another tool makes."""
+    stage.ecs.create_service(
+        cluster=stage.world.name, serviceName="web", desiredCount=2, deploymentController={"type": "EXTERNAL"}
+    )
+
+
 def nobody_forwards(stage: Stage) -> None:
     """The listener sends users elsewhere: no rule forwards to the service's target group."""
     stage.create()
-    other = stage.world.make_group(f"{stage.world.name}-b")
+    forward(stage, {"Type": "forward", "TargetGroupArn": stage.world.make_group(f"{stage.world.name}-b")})
+
+
+def forward(stage: Stage, action: Json) -> None:
+    """The listener sends users so."""
     for listener in stage.elb.describe_listeners(LoadBalancerArn=stage.world.balancer["LoadBalancerArn"])["Listeners"]:
-        actions = [{"Type": "forward", "TargetGroupArn": other}]
-        stage.elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=actions)
+        stage.elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=[action])
 
 
 def somebody_deploys(stage: Stage) -> None:

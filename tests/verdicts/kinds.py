@@ -16,13 +16,18 @@ from tests.verdicts.acts import (
     back_by_hand,
     breaker,
     changed,
+    code_deploy,
     delete_the_secret,
+    external,
+    instances,
     logs_unseen,
     missing_secret,
+    more_room,
     needing_a_secret,
     never_completed,
     nobody_forwards,
     once,
+    pausing,
     ring,
     scale,
     secret_without_key,
@@ -243,6 +248,50 @@ ECS = (
 )  # fmt: skip
 
 
+ROOM, SHIFTS = "Memory and room", "Strategies that shift traffic"
+UNSEEN = changed(rollout_wait_timeout=12)
+WAITS = r"not finished: 12 s have passed.*stop-service-deployment.*Cause: "
+CAPACITY = (
+    Kind(
+        "out_of_memory", "The server needs more memory than its container may have, and is killed for it.",
+        changed(container={"memory": 64, **env(EATS_MEMORY="96")}), HEALTHY, None, False,
+        "rolled_back", BACK, r"ontainer app .* exited with code 137: a container used more memory than its limit: "
+        r"raise memory.*OutOfMemoryError: Container killed due to memory usage", chapter=ROOM,
+    ),
+    Kind(
+        "no_memory_on_instances", "No instance of the cluster has the memory for one task more.",
+        GOOD, instances(2, memory=700, seen=False), None, False,
+        "unknown", "interrupted", WAITS + r"No instance has so much memory free: add an instance.*minimumHealthyPercent"
+        r".*insufficient memory available", declared=UNSEEN, chapter=ROOM,
+    ),
+    Kind(
+        "no_cpu_on_instances", "No instance of the cluster has the CPU units for one task more.",
+        GOOD, instances(2, memory=2048, cpu=300, seen=False), None, False,
+        "unknown", "interrupted", WAITS + r"No instance has so many CPU units free.*insufficient CPU units available",
+        declared=UNSEEN, chapter=ROOM,
+    ),
+    Kind(
+        "host_port_taken", "On each instance an old task has the host port that a new one needs.",
+        GOOD, instances(2, memory=2048, seen=False, shared=True), None, False,
+        "unknown", "interrupted", WAITS + r"The host port is taken on each instance.*hostPort 0.*minimumHealthyPercent"
+        r".*already using a port required by your task", declared=UNSEEN, chapter=ROOM,
+    ),
+    Kind(
+        "room_is_made", "There is no room at first; a colleague adds an instance, and ECS goes on: no failure.",
+        GOOD, instances(2, memory=700, seen=False), more_room, True,
+        "succeeded", PROVEN, r"2/2 healthy", chapter=ROOM,
+    ),
+)  # fmt: skip
+SHIFTING = (
+    Kind(
+        "paused_by_a_hook", "A lifecycle hook pauses the deployment until a person has answered.",
+        GOOD, pausing, None, False,
+        "paused", "interrupted", r"is paused: it is paused at stage POST_TEST_TRAFFIC_SHIFT by hook ecs-pause-.*expires"
+        r".*with ROLLBACK.*playbook continue \(continue.yml", chapter=SHIFTS,
+    ),
+)  # fmt: skip
+
+
 SLOW = variables(SLOW_START="3")
 """Healthy, and long enough on its way for others to act."""
 OTHERS = (
@@ -321,7 +370,28 @@ REFUSALS = (
         "somebody_deploys", "A colleague's deployment of something else is on its way.",
         GOOD, somebody_deploys, None, False, REFUSED, ERROR, r"Somebody is deploying something else", chapter=WRONG,
     ),
+    Kind(
+        "no_room_on_instances", "No instance has room for one task more, and no old task may be stopped first.",
+        GOOD, instances(2, memory=700), None, False, REFUSED, ERROR,
+        r"room for a new task.*188 of 512 MiB are free.*minimumHealthyPercent below 100", chapter=WRONG,
+    ),
+    Kind(
+        "no_host_port", "Each instance has an old task with the host port, and none may be stopped first.",
+        GOOD, instances(2, memory=2048, shared=True), None, False, REFUSED, ERROR,
+        r"room for a new task.*host port 5555 is taken.*minimumHealthyPercent below 100", chapter=WRONG,
+    ),
+    Kind(
+        "code_deploy", "The service is deployed by CodeDeploy.",
+        GOOD, code_deploy, None, False, REFUSED, ERROR,
+        r"deployment controller: expected ECS, found CODE_DEPLOY. Deploy it with AWS CodeDeploy", chapter=WRONG,
+    ),
+    Kind(
+        "external_controller", "The service's task sets are made by another tool.",
+        GOOD, external, None, False, REFUSED, ERROR,
+        r"deployment controller.*EXTERNAL. Deploy it with the tool that makes its task sets", chapter=WRONG,
+        harms="nothing runs before its own tool makes a task set",
+    ),
 )  # fmt: skip
 
-KINDS: tuple[Kind, ...] = (*APPLICATION, *HEALTH, *START, *ECS, *OTHERS, *REFUSALS)
+KINDS: tuple[Kind, ...] = (*APPLICATION, *HEALTH, *START, *CAPACITY, *ECS, *SHIFTING, *OTHERS, *REFUSALS)
 BY_NAME = {kind.name: kind for kind in KINDS}

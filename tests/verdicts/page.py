@@ -47,14 +47,10 @@ verdicts` runs a half, and shards add up.
 NOT_PROVOKED = """\
 ## Not provoked here
 
-The bed has Fargate tasks, rolling deployments and ECS's own controller only. So these are held by unit tests of the
-rules (`tests/unit/test_verdict.py`, `test_causes.py`, `modules/test_service_preflight.py`), not by processes:
+These are held by unit tests of the rules (`tests/unit/test_verdict.py`, `test_causes.py`), not by processes:
 
-- a container that the kernel kills for its memory (a crash that ends with 137 is provoked), and a container's own
-  health check;
-- no room for a task (RESOURCE:MEMORY, RESOURCE:CPU, no Fargate capacity), and a host port that is taken;
-- a service that CODE_DEPLOY or an EXTERNAL controller deploys: refused by name;
-- a deployment that a lifecycle hook pauses: verdict `paused` (`tests/cases/test_strategies.py`, on the bed);
+- a container's own health check;
+- no Fargate capacity, and a capacity provider that adds no instance;
 - a task role that ECS cannot assume;
 - `ROLLBACK_FAILED`: the bed's ECS goes on trying, as `rollback_cannot_start` shows; AWS does not say when it gives up;
 - `dependsOn` with the condition SUCCESS or COMPLETE; a container that ends by design is provoked without it.

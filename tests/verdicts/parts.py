@@ -15,6 +15,7 @@ from tests.faults.ledger import Shard, code
 
 TESTS = (
     "testbed/**/*.py",
+    "tests/cases/shifting.py",
     "tests/testbed/beds.py",
     "tests/verdicts/acts.py",
     "tests/verdicts/kinds.py",

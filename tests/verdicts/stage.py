@@ -309,16 +309,19 @@ class Stage:
         serving = [
             self.revision_of(task["taskDefinitionArn"])
             for task in self.world.tasks(serviceName="web")
-            if any(
-                detail["value"] in well
-                for attachment in task["attachments"]
-                for detail in attachment["details"]
-                if detail["name"] == "privateIPv4Address"
-            )
+            if self.registered(task) in well
         ]
         most = max(set(serving), key=serving.count, default=0)
-        named = self.revision_of(service["taskDefinition"])
+        named = self.revision_of(service["taskDefinition"]) if "taskDefinition" in service else 0
         return Truth(most, serving.count(most), service["desiredCount"], named)
+
+    def registered(self, task: Json) -> str:
+        """What of a task is a target: its address; its instance where it shares the host's network."""
+        details = [each for attachment in task["attachments"] for each in attachment["details"]]
+        if details or "containerInstanceArn" not in task:
+            return next((each["value"] for each in details if each["name"] == "privateIPv4Address"), "")
+        asked = {"cluster": self.world.name, "containerInstances": [task["containerInstanceArn"]]}
+        return str(self.ecs.describe_container_instances(**asked)["containerInstances"][0]["ec2InstanceId"])
 
     def begun(self) -> Json:
         """The deployment of what is declared, as soon as there is one."""

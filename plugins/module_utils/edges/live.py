@@ -70,8 +70,8 @@ def revision_arn(service: Document) -> str:
     if not service.get("taskDefinition"):
         controller = looks.controller(service)
         raise Failure(
-            f"{service['serviceName']} names no task definition, for its deployment controller is {controller}. Use "
-            "that controller's own tools, or move the service to the controller ECS.",
+            f"{service['serviceName']} names no task definition, for its deployment controller is {controller}. "
+            f"{looks.deployed_otherwise(controller)}",
             reason="controller",
         )
     return str(service["taskDefinition"])

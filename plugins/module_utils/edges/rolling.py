@@ -31,8 +31,8 @@ def service(task: Task) -> Answer:
     controller = looks.controller(found)
     if controller != "ECS":
         raise Failure(
-            f"The deployment controller of {found['serviceName']} is {controller}. Use that controller's own tools, or "
-            "move the service to the controller ECS.",
+            f"The deployment controller of {found['serviceName']} is {controller}. "
+            f"{looks.deployed_otherwise(controller)}",
             reason="controller",
         )
     return found

@@ -47,6 +47,13 @@ REASONS = {
     "failed ELB health checks": "the load balancer's health check failed: check path, port, status codes, grace period",
     "failed container health checks": "the container's own health check failed",
     "Timeout waiting for network interface provisioning": "no network interface could be made in time",
+    "already using a port required": "the host port is taken on each instance: add an instance, declare hostPort 0, or "
+    "lower minimumHealthyPercent so that an old task frees its port",
+    "has insufficient memory": "no instance has so much memory free: add an instance, let the task ask for less, or "
+    "lower minimumHealthyPercent so that an old task makes room",
+    "has insufficient CPU": "no instance has so many CPU units free: add an instance, let the task ask for less, or "
+    "lower minimumHealthyPercent so that an old task makes room",
+    "No Container Instances were found": "the cluster has no instance: add one, or declare launchType FARGATE",
     "unable to place a task": "no capacity has room for the task",
     "port already in use": "the host port is taken",
 }

@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, plan, service, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    groups,
+    plan,
+    preflight_capacity,
+    service,
+    strategies,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 
 DELAY = "deregistration_delay.timeout_seconds"
@@ -71,20 +77,31 @@ NAMES = (
     "grace_period",
     "circuit_breaker",
     "keep_alive",
+    "fixed_host_port",
 )
 
 
-def found(live: plan.Live, known: Known) -> list[Hazard]:
-    """The hazards of a service that is set so."""
-    return [*_draining(live, known), *_stopping(live, known), *_replacing(live), *_starting(live, known), *_open(known)]
+def found(live: plan.Live, known: Known, room_is_known: bool = False) -> list[Hazard]:
+    """The hazards of a service that is set so. ``room_is_known``: the instances were looked at, so preflight says
+    itself whether there is room for a new task."""
+    placing = [] if room_is_known else _placing(live)
+    return [
+        *_draining(live, known),
+        *_stopping(live, known),
+        *_replacing(live),
+        *_starting(live, known),
+        *_open(known),
+        *placing,
+    ]
 
 
-def judged(becoming: plan.Live, options: dict[str, Any]) -> tuple[list[Check], list[str]]:
-    """Failed checks and warnings about a service as it would become; ``options`` are those of OPTIONS."""
+def judged(becoming: plan.Live, options: dict[str, Any], checks: list[Check]) -> tuple[list[Check], list[str]]:
+    """Failed checks and warnings about a service as it would become; ``options`` are those of OPTIONS, ``checks`` what
+    was found of its surroundings."""
     names = {each: options[f"hazards_{each}"] for each in ("refused", "allowed")}
-    hazards = found(becoming, known(options["application"]))
-    checks = refused(hazards, options["hazards"], **names)
-    return [*misnamed(**names), *checks], warnings(hazards, names["allowed"], checks)
+    hazards = found(becoming, known(options["application"]), preflight_capacity.is_known(checks))
+    wrong = refused(hazards, options["hazards"], **names)
+    return [*misnamed(**names), *wrong], warnings(hazards, names["allowed"], wrong)
 
 
 def refused(hazards: list[Hazard], mode: str, refused: list[str], allowed: list[str]) -> list[Check]:
@@ -223,3 +240,31 @@ def _open(known: Known) -> Iterator[Hazard]:
             f"Let the application keep idle connections for {math.floor(known.idle_timeout) + 5} s, or lower the load "
             "balancer's idle_timeout.timeout_seconds.",
         )
+
+
+def _placing(live: plan.Live) -> Iterator[Hazard]:
+    """PortMapping, hostPort: "Any host port that was previously specified in a running task is also reserved while the
+    task is running"; with 0 "your container automatically receives a port" (case C47)."""
+    fixing = preflight_capacity.fixing(live.definition)
+    if not fixing or not live.service.get("desiredCount") or service.room(live.service)[1] > 0:
+        return
+    if live.service.get("schedulingStrategy", "REPLICA") != "REPLICA":
+        return  # a daemon's old task ends before the new one starts
+    ports = sorted({port for _kind, port in preflight_capacity.needed(live.definition).ports}, key=int)
+    free = {each["name"]: [_of_any_port(mapping) for mapping in each["portMappings"]] for each in fixing}
+    named = ", ".join(f"{name}: {{portMappings: [{', '.join(mappings)}]}}" for name, mappings in free.items())
+    cure = f"Declare rollout_changes: {{containers: {{{named}}}}}."
+    if live.definition.get("networkMode") == "host":
+        cure = f"Keep one instance more than tasks, or declare {PERCENT}.minimumHealthyPercent below 100."
+    yield Hazard(
+        "fixed_host_port",
+        f"Each task takes host port {', '.join(ports)} of its instance, and minimumHealthyPercent keeps all old ones: "
+        "while no other instance is free ECS can start no new task, so users never get the release.",
+        cure,
+    )
+
+
+def _of_any_port(mapping: dict[str, Any]) -> str:
+    """A port mapping for whichever port the host gives, as an inventory has it."""
+    protocol = f", protocol: {mapping['protocol']}" if mapping.get("protocol", "tcp") != "tcp" else ""
+    return f"{{containerPort: {mapping['containerPort']}, hostPort: 0{protocol}}}"

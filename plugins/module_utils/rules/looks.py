@@ -33,6 +33,20 @@ def controller(service: Answer) -> str:
     return str((service.get("deploymentController") or {}).get("type", "ECS"))
 
 
+def deployed_otherwise(found: str) -> str:
+    """What to use for a service of this controller ("Migrate CodeDeploy blue/green deployments to Amazon ECS blue/green
+    deployments", developer guide; API reference, CreateTaskSet)."""
+    if found == "CODE_DEPLOY":
+        return (
+            "Deploy it with AWS CodeDeploy (`aws deploy create-deployment`), or move it to the controller ECS, with a "
+            "strategy of ECS's own: `aws ecs update-service --deployment-controller type=ECS`."
+        )
+    return (
+        "Deploy it with the tool that makes its task sets (`aws ecs create-task-set`), or make the service anew with "
+        "the controller ECS."
+    )
+
+
 def primary(service: Answer) -> Answer:
     """The PRIMARY deployment of a service; an empty one where the controller keeps no deployments (case C36)."""
     return next((each for each in service.get("deployments", []) if each.get("status") == "PRIMARY"), {})

@@ -86,7 +86,7 @@ def service(live: plan.Live, declared: plan.Declared) -> list[Check]:
             "ECS",
             controller,
             controller == "ECS",
-            "This service is deployed by another tool: use CodeDeploy's or the external controller's own commands.",
+            looks.deployed_otherwise(controller),
         ),
         check(
             "deployment strategy",

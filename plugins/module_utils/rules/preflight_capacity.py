@@ -43,14 +43,26 @@ def needed(content: Answer) -> Room:
     containers = content.get("containerDefinitions", [])
     cpu = int(content.get("cpu") or sum(int(each.get("cpu") or 0) for each in containers))
     soft = sum(int(each.get("memoryReservation") or each.get("memory") or 0) for each in containers)
-    fixed = content.get("networkMode") != "awsvpc"  # there each task has an address, and all ports, of its own
     ports = {
         (UDP if mapping.get("protocol") == "udp" else TCP, str(mapping["hostPort"]))
-        for each in containers
-        for mapping in each.get("portMappings") or []
-        if fixed and mapping.get("hostPort")
+        for each in fixing(content)
+        for mapping in each["portMappings"]
+        if mapping.get("hostPort")
     }
     return Room(cpu, int(content.get("memory") or soft), frozenset(ports))
+
+
+def fixing(content: Answer) -> list[Answer]:
+    """The containers that take the same port of whichever instance they are on. In awsvpc mode none does: there each
+    task has an address, and all ports, of its own."""
+    shared = content.get("networkMode") != "awsvpc"
+    there = content.get("containerDefinitions", []) if shared else []
+    return [each for each in there if any(mapping.get("hostPort") for mapping in each.get("portMappings") or [])]
+
+
+def is_known(checks: Iterable[Check]) -> bool:
+    """Whether somebody has looked at the instances, among the checks that were made."""
+    return any(each["name"] == NAME and each["ok"] is not None for each in checks)
 
 
 def room(need: Room, instances: Iterable[Answer]) -> Check:

@@ -63,7 +63,7 @@ def planned(task_definition: str | None, settings: dict[str, Any], live: dict[st
     if controller != "ECS":
         raise DeclarationError(
             f"{live.get('serviceName')} is deployed by the controller {controller}, which keeps no deployments of "
-            "ECS's own. Use that controller's tools, or move the service to the controller ECS."
+            f"ECS's own. {looks.deployed_otherwise(controller)}"
         )
     if live.get("status", "ACTIVE") != "ACTIVE":
         raise DeclarationError(

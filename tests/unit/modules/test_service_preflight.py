@@ -248,7 +248,8 @@ def test_another_controller_is_refused_with_what_to_use(system: System, controll
     if not revision:
         del system.service["taskDefinition"]
     found = system.run(module, **DECLARED)
-    assert "CodeDeploy" in wrong(found)["deployment controller"]["remedy"]
+    instead = {"CODE_DEPLOY": "aws deploy create-deployment", "EXTERNAL": "aws ecs create-task-set"}[controller]
+    assert instead in wrong(found)["deployment controller"]["remedy"]
 
 
 def test_a_service_that_goes_back_to_rolling_by_declaration_passes(system: System) -> None:
