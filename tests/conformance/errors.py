@@ -32,6 +32,7 @@ STATES = {
     "service": ("missing", "INACTIVE"),
     "task definition": ("missing", "INACTIVE", "DELETE_IN_PROGRESS"),
     "task": ("missing", "STOPPED"),
+    "container instance": ("missing",),
     "service deployment": ("missing", "finished", "IN_PROGRESS"),
     "service revision": ("missing",),
     "client token": ("used by another call",),
@@ -45,12 +46,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ecs:ContinueServiceDeployment": ("service deployment",),
     "ecs:DeregisterTaskDefinition": ("task definition",),
     "ecs:DescribeClusters": ("cluster",),
+    "ecs:DescribeContainerInstances": ("cluster", "container instance"),
     "ecs:DescribeServiceDeployments": ("service deployment",),
     "ecs:DescribeServiceRevisions": ("service revision",),
     "ecs:DescribeServices": ("cluster", "service"),
     "ecs:DescribeTaskDefinition": ("task definition",),
     "ecs:DescribeTasks": ("cluster", "task"),
     "ecs:ListClusters": (),
+    "ecs:ListContainerInstances": ("cluster",),
     "ecs:ListServiceDeployments": ("cluster", "service"),
     "ecs:ListServices": ("cluster",),
     "ecs:ListTaskDefinitions": (),
@@ -71,11 +74,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "elasticloadbalancing:DescribeTargetHealth": ("target group", "target"),
     "elasticloadbalancing:ModifyTargetGroupAttributes": ("target group",),
 }
-NO_INSTANCES = "the bed has no container instances: tasks that do not run on Fargate are refused by name"
-NO_STATES = {
-    "ecs:DescribeContainerInstances": NO_INSTANCES,
-    "ecs:ListContainerInstances": NO_INSTANCES,
-}
+NO_STATES: dict[str, str] = {}
+"""Operations of the rights that the bed does not have, and why."""
 REASONS = {
     "BlockedException": "AWS has blocked the account",
     "ClientException": "the page names no state that gives it here",
@@ -124,8 +124,10 @@ def _cells() -> Iterator[Cell]:
         yield cell(e + "UpdateService", name, "ClientException", _on(state, "update"))
         yield cell(e + "TagResource", name, tagged, _on(state, "tag"))
     clusters: dict[str, Call] = {
+        "DescribeContainerInstances": lambda s: s.instances("0" * 32, cluster=s.gone),
         "DescribeServices": lambda s: s.ecs.describe_services(cluster=s.gone, services=["x"]),
         "DescribeTasks": lambda s: s.ecs.describe_tasks(cluster=s.gone, tasks=["0" * 32]),
+        "ListContainerInstances": lambda s: s.ecs.list_container_instances(cluster=s.gone),
         "ListServiceDeployments": lambda s: s.ecs.list_service_deployments(cluster=s.gone, service="x"),
         "ListServices": lambda s: s.ecs.list_services(cluster=s.gone),
         "ListTasks": lambda s: s.ecs.list_tasks(cluster=s.gone),
@@ -168,6 +170,9 @@ def _cells() -> Iterator[Cell]:
     for operation, (of_missing, of_inactive, ask) in services.items():
         yield cell(e + operation, "service missing", of_missing, lambda s, ask=ask: ask(s, s.gone))  # type: ignore[misc]
         yield cell(e + operation, "service INACTIVE", of_inactive, lambda s, ask=ask: ask(s, s.deleted))  # type: ignore[misc]
+    yield cell(
+        e + "DescribeContainerInstances", "container instance missing", ANSWERED, lambda s: s.instances("0" * 32)
+    )
     yield cell(e + "DescribeTasks", "task missing", ANSWERED, lambda s: s.tasks("0" * 32))
     yield cell(e + "DescribeTasks", "task STOPPED", ANSWERED, lambda s: s.tasks(s.stopped))
     yield cell(

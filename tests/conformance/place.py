@@ -70,7 +70,7 @@ class Place:
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
         self._removals: dict[str, list[Callable[[], Any]]] = {
-            kind: [] for kind in ("service", "drained", "cluster", "balancer", "group")
+            kind: [] for kind in ("service", "drained", "instance", "cluster", "balancer", "group")
         }
 
     @staticmethod
@@ -172,6 +172,11 @@ class Place:
     def cluster(self, name: str) -> None:
         self.ecs.create_cluster(clusterName=name)
         self._removals["cluster"].append(lambda: self.ecs.delete_cluster(cluster=name))
+
+    def remove_instance(self, cluster: str, instance: str) -> None:
+        """Have it deregistered in the end."""
+        which = {"cluster": cluster, "containerInstance": instance}
+        self._removals["instance"].append(lambda: self.ecs.deregister_container_instance(**which))
 
     def remove_service(self, cluster: str, name: str) -> None:
         """Have it deleted in the end."""

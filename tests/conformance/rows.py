@@ -15,6 +15,7 @@ Row = tuple[str, str, str, Call]
 PARAMETERS: tuple[Row, ...] = (
     ("ecs:DescribeServices", "11 services", INVALID, lambda s: s.ecs.describe_services(services=["x"] * 11)),
     ("ecs:DescribeTasks", "101 tasks", INVALID, lambda s: s.ecs.describe_tasks(cluster=s.name, tasks=["x"] * 101)),
+    ("ecs:DescribeContainerInstances", "101 container instances", INVALID, lambda s: s.instances(*["x"] * 101)),
     ("ecs:DescribeServiceDeployments", "21 service deployments", INVALID, lambda s: s.rollouts(*[s.nowhere] * 21)),
     (
         "ecs:DescribeServiceRevisions",

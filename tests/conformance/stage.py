@@ -121,6 +121,11 @@ class Stage:
     def tasks(self, *arns: str) -> Json:
         return dict(self.ecs.describe_tasks(cluster=self.name, tasks=list(arns)))
 
+    def instances(self, *names: str, **more: Any) -> Json:
+        return dict(
+            self.ecs.describe_container_instances(**{"cluster": self.name, "containerInstances": names, **more})
+        )
+
     def rollouts(self, *arns: str) -> Json:
         return dict(self.ecs.describe_service_deployments(serviceDeploymentArns=list(arns)))
 

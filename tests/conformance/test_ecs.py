@@ -2,7 +2,7 @@
 
 API_* is the page of https://docs.aws.amazon.com/AmazonECS/latest/APIReference/, guide pages are those of
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/. The image must end with CRASH_AT_START's value as its
-exit code, and answer /health with 503 when NEVER_HEALTHY is set.
+exit code, answer /health with 503 when NEVER_HEALTHY is set, and hold as many MiB as EATS_MEMORY says.
 """
 
 from typing import Any
