@@ -176,7 +176,7 @@ def real(real_bed: Bed, alone: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SmallWorld:
-    """For what the bed does not have: other controllers, strategies and launch types. It is its own clock."""
+    """For what the bed does not have, such as capacity providers. It is its own clock."""
     found = SmallWorld()
     monkeypatch.setattr(waits, "clock", found)
     monkeypatch.setattr(reads, "_definitions", {})

@@ -1,6 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cases of capacity and placement, in the small world: the bed has neither instances nor capacity providers."""
+"""Cases of capacity and placement in the small world, which has capacity providers too; test_room.py is on the bed."""
 
 from __future__ import annotations
 
