@@ -130,9 +130,11 @@ seconds = st.floats(min_value=0.1, max_value=119, allow_nan=False)
     st.fixed_dictionaries(dict.fromkeys(("slowest_answer", "longest_stream", "work_after", "start"), seconds)),
 )
 def test_the_remedies_of_a_service_cure_it(found: plan.Live, known: dict[str, float]) -> None:
-    for hazard in hazards.found(found, hazards.Known(**known)):
-        assert hazard.name in hazards.NAMES
-        apply(found, hazard.remedy)
+    """In two rounds at most: where all old tasks are kept, a new one may need a port that they have."""
+    for _ in range(2):
+        for hazard in hazards.found(found, hazards.Known(**known)):
+            assert hazard.name in hazards.NAMES
+            apply(found, hazard.remedy)
     assert names(found, **known) == []
 
 

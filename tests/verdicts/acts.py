@@ -171,15 +171,15 @@ def back_by_hand(stage: Stage) -> None:
     stage.ecs.update_service(**stage.where, taskDefinition=stage.first)
 
 
-def instances(count: int, memory: int, cpu: int = 1024, seen: bool = True, shared: bool = False) -> Act:
+def instances(count: int, memory: int, cpu: int = 1024, seen: bool = True, shared: bool = False, **how: Any) -> Act:
     """A service of two tasks on so many instances of its own. `seen`: whoever deploys may look at them; `shared`: the
-    tasks are in the host's network, and each takes the host port of the application."""
+    tasks are in the host's network, and each takes the host port of the application; `how` as Stage.create."""
 
     def before(stage: Stage) -> None:
         for _ in range(count):
             stage.world.instance(cpu, memory)
         asked: Json = {"requiresCompatibilities": ["EC2"]}
-        more: Json = {"launchType": "EC2", "healthCheckGracePeriodSeconds": 600}
+        more: Json = {"launchType": "EC2", "healthCheckGracePeriodSeconds": 600, **how}
         if shared:
             stage.world.group = stage.world.make_group(f"{stage.world.name}-i", kind="instance")
             forward(stage, {"Type": "forward", "TargetGroupArn": stage.world.group})

@@ -325,6 +325,7 @@ OTHERS = (
 
 
 BOTH_FULL = {"deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 100}}
+HALVED = breaker(True, True, minimumHealthyPercent=50, maximumPercent=100)
 WRONG = "Refused before anything changes"
 REFUSALS = (
     Kind(
@@ -374,6 +375,11 @@ REFUSALS = (
         "no_room_on_instances", "No instance has room for one task more, and no old task may be stopped first.",
         GOOD, instances(2, memory=700), None, False, REFUSED, ERROR,
         r"room for a new task.*188 of 512 MiB are free.*minimumHealthyPercent below 100", chapter=WRONG,
+    ),
+    Kind(
+        "too_large_for_any_instance", "No instance could hold the new task, even if the old ones were stopped first.",
+        changed(definition={"memory": "1024"}), instances(2, memory=700, **HALVED), None, False, REFUSED, ERROR,
+        r"room for a new task.*700 of 1024 MiB are there.*Let the task ask for less", chapter=WRONG,
     ),
     Kind(
         "no_host_port", "Each instance has an old task with the host port, and none may be stopped first.",

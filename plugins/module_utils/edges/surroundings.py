@@ -159,7 +159,8 @@ def room(task: Task, becoming: plan.Live) -> Found:
     answer = asked(preflight_capacity.NAME, lambda: (_instances(task),))
     if not isinstance(answer, tuple):
         return [answer], []
-    return [preflight_capacity.room(preflight_capacity.needed(becoming.definition), answer[0])], []
+    need = preflight_capacity.needed(becoming.definition)
+    return [preflight_capacity.room(need, answer[0], becoming.service)], []
 
 
 def platforms(task: Task, content: Answer, live: plan.Live) -> Found:

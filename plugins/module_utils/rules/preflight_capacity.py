@@ -31,10 +31,8 @@ class Room:
 
 
 def is_asked(becoming: Answer) -> bool:
-    """Whether a new task must find room beside the old ones: on instances that nobody adds to while a deployment goes
-    on, and where no old task may be stopped first."""
-    on_instances = becoming.get("launchType") == "EC2" and becoming.get("schedulingStrategy", "REPLICA") == "REPLICA"
-    return on_instances and service.room(becoming)[1] <= 0
+    """Whether new tasks must find room on instances that nobody adds to while a deployment goes on."""
+    return becoming.get("launchType") == "EC2" and becoming.get("schedulingStrategy", "REPLICA") == "REPLICA"
 
 
 def needed(content: Answer) -> Room:
@@ -65,11 +63,22 @@ def is_known(checks: Iterable[Check]) -> bool:
     return any(each["name"] == NAME and each["ok"] is not None for each in checks)
 
 
-def room(need: Room, instances: Iterable[Answer]) -> Check:
-    """Whether a new task fits beside the old ones on one instance (case C47)."""
-    obstacles = [_obstacle(need, each) for each in instances if each.get("status") == "ACTIVE"]
+def room(need: Room, instances: Iterable[Answer], becoming: Answer) -> Check:
+    """Whether a new task fits on one instance beside the old ones; where some of these may be stopped first, whether it
+    would fit if nothing else were there (case C47)."""
+    beside = service.room(becoming)[1] <= 0
+    obstacles = [_obstacle(need, each, beside) for each in instances if each.get("status") == "ACTIVE"]
     fits = "" in obstacles
     found = "as expected" if fits else sorted(set(obstacles)) or "no container instance is registered"
+    if not beside:
+        return check(
+            NAME,
+            "an instance that could hold it",
+            found,
+            fits,
+            "ECS would stop old tasks and could place no new one in their place. Let the task ask for less, or add a "
+            "larger instance.",
+        )
     return check(
         NAME,
         "an instance with room for it, or an old task that may be stopped first",
@@ -80,17 +89,20 @@ def room(need: Room, instances: Iterable[Answer]) -> Check:
     )
 
 
-def _obstacle(need: Room, instance: Answer) -> str:
-    """What an instance lacks for one more task; empty when nothing."""
-    left = {each["name"]: each for each in instance.get("remainingResources", [])}
+def _obstacle(need: Room, instance: Answer, beside: bool) -> str:
+    """What an instance lacks for one more task, be it ``beside`` those that it has; empty when nothing."""
+    which, has = ("remainingResources", "free") if beside else ("registeredResources", "there")
+    left = {each["name"]: each for each in instance.get(which, [])}
     taken = {(kind, port) for kind in (TCP, UDP) for port in left.get(kind, {}).get("stringSetValue") or []}
     name = str(instance.get("ec2InstanceId") or instance.get("containerInstanceArn", "").rpartition("/")[2])
     if not instance.get("agentConnected", True):
         return f"{name}: its agent is not connected"
+    if not left:
+        return ""  # it does not say
     if busy := sorted(port for kind, port in need.ports if (kind, port) in taken):
-        return f"{name}: host port {', '.join(busy)} is taken"
+        return f"{name}: host port {', '.join(busy)} is {'taken' if beside else 'reserved'}"
     for kind, amount, unit in (("CPU", need.cpu, "CPU units"), ("MEMORY", need.memory, "MiB")):
         free = int(left.get(kind, {}).get("integerValue") or 0)
         if free < amount:
-            return f"{name}: {free} of {amount} {unit} are free"
+            return f"{name}: {free} of {amount} {unit} are {has}"
     return ""

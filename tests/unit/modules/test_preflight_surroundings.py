@@ -232,7 +232,15 @@ def c47_a_fixed_host_port_on_one_instance_is_refused(system: System) -> None:
     assert found["found"] == ["i-1: host port 80 is taken"]
     assert "free instance" in found["remedy"] and "minimumHealthyPercent below 100" in found["remedy"]
     assert system.run(module, settings={"deploymentConfiguration": {"minimumHealthyPercent": 0}})["ok"]
+    whole = [{**each, "integerValue": 1024} if "integerValue" in each else each for each in left]
+    system.instances[0]["registeredResources"] = whole
+    stopped_first = failed(system.run(module, settings={"deploymentConfiguration": {"minimumHealthyPercent": 0}}))
+    assert stopped_first["room for a new task"]["found"] == ["i-1: host port 80 is reserved"]
     left[2]["stringSetValue"] = ["22"]
+    whole[2] = left[2]
+    stopped_first = failed(system.run(module, settings={"deploymentConfiguration": {"minimumHealthyPercent": 0}}))
+    assert stopped_first["room for a new task"]["found"] == ["i-1: 1024 of 2048 CPU units are there"]
+    assert "Let the task ask for less" in stopped_first["room for a new task"]["remedy"]
     assert system.run(module)["ok"]
     left[0]["integerValue"] = 100
     assert "100 of 2048 CPU units are free" in failed(system.run(module))["room for a new task"]["found"][0]
