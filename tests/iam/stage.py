@@ -259,14 +259,23 @@ class Stage(Place):
             },
         }
         made = self.ecs.register_task_definition(
-            family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+            family=self.name, networkMode="awsvpc", requiresCompatibilities=["EC2", "FARGATE"], cpu="256", memory="512",
             executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/execution", taskRoleArn=f"arn:aws:iam::{ACCOUNT}:role/task",
             containerDefinitions=[container], tags=[{"key": "team", "value": "web"}],
         )  # fmt: skip
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def _create(self, count: int) -> None:
-        super()._create(count)
+        """On instances of the cluster's own, which preflight looks at."""
+        totals = [{"name": name, "type": "INTEGER", "integerValue": 65536} for name in ("CPU", "MEMORY")]
+        identity = json.dumps({"instanceId": f"i-{uuid.uuid4().hex[:17]}"})
+        self.ecs.register_container_instance(cluster=CLUSTER, instanceIdentityDocument=identity, totalResources=totals)
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=self.name, taskDefinition=self.definition, desiredCount=count,
+            launchType="EC2", networkConfiguration=NETWORK, deploymentConfiguration=BREAKER,
+            healthCheckGracePeriodSeconds=60,
+            loadBalancers=[{"targetGroupArn": self.group, "containerName": "app", "containerPort": 80}],
+        )  # fmt: skip
         cloudwatch, watched = self.bed.client("cloudwatch"), {"Namespace": "Web", "Dimensions": [DIMENSION]}
         data = {"MetricName": METRIC, "Dimensions": [DIMENSION], "Value": 0.0}
         cloudwatch.put_metric_data(Namespace="Web", MetricData=[data])

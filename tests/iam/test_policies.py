@@ -25,14 +25,8 @@ BESIDE = "shifting"
 """No playbook's: what deploy, rollback and verify need more for a service whose deployments shift traffic."""
 
 
-UNPLAYED: dict[str, set[str]] = {
-    "deploy": {
-        *("ecs:DescribeContainerInstances", "ecs:ListContainerInstances"),
-        *("ec2:DescribeSubnets", "elasticloadbalancing:DescribeLoadBalancers"),
-    }
-}
-"""What preflight asks of services that the bed does not run: those on instances of the cluster's own, and those that
-move to other subnets."""
+UNPLAYED = {"deploy": {"ec2:DescribeSubnets", "elasticloadbalancing:DescribeLoadBalancers"}}
+"""What preflight asks of services that move to other subnets, which the bed does not have."""
 
 
 EVIDENCE = {
