@@ -35,6 +35,7 @@ class Admin:
             "/_bed/images": {"PUT": self._images},
             "/_bed/layers": {"PUT": self._layers},
             "/_bed/processes": {"PUT": self._processes},
+            "/_bed/stacks": {"PUT": self._stacks},
             "/_bed/tags": {"PUT": self._tags},
             "/_bed/hooks": {"PUT": self._hooks},
             "/_bed/url": {"PUT": self._url},
@@ -104,6 +105,17 @@ class Admin:
 
     def _processes(self, given: Any) -> Params:
         return {name: self.bed.start_helper(name, process) for name, process in _object(given).items()}
+
+    def _stacks(self, given: Any) -> Params:
+        """Stacks of CloudFormation that have made target groups, by name."""
+        for name, stack in _object(given).items():
+            arns = [str(arn) for arn in _object(_object(stack).get("groups")).values()]
+            region = arns[0].split(":")[3] if arns and arns[0].count(":") > 3 else "us-east-1"
+            with self.bed.lock:
+                if not set(arns) <= set(self.bed.region(region).elbv2.groups):
+                    raise ValueError(f"{name}: want the ARNs of target groups that exist, of one Region")
+                self.bed.region(region).stacks.declare(name, stack)
+        return {}
 
     def _tags(self, given: Any) -> Params:
         """Tags of load balancing's resources that AWS's own services put there: aws:*, which nobody else can set."""

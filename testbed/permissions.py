@@ -144,6 +144,9 @@ def asked(
     if call.service == "elasticloadbalancing" and not call.operation.startswith("Describe"):
         named = [v for v in parameters.values() if isinstance(v, str) and v.startswith("arn:")]
         return [Asked(action, arn) for arn in named or ["*"]]
+    if call.service == "cloudformation":
+        name = str(parameters.get("StackName", "*"))
+        return [Asked(action, name if name.startswith("arn:") else place.arn("cloudformation", f"stack/{name}/*"))]
     if action == "scheduler:GetSchedule":
         path, _, query = call.target.partition("?")
         group = dict(parse_qsl(query)).get("groupName", "default")

@@ -32,6 +32,7 @@ from .rollout import Rollouts
 from .scaling import Scaling
 from .scheduler import Scheduler
 from .simulation import simulated
+from .stacks import Stacks
 from .tasks_runtime import TaskRuntime
 from .wire import Answer, AwsError, Params
 
@@ -41,13 +42,13 @@ from moto.server import DomainDispatcherApplication, create_backend_app  # noqa:
 ACCOUNT = os.environ["MOTO_ACCOUNT_ID"]
 OURS = {  # signing name: botocore's name
     "application-autoscaling": "application-autoscaling",
+    "cloudformation": "cloudformation",
     "ecs": "ecs",
     "elasticloadbalancing": "elbv2",
 }
 LAYERS = "/_bed/layers/"
 JSON = "application/x-amz-json-1.1"
 EXPIRED = "EXPIRED"  # an access key that starts so is answered as expired credentials
-FOREIGN = re.compile(rb"AWS(?:::|%3A%3A)(ECS|ElasticLoadBalancingV2)(?:::|%3A%3A)")
 ERROR_CODE = re.compile(rb'<Code>([\w.]+)</Code>|"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"')
 PATIENCE = 2.0  # seconds that processes have after SIGTERM when the bed ends
 
@@ -63,8 +64,13 @@ class Region:
     def __init__(self, name: str, bed: "Bed") -> None:
         self.elbv2 = Elbv2(name, ACCOUNT, bed.addresses, bed.scale)
         self.ecs = Ecs(name, ACCOUNT, self.elbv2, bed.scheduler.wake, bed.families)
-        scaling = Scaling(self.ecs)
-        self.apis: dict[str, Any] = {"application-autoscaling": scaling, "ecs": self.ecs, "elbv2": self.elbv2}
+        self.stacks = Stacks(name, ACCOUNT, self.elbv2, bed.scale)
+        self.apis: dict[str, Any] = {
+            "application-autoscaling": Scaling(self.ecs),
+            "cloudformation": self.stacks,
+            "ecs": self.ecs,
+            "elbv2": self.elbv2,
+        }
 
 
 class Bed:
@@ -199,9 +205,6 @@ class Bed:
     def _allowed(self, call: Call, environ: dict[str, Any], body: bytes, entry: Params) -> Answer:
         if call.service in OURS:
             return self._ours(call, body, entry)
-        if call.service == "cloudformation" and (kind := FOREIGN.search(body)):
-            what = f"AWS::{kind.group(1).decode()} resources in stacks"
-            return wire.failure(call.protocol, "InvalidAction", f"The test bed does not implement {what}", 400)
         if (call.service, call.operation) == ("ecr", "GetDownloadUrlForLayer"):  # moto does not have it
             digest = json.loads(body)["layerDigest"]
             url = f"http://{environ['HTTP_HOST']}{LAYERS}{digest}"
@@ -218,8 +221,10 @@ class Bed:
                 raise AwsError("InvalidAction", f"There is no operation {call.operation}")
             params = wire.parse(model, call.operation, body)
             entry["parameters"] = params
-            service = self.region(call.region).apis[OURS[call.service]]
+            region = self.region(call.region)
+            service = region.apis[OURS[call.service]]
             with self.lock:
+                region.stacks.settle()
                 return wire.answer(model, call.operation, strict.call(model, service, call.operation, params))
         except AwsError as e:
             return wire.failure(model.metadata["protocol"], e.code, e.message, e.status)
@@ -257,7 +262,12 @@ class Bed:
 
 def unsupported() -> dict[str, list[str]]:
     """The operations of the bed's own services that it refuses by name, by botocore's name of the service."""
-    apis: dict[str, type] = {"application-autoscaling": Scaling, "ecs": Ecs, "elbv2": Elbv2}
+    apis: dict[str, type] = {
+        "application-autoscaling": Scaling,
+        "cloudformation": Stacks,
+        "ecs": Ecs,
+        "elbv2": Elbv2,
+    }
     return {name: strict.unsupported(wire.service_model(name), api) for name, api in apis.items()}
 
 

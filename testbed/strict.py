@@ -16,6 +16,7 @@ Handler = Callable[[Any, Params], Params]
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 INVALID = {
     "application-autoscaling": "ValidationException",
+    "cloudformation": "ValidationError",
     "ecs": "InvalidParameterException",
     "elbv2": "ValidationError",
 }

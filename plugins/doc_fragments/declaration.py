@@ -39,8 +39,9 @@ options:
     default: {}
   owner:
     description:
-      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are verified, and never written. Without
-        it they are ours, unless the group's tags name a CloudFormation stack, or another service uses it too.
+      - Who owns the attributes. Those of V(stack) are set by a change set of the CloudFormation stack that the group's
+        tags name; those of V(terraform) and V(other) are verified, and never written. Without it they are ours, unless
+        the tags name a stack, or another service uses the group too.
     type: str
     choices: [steady, stack, terraform, other]
 """

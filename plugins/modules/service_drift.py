@@ -50,6 +50,7 @@ options:
       - CloudFormation template, in JSON or YAML, of the stack that makes the target groups. Declared attributes that it
         has otherwise count as drift, for the stack's next update would bring them. A value that is a parameter is
         shown, and decides nothing.
+      - The template that the stack has, with its parameters put in, is compared beside it, where the group has a stack.
     type: path
   file: {description: "Report of all hosts, in JSON; this host is added. Written in check mode too.", type: path}
   host: {description: Name of the host in O(file). The default is the name of the service., type: str}
@@ -120,14 +121,14 @@ elsewhere:
   {description: "Declared attributes that are not live, and that their O(owner) has to write. They count as drift.",
    returned: always, type: list, elements: dict, sample: []}
 template:
-  {description: "Declared attributes that O(template) has otherwise, as C(actual). They count as drift.",
+  {description: "Declared attributes that O(template), or its stack, has otherwise, as C(actual). They count as drift.",
    returned: always, type: list, elements: dict, sample: []}
 columns:
-  description: Of each attribute that is declared or in O(template), what is declared, live and in the file.
+  description: Of each attribute that is declared, in O(template) or in the group's stack, what each of them has.
   returned: always
   type: list
   elements: dict
-  sample: [{path: stickiness.lb_cookie.duration_seconds, declared: "86400", live: "86400", file: "3600"}]
+  sample: [{path: stickiness.lb_cookie.duration_seconds, declared: "86400", live: "86400", stack: "3600", file: "3600"}]
 to_write:
   description: What settles RV(elsewhere) and RV(template), in the owner's own words.
   returned: always
@@ -179,9 +180,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    change_sets,
+    last_release,
     live,
     models,
-    reads,
     result_files,
     store_files,
     templates,
@@ -198,7 +200,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     preflight,
     redact,
     release,
-    restore,
     states,
     template,
     undeclared,
@@ -277,7 +278,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     declared, found = live.declared(task), Found(drift.IN_SYNC)
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
-    record, base = last_releases(task, found)
+    record, base, unread = last_release.of(task)
+    found.not_looked_at += unread
     now = with_scaling(task, now, record, found)
 
     def shown(differences: list[Difference]) -> list[Difference]:
@@ -287,14 +289,17 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.differences, found.digest = shown(differences), bound(task, now, differences)
     if found.digest:
         becoming = plan.becoming(declared, now, {})
-        found.calls = calls.lines(differences, becoming.service, len(task.params["before"]), record)
+        found.calls = calls.lines(
+            differences, becoming.service, len(task.params["before"]), record, change_sets.calls(task, declared, now)
+        )
     found.elsewhere = shown(ignore.kept(plan.elsewhere(declared, now)))
     found.to_write = ownership.told(declared.owner, found.elsewhere)
     beside, unasked = templates.compared(task, declared, now)
     found.not_looked_at = unasked + [each for each in found.not_looked_at if each != drift.TEMPLATE]
     found.template, found.columns = shown(ignore.kept(beside.differences)), beside.columns
     found.to_write += template.to_write(found.template)
-    found.released = shown(ignore.kept(other_images(task, declared, now, record, found)))
+    other, unread = last_release.other_images(task, declared, now, record)
+    found.released, found.not_looked_at = shown(ignore.kept(other)), found.not_looked_at + unread
     found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record) + beside.undeclared))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
     found.ignored = [
@@ -330,34 +335,6 @@ def bound(task: Task, now: plan.Live, differences: list[Difference]) -> str:
         if refusal:
             raise Failure(refusal, reason="not_approved")
     return approval.digest(whole) if task.params["digest"] and differences else ""
-
-
-def last_releases(task: Task, found: Found) -> tuple[Answer | None, Answer | None]:
-    """The current record of the store and that of the way back, if there are any: drift works without a store."""
-    try:
-        store = live.store(task)
-        records, current = store.records(), store.head()["current"]
-        record = None if current is None else records[current]
-        return record, record and restore.way_back(record, records)
-    except Failure as failure:
-        found.not_looked_at.append(f"the last release: {failure.msg}")
-        return None, None
-
-
-def other_images(
-    task: Task, declared: plan.Declared, now: plan.Live, record: Answer | None, found: Found
-) -> list[Difference]:
-    """Images of the last release that are not live."""
-    containers = undeclared.released_images(declared, now, record)
-    released = states.state_of(record)["task_definition"] if record else None
-    if not containers or released in (None, now.service["taskDefinition"]):
-        return []
-    try:
-        content = reads.task_definition(task, str(released))
-    except Failure as failure:
-        found.not_looked_at.append(f"the images of the last release: {failure.msg}")
-        return []
-    return undeclared.image_differences(containers, content, now.definition)
 
 
 def looked(task: Task, region: str) -> Found:

@@ -359,6 +359,7 @@ class Preflight:
         choice = restore.choose(head, records, state, self.params["rollback_to"])
         if choice.record is not None:
             self.add(*way_back.checks(self.task, records, choice.record, state))
+            self.add(*way_back.attributes(self.task, records, choice.record, state))
 
 
 def run(task: Task) -> Answer:

@@ -39,8 +39,11 @@ options:
     default: {}
   owner:
     description:
-      - Who owns the attributes. Those of V(stack), V(terraform) and V(other) are never written; what differs is
-        returned, and a warning says what to write where.
+      - Who owns the attributes. Those of V(terraform) and V(other) are never written; what differs is returned, and a
+        warning says what to write where.
+      - Those of V(stack) are set by a change set of the CloudFormation stack that the group's tags name, through the
+        stack's parameters where values are such, else through its template. A change set that would change anything
+        else is deleted, and the task fails.
     type: str
     choices: [steady, stack, terraform, other]
   put_back:
@@ -119,6 +122,13 @@ target_groups:
     attributes: {description: "All its attributes after the change; in check mode, as they would be.", type: dict}
     before: {description: All its attributes before it., type: dict}
   sample: []
+by_stack:
+  description: With O(owner=stack), what change sets change, or would change in check mode, a sentence a stack.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "attributes of pardon-production-coral-tg, by change set of stack edge: parameter Seconds from 3600 to 86400"
 differences:
   description: What differed between declared and live.
   returned: success
@@ -135,11 +145,20 @@ differences:
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, held, live, reads, waits, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    change_sets,
+    fence,
+    held,
+    live,
+    reads,
+    waits,
+    writes,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, ownership, redact, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import to_put_back
+from ansible_collections.steady.ecs.plugins.module_utils.rules.stack import Part
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -208,16 +227,17 @@ def groups_of(task: Task, service: Answer, hold: held.Held | None) -> list[Answe
     return found
 
 
-def settled(task: Task, change: Change) -> dict[str, str]:
-    """Set what differs, and answer all attributes as they are read back."""
+def settled(task: Task, change: Change, sets: bool = True) -> dict[str, str]:
+    """Set what differs, unless a stack ``sets`` it not, and answer all attributes as they are read back."""
     arn, declared = change.arn, change.wanted
 
     def arrived() -> dict[str, str] | None:
         found = reads.target_group_attributes(task, arn)
         return None if target_group.compare(declared, found, "") else found
 
-    changed = {each.path: str(each.expected) for each in change.differences}
-    writes.modify_target_group_attributes(task, arn, changed, arrived)
+    if sets:
+        changed = {each.path: str(each.expected) for each in change.differences}
+        writes.modify_target_group_attributes(task, arn, changed, arrived)
     found = waits.until(lambda _elapsed: arrived(), READ_BACK_SECONDS, PAUSE)
     if found is None:
         now = target_group.compare(declared, reads.target_group_attributes(task, arn), change.name)
@@ -267,19 +287,50 @@ def run(task: Task) -> Answer:
     changes = put_back(task, hold, service) if hold and back else declared(task, hold, service)
     if task.params["owner"] in ownership.ELSEWHERE:
         return left_alone(task, changes)
-    if not task.check_mode:
-        settle(task, [each for each in changes if each.differences], None if back else hold, service)
+    differing, said = [each for each in changes if each.differences], list[str]()
+    if task.params["owner"] == ownership.STACK and task.check_mode:
+        said = planned(task, differing)
+    elif not task.check_mode:
+        said = settle(task, differing, None if back else hold, service)
     if hold and changes and not back:
         hold.note({"attributes": "done"})
-    return answer(changes)
+    return answer(changes, said)
 
 
-def settle(task: Task, changes: list[Change], hold: held.Held | None, service: Answer) -> None:
-    """Group by group. ``hold``: the release that changes them, as long as nobody else has changed the service."""
-    if changes:
-        fence.passed(task, hold, service)
-    for each in changes:
-        each.after = settled(task, each)
+def settle(task: Task, changes: list[Change], hold: held.Held | None, service: Answer) -> list[str]:
+    """Group by group; what stacks have changed, in words. ``hold``: the release that changes them, as long as nobody
+    else has changed the service."""
+    if not changes:
+        return []
+    fence.passed(task, hold, service)
+    if task.params["owner"] != ownership.STACK:
+        for each in changes:
+            each.after = settled(task, each)
+        return []
+    why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
+    executed = change_sets.apply(task, parts(changes), why)
+    theirs = {part.arn for each in executed for part in each.parts}
+    for each in changes:  # what the stack has already is set as it has it
+        now = reads.target_group_attributes(task, each.arn)
+        still = target_group.compare(each.wanted, now, each.name)
+        each.after = settled(task, each, sets=bool(still) and each.arn not in theirs)
+    return [each.words for each in executed]
+
+
+def parts(changes: list[Change]) -> list[Part]:
+    """The same for the rules about stacks."""
+    return [Part(each.group, each.wanted, each.before) for each in changes]
+
+
+def planned(task: Task, changes: list[Change]) -> list[str]:
+    """What the stacks would change, in words; a warning says what cannot be."""
+    found = change_sets.planned(task, parts(changes))
+    for each in found:
+        if each.problem:
+            task.warn(change_sets.refusal(each).msg)
+        else:
+            task.report(each.words)
+    return [each.words for each in found if not each.problem]
 
 
 def left_alone(task: Task, changes: list[Change]) -> Answer:
@@ -289,13 +340,16 @@ def left_alone(task: Task, changes: list[Change]) -> Answer:
         task.warn("Not set from here: " + "\n".join(ownership.told(task.params["owner"], differences)))
     for each in changes:
         each.after = each.before
-    return {**answer(changes), "changed": False}
+    return {**answer(changes, []), "changed": False}
 
 
-def answer(changes: list[Change]) -> Answer:
+def answer(changes: list[Change], by_stack: list[str]) -> Answer:
     """What the module returns; without a group, that there was nothing to do."""
     key, only = redact.run_key(), changes[0] if len(changes) == 1 else None
     shown = [redact.difference(difference, set(), key) for each in changes for difference in each.differences]
+    diff = redact.diff(shown)
+    if by_stack:
+        diff["after"]["change sets"] = "; ".join(by_stack)
     return {
         "changed": bool(shown),
         "target_group_arn": only.arn if only else None,
@@ -304,7 +358,8 @@ def answer(changes: list[Change]) -> Answer:
         "before": only.before if only else {},
         "target_groups": [each.as_dict() for each in changes],
         "differences": [each.as_dict() for each in shown],
-        "diff": redact.diff(shown),
+        "by_stack": by_stack,
+        "diff": diff,
     }
 
 

@@ -246,3 +246,57 @@ def test_c63_what_the_next_update_of_the_stack_would_undo_is_drift(pair: Pair, t
     path.write_text(TEMPLATE.format(name=pair.name, seconds=7200), encoding="utf-8")
     assert pair.play("drift", **beside).outcome == "unchanged"
     assert pair.calls(MODIFY) == []
+
+
+def stacked(pair: Pair, template: str | None = None, **more: Any) -> None:
+    """From now on a stack has made both groups: a parameter has the duration, the template itself the delay."""
+    groups, text = {"Web": pair.group, "Admin": pair.admin}, template or OWNED
+    stack = {"template": text, "parameters": {"Seconds": "3600", "Zone": "a"}, "groups": groups, **more}
+    status, said = pair.bed.admin("PUT", "/_bed/stacks", {pair.name: stack})
+    assert status == 200, said
+
+
+OWNED = """
+Parameters:
+  Seconds: {Type: Number, Default: 60}
+  Zone: {Type: String, Default: b}
+Resources:
+  Web: # what users meet
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      TargetGroupAttributes:
+        - {Key: stickiness.enabled, Value: !Ref Sticky}
+        - {Key: stickiness.lb_cookie.duration_seconds, Value: !Ref Seconds}
+  Admin:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      TargetGroupAttributes:
+        - Key: deregistration_delay.timeout_seconds
+          Value: 300 # five minutes
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref Zone}}
+""".replace("!Ref Sticky", '"false"')
+CHANGED = ("CreateChangeSet", "ExecuteChangeSet")
+
+
+def test_c63_the_stack_that_owns_the_groups_sets_and_gives_back_the_attributes(pair: Pair) -> None:
+    """By one change set, planned before; a parameter where the value is one, else the template, comments and all."""
+    stacked(pair)
+    cloudformation, owner = pair.bed.client("cloudformation"), {"target_group_owner": "stack"}
+    before = ("false", "3600", "300")
+    planned = pair.play("deploy", "--check", "--diff", **owner)
+    for words in ("parameter Seconds from 3600 to 7200", f"{DELAY} of Admin from 300 to 5", "ExecuteChangeSet"):
+        assert words in planned.text, planned.text
+    assert ([pair.calls(each) for each in CHANGED], pair.values()) == ([[], []], before)
+    done = pair.play("deploy", **owner)
+    assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
+    assert (len(pair.calls("CreateChangeSet")), pair.calls(MODIFY)) == (1, [])
+    assert pair.records()[-1]["intent"]["attributes"][pair.admin] == {DELAY: "5"}
+    body = cloudformation.get_template(StackName=pair.name)["TemplateBody"]
+    expected = OWNED.replace("Value: 300 #", 'Value: "5" #').replace('Value: "false"', 'Value: "true"')
+    assert body == expected
+    (stack,) = cloudformation.describe_stacks(StackName=pair.name)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert parameters == {"Seconds": "7200", "Zone": "a"}
+    assert pair.play("deploy", **owner).outcome == "unchanged"
+    back = pair.play("rollback", **owner)
+    assert (back.outcome, pair.values(), pair.calls(MODIFY)) == ("proven", before, []), back.text

@@ -92,7 +92,10 @@ def test_a_template_with_the_lines_that_were_shown_is_no_drift(
     case: tuple[plan.Declared, plan.Live], dumped: Callable[[Any], str]
 ) -> None:
     declared, now = case
-    wanted, open_ = plan.attributes(declared, now), plan.elsewhere(dataclasses.replace(declared, owner="stack"), now)
+    wanted, open_ = (
+        plan.attributes(declared, now),
+        plan.elsewhere(dataclasses.replace(declared, owner="terraform"), now),
+    )
     before = compared(dumped(resources(now.attributes)), wanted, now.attributes)
     told = {(each.resource, each.path): each.expected for each in open_ if each.actual is not None}
     assert {

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-OURS = ("application-auto-scaling", "ecs", "elastic-load-balancing-v2")
+OURS = ("application-auto-scaling", "cloudformation", "ecs", "elastic-load-balancing-v2")
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),

@@ -41,6 +41,13 @@ def test_a_release_is_three_calls_in_their_order() -> None:
     )
 
 
+def test_what_a_stack_sets_is_said_in_the_place_of_our_own_call() -> None:
+    said = ["cloudformation:ExecuteChangeSet (attributes of web, by change set of stack edge: parameter S from 1 to 2)"]
+    found = calls.lines([STICKY, GRACE], live(), 0, None, said)
+    assert found[0] == f"call 1: {said[0]}"
+    assert not any("Modify" in each for each in found)
+
+
 def test_gates_come_between_the_revision_and_the_service() -> None:
     found = lines([CONTENT], live(), 2, None)
     assert ["RunTask" in each for each in found] == [False, True, True, False]

@@ -105,7 +105,7 @@ def test_several_groups_are_told_apart() -> None:
 
 
 def test_what_another_owner_has_to_write_is_refused_with_the_lines() -> None:
-    found = ownership.elsewhere("terraform", "tg-web", attributes({DURATION: "86400"}), {})
+    found = ownership.elsewhere("terraform", "tg-web", attributes({DURATION: "86400"}))
     assert (found["ok"], found["expected"], found["found"]) == (False, {DURATION: "86400"}, {DURATION: "old"})
     assert "Terraform" in found["name"]
     assert "stickiness { cookie_duration = 86400 }, apply it" in found["remedy"]
@@ -116,13 +116,18 @@ TAGS = {"aws:cloudformation:stack-name": "edge", "aws:cloudformation:logical-id"
 
 def test_the_tags_of_a_stack_say_where_it_is_to_be_written() -> None:
     for found in (
-        ownership.elsewhere("stack", "tg-web", attributes({DELAY: "30"}), TAGS),
+        ownership.through_stack("tg-web", attributes({DELAY: "30"}), TAGS, "", "it is nested"),
         ownership.of_a_stack("tg-web", attributes({DELAY: "30"}), TAGS),
     ):
         assert found["ok"] is False
         assert "stack edge, resource WebGroup" in found["remedy"]
         assert f'{{Key: {DELAY}, Value: "30"}}' in found["remedy"]
     assert "target_group_owner: steady" in found["remedy"]
+
+
+def test_what_a_stack_can_set_is_no_refusal() -> None:
+    found = ownership.through_stack("tg-web", attributes({DELAY: "30"}), TAGS, "by change set of stack edge", "")
+    assert (found["ok"], found["found"]) == (True, "by change set of stack edge")
 
 
 def test_other_tags_are_no_stack() -> None:

@@ -118,7 +118,7 @@ def test_each_group_has_attributes_of_its_own() -> None:
     assert found(BOTH, plan.Live(now.service, now.definition, now.groups, becoming)) == []
 
 
-@pytest.mark.parametrize("owner", ["stack", "terraform", "other"])
+@pytest.mark.parametrize("owner", ["terraform", "other"])
 def test_what_another_owner_has_to_write_is_no_part_of_the_plan(owner: str) -> None:
     declared, now = dataclasses.replace(BOTH, owner=owner), live(GROUP, OTHER)
     assert found(declared, now) == []
@@ -130,7 +130,7 @@ def test_what_another_owner_has_to_write_is_no_part_of_the_plan(owner: str) -> N
         plan.elsewhere(dataclasses.replace(declared, attributes_of={"tg-web": {DURATION: 0}}), now)
 
 
-@pytest.mark.parametrize("owner", [None, "steady"])
+@pytest.mark.parametrize("owner", [None, "steady", "stack"])
 def test_what_we_own_is_in_the_plan(owner: str | None) -> None:
     declared, now = dataclasses.replace(BOTH, owner=owner), live(GROUP, OTHER)
     assert len(found(declared, now)) == 2

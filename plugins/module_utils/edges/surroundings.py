@@ -10,7 +10,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import alarms, provenance, reads, registry, rotation
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    alarms,
+    change_sets,
+    provenance,
+    reads,
+    registry,
+    rotation,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, region_of, translated
 from ansible_collections.steady.ecs.plugins.module_utils.edges.registry import asked
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
@@ -27,10 +34,12 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     readable,
     runnable,
     strategies,
+    target_group,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.stack import Part
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 Answer = dict[str, Any]
@@ -108,23 +117,34 @@ def subnets(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
 def owners(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
     """Whether the attributes that would change are ours to set. A plan is shown all the same, with a finding."""
     found: list[Check] = []
-    for part in plan.parts(declared, live):
-        differences = part.differences(live.attributes[part.arn])
-        if differences and declared.owner != ownership.STEADY:
-            found += _owner(task, declared.owner, part, differences)
+    if declared.owner == ownership.STACK:
+        found = through_stacks(task, change_sets.parts(declared, live))
+    elif declared.owner != ownership.STEADY:
+        for part in plan.parts(declared, live):
+            differences = part.differences(live.attributes[part.arn])
+            found += _owner(task, declared.owner, part, differences) if differences else []
     if not task.check_mode:
         return found, []
     return [each for each in found if each["ok"] is not False], [checks.sentence(each) for each in checks.failed(found)]
 
 
+def through_stacks(task: Task, wanted: list[Part]) -> list[Check]:
+    """Whether the stacks of these groups can set what is wanted."""
+    found = []
+    for each in change_sets.planned(task, wanted):
+        for part in each.parts:
+            tags = {ownership.STACK_NAME: each.name, ownership.LOGICAL_ID: part.logical_id} if each.name else {}
+            differences = target_group.compare(part.wanted, part.live, part.name)
+            found.append(ownership.through_stack(part.name, differences, tags, each.words, each.problem))
+    return found
+
+
 def _owner(task: Task, owner: str | None, part: groups.Part, differences: list[Difference]) -> list[Check]:
-    tags: tuple[dict[str, str]] | Check = ({},)
-    if owner in (None, ownership.STACK):
-        tags = asked(f"owner of {part.name}", lambda: (reads.target_group_tags(task, part.arn),))
+    if owner is not None:
+        return [ownership.elsewhere(owner, part.name, differences)]
+    tags = asked(f"owner of {part.name}", lambda: (reads.target_group_tags(task, part.arn),))
     known = tags[0] if isinstance(tags, tuple) else {}
     unasked = [] if isinstance(tags, tuple) else [tags]
-    if owner is not None:
-        return [ownership.elsewhere(owner, part.name, differences, known), *unasked]
     others = asked(f"targets of {part.name}", lambda: (_in_group(task, part),))
     alone = ownership.shared(part.name, *others[0]) if isinstance(others, tuple) else others
     return [*(unasked or [ownership.of_a_stack(part.name, differences, known)]), alone]

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import registry
-from ansible_collections.steady.ecs.plugins.module_utils.rules import release, restore, runnable
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, registry, surroundings
+from ansible_collections.steady.ecs.plugins.module_utils.rules import ownership, release, restore, runnable, stack
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, failed, sentence
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
@@ -42,6 +42,16 @@ def missing(task: Task, running: Answer, base: Answer | None) -> tuple[list[str]
         words += [f"Release {base['seq']}, the way back, cannot run: {sentence(each)}" for each in failed(older)]
         found += older
     return words, [f"{each['name']}: {each['reason']}" for each in found if each["ok"] is None]
+
+
+def attributes(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:
+    """Whether the stacks that own the target groups can give back what that release had."""
+    if task.params["owner"] != ownership.STACK:
+        return []
+    wanted = restore.restoration(chosen, records, live)["attributes"]
+    groups = {each["TargetGroupArn"]: each for each in reads.target_groups(task, list(wanted))}
+    parts = [stack.Part(groups[arn], wanted[arn], live["attributes"][arn]) for arn in wanted if arn in groups]
+    return surroundings.through_stacks(task, [each for each in parts if each.open])
 
 
 def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:

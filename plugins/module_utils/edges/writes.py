@@ -18,6 +18,7 @@ PATIENCE = 60
 PAUSE = 2
 """Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
+MODIFY = "elasticloadbalancing:ModifyTargetGroupAttributes"
 SAME_FAMILY = "Too many concurrent attempts"
 ROLE_PATIENCE = 120
 """Seconds for a role that was just made: IAM's changes reach other services after a while ("Changes that I make are
@@ -47,7 +48,7 @@ def modify_target_group_attributes(
     """Set attributes of one target group, all or none, and answer all of them."""
 
     def send() -> dict[str, str]:
-        with translated(f"Changing attributes of {arn} (elasticloadbalancing:ModifyTargetGroupAttributes)"):
+        with translated(f"Changing attributes of {arn} ({MODIFY})"):
             answer = writing(task, "elbv2").modify_target_group_attributes(
                 TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value} for key, value in attributes.items()]
             )

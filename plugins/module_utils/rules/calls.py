@@ -16,17 +16,24 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_m
 Answer = dict[str, Any]
 
 
-def lines(differences: list[Difference], becoming: Answer, gates: int, last: Document | None) -> list[str]:
+def lines(
+    differences: list[Difference],
+    becoming: Answer,
+    gates: int,
+    last: Document | None,
+    by_stack: list[str] | None = None,
+) -> list[str]:
     """The calls in their order, one line each; none for an empty plan. ``becoming``: the service
-    as they would make it. ``gates``: one-off tasks that come first. ``last``: the record of the current release."""
+    as they would make it. ``gates``: one-off tasks that come first. ``last``: the record of the current release.
+    ``by_stack``: what is said of the attributes where a stack owns them."""
     content = [each for each in differences if each.resource == RESOURCE]
     of_service = [each for each in differences if each.resource == service.RESOURCE]
     settings = [each for each in of_service if not beside(each.path)]
     scaling = [each.path.partition(".")[2] for each in of_service if each.path.startswith(f"{SCALING}.")]
     added, removed = tags.request(of_service)
     groups = sorted({each.resource for each in differences} - {RESOURCE, service.RESOURCE})
-    found = []
-    for group in groups:
+    found = list(by_stack or [])
+    for group in groups if by_stack is None else []:
         count = sum(each.resource == group for each in differences)
         attributes = f"{count} attribute{'' if count == 1 else 's'}"
         found.append(f"elasticloadbalancing:ModifyTargetGroupAttributes ({group}: {attributes})")

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.template import OF_STACK
+
 IN_SYNC = "IN_SYNC"
 DRIFTED = "DRIFTED"
 NOT_CHECKED = "NOT_CHECKED"
@@ -38,7 +40,13 @@ def summary(name: str, found: Answer) -> str:
     if found["status"] == IN_SYNC:
         are = "property is" if found["checked"] == 1 else "properties are"
         return f"{name}: {found['checked']} declared {are} live{ignored}"
-    said = [(found["differences"], "declared", "not live"), (found["template"], "declared", "not so in the template")]
+    in_stack = [each for each in found["template"] if each["resource"].startswith(OF_STACK)]
+    in_file = [each for each in found["template"] if each not in in_stack]
+    said = [
+        (found["differences"], "declared", "not live"),
+        (in_file, "declared", "not so in the template"),
+        (in_stack, "declared", "not so in the stack"),
+    ]
     if not any(each for each, *_words in said):
         said = [(found["undeclared"], "undeclared", "not as the last release left it, or not AWS's default")]
     words = [

@@ -22,8 +22,9 @@ OWNER = "target_group_owner"
 """Where people declare it."""
 STEADY, STACK, TERRAFORM, OTHER = "steady", "stack", "terraform", "other"
 OPTION = {"type": "str", "choices": [STEADY, STACK, TERRAFORM, OTHER]}
-ELSEWHERE = {STACK: "a CloudFormation stack", TERRAFORM: "Terraform", OTHER: "another tool"}
-"""Owners beside us, in words: their attributes are verified, and never written."""
+ELSEWHERE = {TERRAFORM: "Terraform", OTHER: "another tool"}
+"""Owners beside us, in words: their attributes are verified, and never written. Those of a stack are set by a change
+set of the stack (:mod:`stack`)."""
 
 STACK_NAME, LOGICAL_ID = "aws:cloudformation:stack-name", "aws:cloudformation:logical-id"
 """CloudFormation puts these tags on what it makes, and nobody else can (CloudFormation user guide, "Resource tag")."""
@@ -90,13 +91,25 @@ def told(owner: str | None, differences: list[Difference]) -> list[str]:
     return found
 
 
-def elsewhere(owner: str, name: str, differences: list[Difference], tags: dict[str, str]) -> Check:
+def elsewhere(owner: str, name: str, differences: list[Difference]) -> Check:
     """Attributes of the group ``name`` that are not as declared, and that ``owner`` has to write."""
     return _open(
         f"attributes of {name}, of {ELSEWHERE[owner]}",
         differences,
-        f"They are never set from here. Write {_where(tags)}{_on_one_line(owner, differences)}, apply it, then run the "
-        "same command again.",
+        f"They are never set from here. Write {_on_one_line(owner, differences)}, apply it, then run the same command "
+        "again.",
+    )
+
+
+def through_stack(name: str, differences: list[Difference], tags: dict[str, str], said: str, problem: str) -> Check:
+    """Attributes of the group ``name`` that its stack is to set: what of it changes, or why that cannot be done."""
+    stack = f"stack {tags[STACK_NAME]}" if tags.get(STACK_NAME) else "a stack"
+    return check(
+        f"attributes of {name}, of {stack}",
+        "can be set by a change set",
+        problem or said,
+        not problem,
+        f"Write {_where(tags)}{_on_one_line(STACK, differences)}, update the stack, then run the same command again.",
     )
 
 
@@ -108,9 +121,9 @@ def of_a_stack(name: str, differences: list[Difference], tags: dict[str, str]) -
     return _open(
         f"attributes of {name}, of stack {stack}",
         differences,
-        f"The stack's next update may undo what is set here. Declare {OWNER}: {STACK} and write "
-        f"{_where(tags)}{_on_one_line(STACK, differences)}; or declare {OWNER}: {STEADY}, to set them here all "
-        "the same.",
+        f"The stack's next update may undo what is set here. Declare {OWNER}: {STACK}, to have it set by a change set "
+        f"of the stack; or write {_where(tags)}{_on_one_line(STACK, differences)}; or declare {OWNER}: {STEADY}, to "
+        "set it here all the same.",
     )
 
 

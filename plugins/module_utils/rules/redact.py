@@ -36,7 +36,7 @@ SHOWN_MEMBERS = {
 }
 """Members of a container of which a message may say anything; a variable's value is looked at by itself."""
 LONGEST_WORD = 5
-OPEN_RESOURCES = ("service", "target group ", "template of target group")
+OPEN_RESOURCES = ("service", "target group ", "template of target group", "stack of target group")
 """Resources without a place for a secret: everything that can be declared of them stands in our own tables."""
 
 _CONTAINER = r"containerDefinitions\[[\w-]+\]"

@@ -30,8 +30,11 @@ Answer = dict[str, Any]
 WHERE = "target_group_template"
 """Where people name the file."""
 TYPE = "AWS::ElasticLoadBalancingV2::TargetGroup"
+ATTRIBUTES = "TargetGroupAttributes"
 LARGEST = 1_000_000
 """Characters of a template that CloudFormation takes (user guide, quotas: 1 MB in S3)."""
+OF_FILE, OF_STACK = "template of ", "stack of "
+"""How the resource of a difference begins."""
 LONGEST = 200
 """Characters of a value that are shown: an expression may be a page long."""
 SHORT = {"Ref": "Ref", "Condition": "Condition"}
@@ -43,22 +46,30 @@ class Compared:
     """What the file says of one or several target groups."""
 
     columns: list[Answer] = field(default_factory=list)
-    """Of each attribute that is declared or in the file: resource, path, declared, live, file."""
+    """Of each attribute that is declared, in the file or in the stack: resource, path, declared, live, stack, file."""
     differences: list[Difference] = field(default_factory=list)
-    """Declared attributes that the file has otherwise."""
+    """Declared attributes that the file, or the template that the stack was last updated with, has otherwise."""
     undeclared: list[Difference] = field(default_factory=list)
     """Attributes in the file that nobody declares, and that are live otherwise."""
 
 
 def lines(columns: list[Answer], differences: list[Difference]) -> list[str]:
-    """The columns of what differs, a line each."""
-    open_ = {(each.resource, each.path) for each in differences}
+    """The columns of what differs, a line each; that of the stack where it says something."""
+    open_ = {(_group(each.resource), each.path) for each in differences}
     return [
         f"{each['resource']}: {each['path']}: "
-        + ", ".join(f"{name} {_shown(each[name])}" for name in ("declared", "live", "file"))
+        + ", ".join(
+            f"{name} {_shown(each[name])}"
+            for name in ("declared", "live", "stack", "file")
+            if name != "stack" or each[name] is not None
+        )
         for each in columns
-        if (each["resource"], each["path"]) in open_
+        if (_group(each["resource"]), each["path"]) in open_
     ]
+
+
+def _group(resource: str) -> str:
+    return resource.removeprefix(OF_STACK).removeprefix(OF_FILE)
 
 
 def read(text: str, path: str) -> Answer:
@@ -66,7 +77,7 @@ def read(text: str, path: str) -> Answer:
     if len(text) > LARGEST:
         raise DeclarationError(f"{WHERE}: {path} is larger than a template may be (1 MB).")
     try:
-        content = _loaded(text)
+        content = loaded(text)
     except (ValueError, RecursionError) as problem:
         raise DeclarationError(f"{WHERE}: {path} is neither JSON nor YAML: {one_line(str(problem))[:300]}.") from None
     resources = content.get("Resources") if isinstance(content, dict) else None
@@ -103,20 +114,23 @@ def unknown(resources: Answer, name: str, path: str) -> DeclarationError:
     )
 
 
-def compared(group: Answer, declared: dict[str, str], live: dict[str, str], properties: Answer) -> Compared:
-    """One target group in three columns. ``declared``: as AWS keeps it; ``properties``: the file's resource."""
+def compared(
+    group: Answer, declared: dict[str, str], live: dict[str, str], properties: Answer, stack: Answer | None = None
+) -> Compared:
+    """One target group in columns. ``declared``: as AWS keeps it; ``properties``: the file's resource; ``stack``: the
+    attributes of the stack's own template, as :func:`attributes` gives them, where the group has a stack."""
     found, name = Compared(), str(group["TargetGroupName"])
-    resource = f"template of target group {name}"
-    for key, value in _attributes(properties, group, live).items():
-        known = isinstance(value, str)
-        file = value if known else _expression(value)
-        found.columns.append(_row(resource, key, declared, live, file))
-        if known and key in declared and value != declared[key]:
-            found.differences.append(Difference(resource, key, declared[key], value))
-        elif known and key not in declared and value != live.get(key, value):
-            found.undeclared.append(Difference(resource, key, live[key], value))
-    there = {each["path"] for each in found.columns}
-    found.columns += [_row(resource, key, declared, live, None) for key in declared if key not in there]
+    file, deployed = attributes(properties, group, live), stack or {}
+    for key in {**file, **deployed, **declared}:
+        columns = (declared.get(key), live.get(key), deployed.get(key), file.get(key))
+        found.columns.append(_row(f"{OF_FILE}target group {name}", key, *columns))
+    for begins, listed in ((OF_FILE, file), (OF_STACK, deployed)):
+        for key, value in listed.items():
+            resource, known = f"{begins}target group {name}", isinstance(value, str)
+            if known and key in declared and value != declared[key]:
+                found.differences.append(Difference(resource, key, declared[key], value))
+            elif known and key not in declared and value != live.get(key, value):
+                found.undeclared.append(Difference(resource, key, live[key], value))
     return found
 
 
@@ -131,27 +145,40 @@ def together(each: list[Compared]) -> Compared:
 
 
 def to_write(differences: list[Difference]) -> list[str]:
-    """The entries that bring the file to what is declared, group by group."""
+    """The entries that bring the file, and the stack, to what is declared, group by group."""
     found: list[str] = []
     for resource in dict.fromkeys(each.resource for each in differences):
         some = [each for each in differences if each.resource == resource]
-        found += [f"to be written in the {resource}:", *ownership.to_write(ownership.STACK, some)]
+        where = f"by an update of the {resource}" if resource.startswith(OF_STACK) else f"in the {resource}"
+        found += [f"to be written {where}:", *ownership.to_write(ownership.STACK, some)]
     return found
 
 
-def _row(resource: str, key: str, declared: dict[str, str], live: dict[str, str], file: str | None) -> Answer:
-    shown = None if file is None else one_line(file)[:LONGEST]
-    path = one_line(key)[:LONGEST]
-    return {"resource": resource, "path": path, "declared": declared.get(key), "live": live.get(key), "file": shown}
+def _row(resource: str, key: str, declared: Any, live: Any, stack: Any, file: Any) -> Answer:
+    words = {"declared": declared, "live": live, "stack": _words(stack), "file": _words(file)}
+    return {"resource": resource, "path": one_line(key)[:LONGEST], **words}
 
 
-def _attributes(properties: Answer, group: Answer, live: dict[str, str]) -> Answer:
-    """By key, text as AWS keeps it; what only the stack knows as it stands in the file."""
-    listed, found = properties.get("TargetGroupAttributes"), dict[str, Any]()
+def _words(value: Any) -> str | None:
+    """A value of a template as it is shown."""
+    if value is None:
+        return None
+    return one_line(value if isinstance(value, str) else expression(value))[:LONGEST]
+
+
+def attributes(
+    properties: Answer, group: Answer, live: dict[str, str], parameters: Mapping[str, str] | None = None
+) -> Answer:
+    """By key, text as AWS keeps it; what only the stack knows as it stands in the template. ``parameters``: the values
+    of a stack's, which are put in."""
+    listed, found = properties.get(ATTRIBUTES), dict[str, Any]()
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("Key"), str):
             value = entry.get("Value")
-            found[entry["Key"]] = value if isinstance(value, (dict, list)) else _text(entry["Key"], value, group, live)
+            if isinstance(value, dict) and set(value) == {"Ref"}:
+                value = (parameters or {}).get(value["Ref"], value)
+            known = not isinstance(value, (dict, list))
+            found[entry["Key"]] = _text(entry["Key"], value, group, live) if known else value
     return found
 
 
@@ -162,7 +189,7 @@ def _text(key: str, value: Any, group: Answer, live: dict[str, str]) -> str:
         return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _expression(value: Any) -> str:
+def expression(value: Any) -> str:
     """An intrinsic function as a template in YAML has it: ``!Ref Seconds``."""
     if isinstance(value, dict) and len(value) == 1:
         ((name, given),) = value.items()
@@ -175,7 +202,7 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _loaded(text: str) -> Any:
+def loaded(text: str) -> Any:
     """JSON or YAML; raises ValueError. Nothing but plain values is ever made of it."""
     try:
         return json.loads(text)
@@ -183,12 +210,12 @@ def _loaded(text: str) -> Any:
         if not HAS_YAML:
             raise ValueError("PyYAML, which reads YAML, is not installed: run `pip install pyyaml`") from None
     try:
-        return yaml.load(text, Loader=_loader())  # noqa: S506 a SafeLoader
+        return yaml.load(text, Loader=loader())  # noqa: S506 a SafeLoader
     except yaml.YAMLError as problem:
         raise ValueError(str(problem)) from None
 
 
-def _loader() -> Any:
+def loader() -> Any:
     """A loader of its own, for the short forms of intrinsic functions; all other tags are refused as ever."""
 
     class Loader(yaml.SafeLoader):

@@ -85,6 +85,8 @@ class System:
         self.subnets: list[Answer] = []
         self.zones: list[str] = []
         self.manifests: list[Answer] = []
+        self.others: dict[str, Any] = {}
+        """Clients of services that a test brings along."""
         self.calls: list[str] = []
         self.refused: dict[str, str] = {}
         self.lines: list[str] = []
@@ -132,8 +134,8 @@ class System:
         return perform(task, module.run)
 
     # -- connection
-    def client(self, _service: str, _attempts: int) -> System:
-        return self
+    def client(self, service: str, _attempts: int) -> Any:
+        return self.others.get(service, self)
 
     # -- the APIs
     def _called(self, operation: str) -> None:

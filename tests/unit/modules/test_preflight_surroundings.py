@@ -15,6 +15,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import preflight 
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 
 from tests.unit.modules.releases import DURATION, GROUP
+from tests.unit.modules.stack_world import Stacks, template
 from tests.unit.modules.system import System
 
 Answer = dict[str, Any]
@@ -324,9 +325,53 @@ def test_a_group_of_a_stack_is_refused_until_its_owner_is_declared(system: Syste
     (wrong,) = failed(system.run(module, **LONGER)).values()
     for words in ("stack edge, resource CoralGroup", "target_group_owner: stack", "target_group_owner: steady"):
         assert words in wrong["remedy"]
-    assert system.run(module, **LONGER, owner="steady")["ok"]
-    (wrong,) = failed(system.run(module, **LONGER, owner="stack")).values()
     assert f'CoralGroup, TargetGroupAttributes: - {{Key: {DURATION}, Value: "86400"}}' in wrong["remedy"]
+    assert system.run(module, **LONGER, owner="steady")["ok"]
+
+
+def owned(system: System, **more: Any) -> Stacks:
+    """The group is a stack's now, which has the duration as a parameter."""
+    stacks = Stacks(system.attributes)
+    stacks.declare("edge", template(Duration={"Ref": "Seconds"}), {"CoralGroup": GROUP}, {"Seconds": "3600"}, **more)
+    system.tags, system.others["cloudformation"] = stacks.tags[GROUP], stacks
+    return stacks
+
+
+def test_c63_what_the_stack_of_a_group_can_set_is_no_refusal(system: System) -> None:
+    stacks = owned(system)
+    found = system.run(module, **LONGER, owner="stack")
+    (said,) = [each for each in found["checks"] if each["name"] == f"attributes of {NAME}, of stack edge"]
+    assert (found["ok"], said["ok"]) == (True, True)
+    assert "parameter Seconds from 3600 to 86400" in said["found"]
+    assert stacks.calls == ["describe_stacks", "get_template"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"status": "UPDATE_ROLLBACK_FAILED"}, "is UPDATE_ROLLBACK_FAILED, and takes no update"),
+        ({"status": "UPDATE_IN_PROGRESS"}, "somebody is updating it"),
+    ],
+)
+def test_c63_a_stack_that_takes_no_update_is_refused_with_what_to_write(
+    system: System, more: Answer, words: str
+) -> None:
+    owned(system, **more)
+    (wrong,) = failed(system.run(module, **LONGER, owner="stack")).values()
+    assert words in wrong["found"]
+    assert f'CoralGroup, TargetGroupAttributes: - {{Key: {DURATION}, Value: "86400"}}' in wrong["remedy"]
+
+
+def test_c63_a_stack_that_may_not_be_read_is_refused_by_the_rights_name(system: System) -> None:
+    owned(system).refused["get_template"] = "AccessDenied"
+    (wrong,) = failed(system.run(module, **LONGER, owner="stack")).values()
+    assert "cloudformation:GetTemplate" in wrong["found"] and DURATION in wrong["remedy"]
+    assert system.run(module, check_mode=True, **LONGER, owner="stack")["ok"], "a plan is shown all the same"
+
+
+def test_c63_a_group_without_a_stack_cannot_be_set_by_one(system: System) -> None:
+    (wrong,) = failed(system.run(module, **LONGER, owner="stack")).values()
+    assert f"no tag of {NAME} names a stack" in wrong["found"]
 
 
 def test_of_a_group_that_is_as_declared_nobody_asks_whose_it_is(system: System) -> None:

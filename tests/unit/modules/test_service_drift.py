@@ -14,8 +14,10 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import approval
 from ansible_collections.steady.ecs.plugins.modules import release, service_drift
 
+from testbed.elbv2.attributes import TARGET_GROUP
 from testbed.production import task_definition as production
 from tests.unit.modules.releases import ACCOUNT, CLUSTER, DURATION, FAMILY, GROUP, REGION, SERVICE
+from tests.unit.modules.stack_world import Stacks, template
 from tests.unit.modules.system import System
 from tests.unit.task_definitions import PRODUCTION_CHANGES, URL, URL_BEFORE
 
@@ -328,6 +330,48 @@ def test_c63_the_template_that_would_undo_a_change_is_drift_in_three_columns(sys
     assert system.run(service_drift, **declared, template=str(path), ignore=[ignored])["status"] == "IN_SYNC"
     path.write_text(TEMPLATE.replace("3600", '"86400"'))
     assert system.run(service_drift, **declared, template=str(path))["status"] == "IN_SYNC"
+
+
+def test_c63_the_stack_has_a_column_of_its_own_with_its_parameters_put_in(system: System, tmp_path: Path) -> None:
+    path, declared = tmp_path / "edge.yml", {"attributes": {DURATION: 86400}}
+    path.write_text(TEMPLATE.replace("3600", "86400"))
+    system.attributes[GROUP][DURATION] = "86400"
+    body = template(Duration={"Ref": "Seconds"}, Delay={"Ref": "Seconds"})
+    stacks = Stacks({GROUP: dict(TARGET_GROUP.defaults)})
+    stacks.declare("edge", body, {"CoralGroup": GROUP}, {"Seconds": "3600"})
+    system.tags, system.others["cloudformation"] = stacks.tags[GROUP], stacks
+    found = system.run(service_drift, **declared, template=str(path))
+    rows = {each["path"]: (each["declared"], each["live"], each["stack"], each["file"]) for each in found["columns"]}
+    assert rows[DURATION] == ("86400", "86400", "3600", "86400")
+    assert rows["deregistration_delay.timeout_seconds"] == (None, "60", "3600", "!Ref Seconds")
+    assert rows["stickiness.enabled"] == (None, "true", None, "true")
+    (other,) = found["template"]
+    assert (other["resource"], other["actual"]) == ("stack of target group pardon-production-coral-tg", "3600")
+    assert "1 declared property is not so in the stack" in found["summary"]
+    line = f"{DURATION}: declared 86400, live 86400, stack 3600, file 86400"
+    assert f"template of target group pardon-production-coral-tg: {line}" in system.lines
+    assert found["to_write"][0].startswith("to be written by an update of the stack of target group")
+    assert stacks.wrote() == []
+    stacks.refused["get_template"] = "AccessDenied"
+    unread = system.run(service_drift, **declared, template=str(path))
+    assert (unread["status"], [each["stack"] for each in unread["columns"]]) == ("IN_SYNC", [None] * 4)
+    assert any("cloudformation:GetTemplate" in each for each in unread["not_looked_at"])
+
+
+def test_what_a_stack_would_set_is_in_the_plan(system: System) -> None:
+    stacks = Stacks({GROUP: dict(TARGET_GROUP.defaults)})
+    body = template(Duration={"Ref": "Seconds"})
+    stacks.declare("edge", body, {"CoralGroup": GROUP}, {"Seconds": "3600"})
+    system.tags, system.others["cloudformation"] = stacks.tags[GROUP], stacks
+    found = system.run(service_drift, attributes={DURATION: 86400}, owner="stack", digest=True)
+    assert (found["status"], found["elsewhere"], len(found["differences"])) == ("DRIFTED", [], 1)
+    assert (
+        "cloudformation:ExecuteChangeSet (attributes of pardon-production-coral-tg, by change set" in found["calls"][0]
+    )
+    assert "parameter Seconds from 3600 to 86400" in found["calls"][0]
+    stacks.api.stacks["edge"].status = "UPDATE_ROLLBACK_FAILED"
+    refused = system.run(service_drift, attributes={DURATION: 86400}, owner="stack", digest=True)
+    assert "no change set: stack edge is UPDATE_ROLLBACK_FAILED" in refused["calls"][0]
 
 
 def test_which_of_several_resources_it_is_the_tags_of_the_stack_say(system: System, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_check_mode_writes_nothing_and_says_what_would_be(one: Balancing) -> Non
     assert done == planned
 
 
-@pytest.mark.parametrize("owner", ["stack", "terraform", "other"])
+@pytest.mark.parametrize("owner", ["terraform", "other"])
 def test_attributes_of_another_owner_are_never_written(one: Balancing, owner: str) -> None:
     one.owner = owner
     found = one.run(STICKY)

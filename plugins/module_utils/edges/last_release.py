@@ -1,0 +1,41 @@
+# Copyright: The steady.ecs authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What drift asks of the last release: its record, the way back from it, and whether its images still run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, restore, states, undeclared
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
+
+Answer = dict[str, Any]
+
+
+def of(task: Task) -> tuple[Answer | None, Answer | None, list[str]]:
+    """The current record of the store and that of the way back, if there are any, and what could not be looked at:
+    drift works without a store."""
+    try:
+        store = live.store(task)
+        records, current = store.records(), store.head()["current"]
+        record = None if current is None else records[current]
+        return record, record and restore.way_back(record, records), []
+    except Failure as failure:
+        return None, None, [f"the last release: {failure.msg}"]
+
+
+def other_images(
+    task: Task, declared: plan.Declared, now: plan.Live, record: Answer | None
+) -> tuple[list[Difference], list[str]]:
+    """Images of the last release that are not live, and what could not be looked at."""
+    containers = undeclared.released_images(declared, now, record)
+    released = states.state_of(record)["task_definition"] if record else None
+    if not containers or released in (None, now.service["taskDefinition"]):
+        return [], []
+    try:
+        content = reads.task_definition(task, str(released))
+    except Failure as failure:
+        return [], [f"the images of the last release: {failure.msg}"]
+    return undeclared.image_differences(containers, content, now.definition), []

@@ -1,0 +1,183 @@
+"""Change sets of a stack that has made a target group, as CloudFormation publishes them: CreateChangeSet,
+DescribeChangeSet, ExecuteChangeSet and DeleteChangeSet of its API reference.
+"""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.conformance.place import EMULATOR, Place, error_of, until
+from tests.testbed.beds import Bed
+from tests.testbed.modelled import watch
+
+GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
+DURATION, DELAY = "stickiness.lb_cookie.duration_seconds", "deregistration_delay.timeout_seconds"
+NOTHING = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+
+class Stack:
+    """A stack with one group. On AWS it makes it; the bed is told that it has."""
+
+    def __init__(self, place: Place, endpoint: str | None) -> None:
+        self.place, self.name, self.number = place, place.name(), 0
+        keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
+        self.api: Any = watch(boto3.client("cloudformation", **keys))
+        if endpoint:
+            self.group = place.group()
+            stack = {"template": self.template(), "parameters": {"Seconds": "60"}, "groups": {"Web": self.group}}
+            status, said = Bed(endpoint).admin("PUT", "/_bed/stacks", {self.name: stack})
+            assert status == 200, said
+            return
+        values = [{"ParameterKey": "Seconds", "ParameterValue": "60"}]
+        self.api.create_stack(StackName=self.name, TemplateBody=json.dumps(self.template()), Parameters=values)
+        self.api.get_waiter("stack_create_complete").wait(StackName=self.name)
+        resources = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
+        self.group = next(each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "Web")
+
+    def template(self, **properties: Any) -> dict[str, Any]:
+        attributes = [{"Key": DURATION, "Value": {"Ref": "Seconds"}}, {"Key": DELAY, "Value": 30}]
+        body = {"VpcId": self.place.vpc, "Port": 80, "Protocol": "HTTP", "TargetGroupAttributes": attributes}
+        web = {"Type": GROUP, "Properties": {**body, **properties}}
+        return {"Parameters": {"Seconds": {"Type": "Number", "Default": 86400}}, "Resources": {"Web": web}}
+
+    def create(self, seconds: str | None = None, **more: Any) -> str:
+        """A change set by its name."""
+        self.number += 1
+        name = more.pop("ChangeSetName", f"change-{self.number}")
+        said = {"UsePreviousValue": True} if seconds is None else {"ParameterValue": seconds}
+        body = {"UsePreviousTemplate": True} if "TemplateBody" not in more else {}
+        parameters = [{"ParameterKey": "Seconds", **said}]
+        asked = {"StackName": self.name, "ChangeSetName": name, "Parameters": parameters, **body, **more}
+        self.api.create_change_set(**asked)
+        return str(name)
+
+    def described(self, name: str) -> dict[str, Any]:
+        """The change set once it is made, or has failed."""
+
+        def made() -> dict[str, Any] | None:
+            found = dict(self.api.describe_change_set(StackName=self.name, ChangeSetName=name))
+            return found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None
+
+        return dict(until(made, self.place.patience))
+
+    def stack(self) -> dict[str, Any]:
+        return dict(self.api.describe_stacks(StackName=self.name)["Stacks"][0])
+
+    def executed(self, name: str) -> str:
+        """The status in which the stack comes to rest."""
+        self.api.execute_change_set(StackName=self.name, ChangeSetName=name)
+        assert self.stack()["StackStatus"] == "UPDATE_IN_PROGRESS"
+        until(lambda: not self.stack()["StackStatus"].endswith("_PROGRESS"), self.place.patience)
+        return str(self.stack()["StackStatus"])
+
+    def attributes(self) -> dict[str, str]:
+        found = self.place.elb.describe_target_group_attributes(TargetGroupArn=self.group)["Attributes"]
+        return {each["Key"]: each["Value"] for each in found}
+
+
+@pytest.fixture(scope="module")
+def stack(place: Place, endpoint: str | None) -> Stack:
+    return Stack(place, endpoint)
+
+
+@pytest.mark.api
+def test_a_parameter_changes_the_attribute_when_its_change_set_is_executed(stack: Stack) -> None:
+    """API_ExecuteChangeSet; user guide, "Update CloudFormation stacks using change sets"."""
+    name = stack.create("120")
+    found = stack.described(name)
+    assert (found["Status"], found["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    ((change,),) = ([each["ResourceChange"] for each in found["Changes"]],)
+    assert (change["Action"], change["LogicalResourceId"], change["Replacement"]) == ("Modify", "Web", "False")
+    assert change["PhysicalResourceId"] == stack.group
+    assert {each["Target"]["Name"] for each in change["Details"]} == {"TargetGroupAttributes"}
+    before = stack.attributes()[DURATION]
+    assert before != "120"
+    assert stack.executed(name) == "UPDATE_COMPLETE"
+    assert stack.attributes()[DURATION] == "120"
+    assert stack.stack()["ChangeSetId"] == found["ChangeSetId"]
+    assert {each["ParameterKey"]: each["ParameterValue"] for each in stack.stack()["Parameters"]} == {"Seconds": "120"}
+    assert error_of(lambda: stack.api.execute_change_set(StackName=stack.name, ChangeSetName=name)) == (
+        "InvalidChangeSetStatus"
+    )
+
+
+@pytest.mark.api
+def test_a_change_set_without_changes_has_failed(stack: Stack) -> None:
+    """API_DescribeChangeSet; user guide, "Create change sets": it cannot be executed, and can be deleted."""
+    name = stack.create()
+    found = stack.described(name)
+    assert (found["Status"], found["ExecutionStatus"], found["StatusReason"]) == ("FAILED", "UNAVAILABLE", NOTHING)
+    assert error_of(lambda: stack.api.execute_change_set(StackName=stack.name, ChangeSetName=name)) == (
+        "InvalidChangeSetStatus"
+    )
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName=name)
+    assert error_of(lambda: stack.api.describe_change_set(StackName=stack.name, ChangeSetName=name)) == (
+        "ChangeSetNotFound"
+    )
+
+
+@pytest.mark.api
+def test_a_property_that_replaces_the_group_says_so(stack: Stack) -> None:
+    """API_ResourceChange, Replacement; template reference of the target group: Port, "Update requires: Replacement"."""
+    name = stack.create(TemplateBody=json.dumps(stack.template(Port=81)))
+    (change,) = stack.described(name)["Changes"]
+    assert change["ResourceChange"]["Replacement"] == "True"
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName=name)
+
+
+@pytest.mark.api
+def test_a_resource_that_is_gone_from_the_template_would_be_removed(stack: Stack) -> None:
+    """API_ResourceChange, Action."""
+    rest = {"Type": GROUP, "Properties": {"VpcId": stack.place.vpc, "Port": 80, "Protocol": "HTTP"}}
+    name = stack.create(TemplateBody=json.dumps({**stack.template(), "Resources": {"Other": rest}}))
+    found = {each["ResourceChange"]["LogicalResourceId"]: each for each in stack.described(name)["Changes"]}
+    assert {key: each["ResourceChange"]["Action"] for key, each in found.items()} == {"Web": "Remove", "Other": "Add"}
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName=name)
+
+
+@pytest.mark.api
+def test_a_parameter_that_is_not_named_gets_its_default(stack: Stack) -> None:
+    """API_Parameter, UsePreviousValue: without it, and without a value, the template's default is used."""
+    name = stack.create(Parameters=[])
+    parameters = stack.described(name)["Parameters"]
+    assert [each["ParameterValue"] for each in parameters] == ["86400"]
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName=name)
+
+
+@pytest.mark.api
+def test_what_cannot_be_meant_is_refused(stack: Stack) -> None:
+    """API_CreateChangeSet, Errors; CommonErrors: ValidationError."""
+    name = stack.create("300")
+    assert error_of(lambda: stack.create("300", ChangeSetName=name)) == "AlreadyExistsException"
+    for words in ({"ChangeSetName": "1-x"}, {"Parameters": [{"ParameterKey": "No", "ParameterValue": "1"}]}):
+        assert error_of(lambda words=words: stack.create("300", **words)) == "ValidationError"  # type: ignore[misc]
+    assert error_of(lambda: stack.create("300", TemplateBody="Resources: [")) == "ValidationError"
+    assert error_of(lambda: stack.api.describe_stacks(StackName=f"{stack.name}-gone")) == "ValidationError"
+    stack.described(name)
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName=name)
+
+
+@pytest.mark.api
+def test_a_stack_that_is_being_updated_takes_no_change_set(stack: Stack) -> None:
+    """API_CreateChangeSet; user guide, "Troubleshooting": a stack in an _IN_PROGRESS state cannot be updated."""
+    name = stack.create("600")
+    stack.described(name)
+    stack.api.execute_change_set(StackName=stack.name, ChangeSetName=name)
+    assert error_of(lambda: stack.create("700")) == "ValidationError"
+    until(lambda: stack.stack()["StackStatus"] == "UPDATE_COMPLETE", stack.place.patience)
+
+
+@pytest.mark.api
+def test_an_update_that_a_service_refuses_goes_back_with_its_reason(stack: Stack) -> None:
+    """API_DescribeStackEvents; user guide, "Troubleshooting": the reason is that of the resource's event."""
+    before = stack.attributes()
+    name = stack.create("604801")
+    stack.described(name)
+    assert stack.executed(name) == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack.attributes() == before
+    events = stack.api.describe_stack_events(StackName=stack.name)["StackEvents"]
+    failed = next(each for each in events if each["ResourceStatus"] == "UPDATE_FAILED")
+    assert failed["LogicalResourceId"] == "Web" and "604801" in failed["ResourceStatusReason"]
+    assert stack.api.get_template(StackName=stack.name)["TemplateBody"]["Resources"]
