@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.plays.place import CLUSTER, RELEASE, Place
+from tests.faults.plays.place import CLUSTER, KEY, RELEASE, Place
 from tests.faults.plays.player import Ended, Player
 from tests.testbed.beds import BREAKER, NETWORK, Bed, running, until
 
@@ -300,3 +300,69 @@ def test_c63_the_stack_that_owns_the_groups_sets_and_gives_back_the_attributes(p
     assert pair.play("deploy", **owner).outcome == "unchanged"
     back = pair.play("rollback", **owner)
     assert (back.outcome, pair.values(), pair.calls(MODIFY)) == ("proven", before, []), back.text
+
+
+WITH_PORT = OWNED.replace("Properties:\n", "Properties:\n      Port: !Ref Seconds\n", 1)
+ALONE: list[tuple[str, dict[str, Any], str]] = [
+    (OWNED.replace("!Ref Zone", "!Ref Seconds"), {}, "also change Topic (AWS::SNS::Topic: Modify, replacement Cond"),
+    (WITH_PORT, {}, "also change Web (AWS::ElasticLoadBalancingV2::TargetGroup: Modify, replacement True, Port"),
+    (OWNED, {"fails": "Rate exceeded"}, "Resource handler returned message: Rate exceeded"),
+]
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize(("template", "more", "words"), ALONE, ids=["another resource", "replaced", "goes back"])
+def test_c63_what_the_stack_cannot_do_alone_is_not_done(
+    pair: Pair, template: str, more: dict[str, Any], words: str
+) -> None:
+    """It fails with the cause; neither group, nor the service, is another than before."""
+    stacked(pair, template, **more)
+    done = pair.play("deploy", target_group_owner="stack")
+    assert done.outcome == "failed_rolled_back", done.text
+    assert words in done.text, done.text
+    assert (pair.values(), pair.calls(MODIFY), pair.calls("UpdateService")) == (("false", "3600", "300"), [], [])
+    stacked(pair)
+    assert pair.play("deploy", target_group_owner="stack").outcome == "proven"
+
+
+@pytest.mark.walk
+def test_c63_a_stack_that_takes_no_update_is_refused_before_any_write(pair: Pair) -> None:
+    for status in ("UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"):
+        stacked(pair, status=status)
+        refused(pair, status, f'Key: {DURATION}, Value: "7200"', f"in the template of stack {pair.name}, resource Web",
+                target_group_owner="stack")  # fmt: skip
+        assert (pair.calls("CreateChangeSet"), pair.records()) == ([], [])
+
+
+@pytest.mark.walk
+def test_c63_the_stack_gives_back_what_a_failed_deployment_was_given(pair: Pair) -> None:
+    stacked(pair)
+    pair.ill()
+    done = pair.play("deploy", target_group_owner="stack")
+    assert done.outcome == "failed_rolled_back", done.text
+    assert (pair.values(), pair.calls(MODIFY)) == (("false", "3600", "300"), [])
+    assert len(pair.calls("ExecuteChangeSet")) == 3, "one for both groups, and one for each on the way back"
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize(("operation", "skip"), [("ExecuteChangeSet", 0), ("DescribeStacks", 2)])
+def test_c63_the_same_command_goes_on_with_the_change_set_of_a_run_that_died(
+    pair: Pair, operation: str, skip: int
+) -> None:
+    """When the change set was made; and when it was sent to be executed."""
+    stacked(pair)
+    rule = {"service": "cloudformation", "operation": operation, "access_key": KEY, "kind": "expired", "skip": skip}
+    status, said = pair.bed.admin("PUT", "/_bed/faults", [rule])
+    assert status == 200, said
+    try:
+        cut = pair.play("deploy", target_group_owner="stack")
+        made = len(pair.calls("CreateChangeSet"))
+    finally:
+        pair.bed.admin("DELETE", "/_bed/faults")
+    assert (cut.outcome, made) == ("interrupted", 1), cut.text
+    done = pair.play("deploy", target_group_owner="stack")
+    assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
+    assert (pair.calls("CreateChangeSet"), pair.calls(MODIFY)) == ([], [])
+    assert len(pair.records()) == 2, "the baseline and one release"
+    back = pair.play("rollback", target_group_owner="stack")
+    assert (back.outcome, pair.values()) == ("proven", ("false", "3600", "300")), back.text

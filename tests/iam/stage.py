@@ -72,6 +72,7 @@ class Stage(Place):
             "Service": self.name,
             "Family": self.name,
             "TargetGroup": self.group.partition("targetgroup/")[2],
+            "Stack": self.name,
             "TaskRole": "task",
             "ExecutionRole": "execution",
             "BalancerRole": BALANCERS,
@@ -217,15 +218,28 @@ class Stage(Place):
         )  # fmt: skip
 
     def template(self) -> str:
-        """The file of a stack that has made the group as it is declared, and another one; CloudFormation's tag says
-        which is which."""
+        """The file of a stack that has made the group as it is declared, and another one: its tags say which is it."""
         kind, declared = "AWS::ElasticLoadBalancingV2::TargetGroup", DECLARED["target_group_attributes"]
         pairs = [{"Key": key, "Value": value} for key, value in declared.items()]
         resources = {"Other": {"Type": kind}, "Web": {"Type": kind, "Properties": {"TargetGroupAttributes": pairs}}}
         path = self.place / "template.json"
         path.write_text(json.dumps({"Resources": resources}), encoding="utf-8")
-        self.bed.admin("PUT", "/_bed/tags", {self.group: {"aws:cloudformation:logical-id": "Web"}})
+        self._stack({"Resources": resources})
         return str(path)
+
+    def stacked(self, shared: bool = False, **more: Any) -> None:
+        """From now on a stack owns the group, with the cookie's duration as a parameter, which is the name of a topic
+        too where it is shared."""
+        pairs = [{"Key": "stickiness.lb_cookie.duration_seconds", "Value": {"Ref": "Seconds"}}]
+        web = {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", "Properties": {"TargetGroupAttributes": pairs}}
+        topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": "Seconds"} if shared else "web"}}
+        parameters = {"Seconds": {"Type": "Number", "Default": 7200}}
+        self._stack({"Parameters": parameters, "Resources": {"Web": web, "Topic": topic}}, **more)
+
+    def _stack(self, template: Policy, **more: Any) -> None:
+        stack = {"template": template, "groups": {"Web": self.group}, **more}
+        status, said = self.bed.admin("PUT", "/_bed/stacks", {self.name: stack})
+        assert status == 200, said
 
     def abandoned_lease(self) -> None:
         """What a run that was killed leaves in head.json."""

@@ -29,6 +29,7 @@ PARAMETERS: dict[str, tuple[str, str | None]] = {
     "Service": ("Name of the service", None),
     "Family": ("Family of its task definitions", None),
     "TargetGroup": ("Last part of the target group's ARN: NAME/ID; none when it has none", "none"),
+    "Stack": ("Name of the CloudFormation stack that owns the target group; none when Steady does", "none"),
     "TaskRole": ("Name of the tasks' role, with its path if it has one", "none"),
     "ExecutionRole": ("Name of the tasks' execution role, with its path if it has one", None),
     "BalancerRole": ("Name of the role of advancedConfiguration, where deployments shift traffic", "none"),

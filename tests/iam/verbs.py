@@ -12,27 +12,41 @@ from tests.iam.stage import BESIDE, KEY, PAUSE, REGION, Stage
 Plays = Iterator[tuple[str, Ended]]
 """How each play must end when its policy is enough, and how it ended."""
 BRIEF = {"rollout_wait_timeout": 120, "health_wait_timeout": 5}
+OWNED = {
+    "target_group_owner": "stack",
+    "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 3600},
+}
 NEXT = {"containers": {"app": {"environment": {"VERSION": "3"}}}}
 
 
 def deploy(stage: Stage) -> Plays:
-    """A release that changes everything; one that crashes and is rolled back."""
+    """A release that changes everything; of a stack's attribute, one that would change more, one that the stack goes
+    back from, and one that it keeps; one that crashes and is rolled back."""
     stage.owned()
     yield "proven", stage.play("deploy", **BESIDE)
     stage.rest()
+    stage.stacked(shared=True)
+    yield "failed_rolled_back", stage.play("deploy", **BESIDE, **OWNED)
+    stage.stacked(fails="Rate exceeded")
+    yield "failed_rolled_back", stage.play("deploy", **BESIDE, **OWNED)
+    stage.stacked()
+    yield "proven", stage.play("deploy", **BESIDE, **OWNED)
     stage.fares("crash")
-    yield "failed_rolled_back", stage.play("deploy", **BESIDE, rollout_changes=NEXT)
+    yield "failed_rolled_back", stage.play("deploy", **BESIDE, **OWNED, rollout_changes=NEXT)
 
 
 def rollback(stage: Stage) -> Plays:
-    """Back to a revision that was deregistered; one whose tasks crash."""
+    """Of an attribute that a stack owns; back to a revision that was deregistered; one whose tasks crash."""
     stage.owned()
     stage.given("deploy", **BESIDE)
+    stage.stacked()
+    stage.given("deploy", **BESIDE, **OWNED)
+    yield "proven", stage.play("rollback", target_group_owner="stack")
     stage.ecs.deregister_task_definition(taskDefinition=stage.definition)
     yield "proven", stage.play("rollback")
     stage.rest()
     base = stage.service()["taskDefinition"]
-    stage.given("deploy", rollout_changes=NEXT)
+    stage.given("deploy", rollout_changes=NEXT, target_group_owner="steady")
     stage.fares("crash", base)
     yield "failed", stage.play("rollback", **BRIEF)
 

@@ -78,6 +78,11 @@ def test_a_stack_that_has_it_already_is_not_changed() -> None:
     assert (found.changes, found.problem) == (False, "")
 
 
+def test_what_is_live_and_not_in_the_template_is_not_put_there() -> None:
+    found = rules.edit(stack(), [part({DURATION: "7200", "slow_start.duration_seconds": "0"})])
+    assert (found.parameters, found.entries) == ({"Seconds": ("60", "7200")}, [])
+
+
 PROBLEMS: list[tuple[rules.Stack, list[rules.Part], str]] = [
     (stack({"Other": entries(duration="1")}), [part({DURATION: "2"})], "has no target group Web"),
     (stack({"Web": {"Type": "AWS::SNS::Topic"}}), [part({DURATION: "2"})], "has no target group Web"),

@@ -43,9 +43,13 @@ class Planned:
         """What is to change."""
         if self.problem or self.stack is None or self.edit is None:
             return self.problem
-        has = f"as stack {self.stack.name} has it already, set directly"
-        names = ", ".join(each.name for each in self.parts)
-        return f"attributes of {names}, {self.edit.words(self.stack) if self.edit.changes else has}"
+        if self.edit.changes:
+            how = self.edit.words(self.stack)
+        elif self.stack.ready:
+            how = f"as stack {self.stack.name} has it already, set directly"
+        else:
+            how = f"once stack {self.stack.name} has executed the change set of an earlier run"
+        return f"attributes of {', '.join(each.name for each in self.parts)}, {how}"
 
 
 def parts(declared: plan.Declared, now: plan.Live) -> list[rules.Part]:
@@ -111,7 +115,7 @@ def apply(task: Task, wanted: list[rules.Part], why: str) -> list[Planned]:
     where one cannot be made or would change anything else.
     """
     ready: list[tuple[Planned, rules.Stack, Answer]] = []
-    for each in planned(task, _settled(task, wanted)):
+    for each in _at_rest(task, wanted):
         if each.problem or each.stack is None or each.edit is None:
             raise refusal(each)
         made = _made(task, each, each.stack, each.edit, why) if each.edit.changes else None
@@ -122,16 +126,14 @@ def apply(task: Task, wanted: list[rules.Part], why: str) -> list[Planned]:
     return [each for each, _stack, _made in ready]
 
 
-def _settled(task: Task, wanted: list[rules.Part]) -> list[rules.Part]:
-    """What is left of it once no change set of ours is being executed."""
-    busy = [each.stack for each in planned(task, wanted) if each.stack and not each.problem and not each.stack.ready]
+def _at_rest(task: Task, wanted: list[rules.Part]) -> list[Planned]:
+    """What is to change once no change set of ours is being executed."""
+    found = planned(task, wanted)
+    busy = [each.stack for each in found if each.stack and not each.problem and not each.stack.ready]
     for stack in busy:
         task.report(f"stack {stack.name} executes a change set of an earlier run: watching it")
         _followed(task, stack.name, stack.change_set)
-    if not busy:
-        return wanted
-    now = [replace(each, live=reads.target_group_attributes(task, each.arn)) for each in wanted]
-    return [each for each in now if each.open]
+    return planned(task, wanted) if busy else found
 
 
 def _made(task: Task, what: Planned, stack: rules.Stack, edit: rules.Edit, why: str) -> Answer | None:

@@ -109,7 +109,8 @@ def through_stack(name: str, differences: list[Difference], tags: dict[str, str]
         "can be set by a change set",
         problem or said,
         not problem,
-        f"Write {_where(tags)}{_on_one_line(STACK, differences)}, update the stack, then run the same command again.",
+        f"Write {_where(tags)}{_on_one_line(STACK, differences)}, update the stack, then run the same command again. "
+        f"In an emergency -e {OWNER}={STEADY} sets it here all the same, until the stack's next update.",
     )
 
 
