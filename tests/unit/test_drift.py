@@ -61,6 +61,9 @@ def paths(found: list[Difference]) -> dict[str, tuple[Any, Any]]:
 # -- words
 
 
+FILE, STACK = {"resource": "template of target group web"}, {"resource": "stack of target group web"}
+
+
 @pytest.mark.parametrize(
     ("differences", "others", "counts", "status"),
     [
@@ -82,9 +85,10 @@ def test_undeclared_differences_count_only_when_asked(
         ({"status": "NOT_CHECKED", "reason": "no rights."}, "web could not be looked at: no rights."),
         ({"checked": 1}, "web: 1 declared property is live"),
         ({"checked": 12, "ignored": [1]}, "web: 12 declared properties are live; 1 ignored"),
-        ({"status": "DRIFTED", "template": [1]}, "web: 1 declared property is not so in the template"),
+        ({"status": "DRIFTED", "template": [FILE]}, "web: 1 declared property is not so in the template"),
+        ({"status": "DRIFTED", "template": [STACK]}, "web: 1 declared property is not so in the stack"),
         (
-            {"status": "DRIFTED", "differences": [1, 2], "template": [1]},
+            {"status": "DRIFTED", "differences": [1, 2], "template": [FILE]},
             "web: 2 declared properties are not live, 1 declared property is not so in the template",
         ),
         ({"status": "DRIFTED", "differences": [1]}, "web: 1 declared property is not live"),
