@@ -2,7 +2,7 @@
 
 A declaration is made for a revision ("family:revision") or for all others ("*"):
   healthy       the task runs and its targets pass their health checks (the default)
-  unhealthy     it runs and its targets fail them
+  unhealthy     it runs, and its targets and its containers' own checks fail
   crash         its containers exit with code 1 as soon as they run
 A container whose command RunTask replaces exits with code 0, unless it crashes.
   never-starts  its containers cannot be started (CannotPullContainerError)
@@ -67,6 +67,10 @@ class DeclaredEngine:
             raise CannotPull(f"CannotPullContainerError: {container['image']} never starts: declared by a test")
         self._tasks[address] = name
         return DeclaredProcess(1 if word == "crash" else 0 if container.get("command") else None)
+
+    def start_check(self, name: str, container: Params, address: str, task_id: str) -> DeclaredProcess:
+        """As engine.Engine.start_check."""
+        return DeclaredProcess(0 if self._word(name) == "healthy" else 1)
 
     def health(self, address: str) -> str | None:
         """How the load balancers see the target: "healthy", "unhealthy", or None when it is no task of the bed."""

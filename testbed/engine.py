@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from .container_health import command
 from .images import Image, Images, split
 from .wire import Params
 
@@ -92,11 +93,20 @@ class Engine:
         image = self.images.find(container["image"])
         if container.get("command"):
             image = Image.declared({"command": container["command"], "environment": dict(image.environment)})
+        given = self._given(container, address, task_id, secrets)
+        return self.start(f"{task_id}-{container['name']}", image, given, piped)
+
+    def start_check(self, name: str, container: Params, address: str, task_id: str) -> Process:
+        """The container's health check, once, in its environment but for its secrets. Raises OSError."""
+        environment = dict(self.images.find(container["image"]).environment)
+        image = Image.declared({"command": command(container["healthCheck"], address), "environment": environment})
+        return self.start(f"{task_id}-{container['name']}-health", image, self._given(container, address, task_id, {}))
+
+    def _given(self, container: Params, address: str, task_id: str, secrets: Mapping[str, str]) -> dict[str, str]:
         given = {e["name"]: e.get("value", "") for e in container["environment"]} | dict(secrets)
         given = {k: v.replace("://localhost:", f"://{address}:") for k, v in given.items()}
         version = {"APP_VERSION": split(container["image"])[1]}  # a declared one wins, as over an image's own on AWS
-        given = {**version, **given, "BIND_ADDRESS": address, "TASK_ID": task_id}
-        return self.start(f"{task_id}-{container['name']}", image, given, piped)
+        return {**version, **given, "BIND_ADDRESS": address, "TASK_ID": task_id}
 
     def start(self, log_name: str, image: Image, environment: Mapping[str, str], piped: bool = False) -> Process:
         """Start a command; its output goes to a pipe, or to a file of the bed's folder."""

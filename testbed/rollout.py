@@ -76,13 +76,16 @@ class Rollouts:
         """RUNNING, and healthy in every target group; without a load balancer, RUNNING for 40 s."""
         if task.status != "RUNNING" or task.wanted != "RUNNING" or task.started is None:
             return False
+        if task.health and task.health_status != "HEALTHY":
+            return False
         found = [group.target(address, port) for group, address, port in targets(ecs, task)]
-        if not found:
+        if not found and not task.health:
             return time.time() - task.started >= rules.STEADY_AFTER * self.scale
         return all(t is not None and t.state in ("healthy", "unavailable") for t in found)
 
     def _sickness(self, ecs: Ecs, task: Task) -> tuple[str, str] | None:
-        """(target group, reason) when a target is unhealthy and the grace period is over."""
+        """(event, stopped reason) when a target or a container is unhealthy and the grace period is over: it is for
+        both (API reference, CreateService)."""
         if task.status != "RUNNING" or task.started is None or task.service is None:
             return None
         grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) * self.scale
@@ -90,7 +93,11 @@ class Rollouts:
             for group, address, port in targets(ecs, task):
                 target = group.target(address, port)
                 if target is not None and target.state == "unhealthy":
-                    return group.arn, target.description or ""
+                    where = f"in (target-group {group.arn})"
+                    due = f"is unhealthy {where} due to (reason {target.description or ''})"
+                    return due, f"Task failed ELB health checks {where}"
+            if task.health_status == "UNHEALTHY":
+                return "failed container health checks", "Task failed container health checks"
         return None
 
     # -- 1. verdicts -----------------------------------------------------------------------------
@@ -206,11 +213,10 @@ class Rollouts:
             ecs.tasks[arn].ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=primary.id))
 
     def _replace(self, service: Service, task: Task, sickness: tuple[str, str] | None) -> None:
-        group, reason = sickness or ("", "")
-        where = f"(task {task.id}) is unhealthy in (target-group {group})"
-        service.event(f"{where} due to (reason {reason}).")
+        what, reason = sickness or ("is unhealthy", "")
+        service.event(f"(task {task.id}) {what}.")
         task.unhealthy = True
-        task.ask_to_stop("ServiceSchedulerInitiated", f"Task failed ELB health checks in (target-group {group})")
+        task.ask_to_stop("ServiceSchedulerInitiated", reason)
 
     # -- instead of 3. and 4., while traffic is shifted -------------------------------------------
     def _shift(

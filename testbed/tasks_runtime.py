@@ -7,9 +7,11 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-expla
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from .addresses import Addresses
+from .container_health import ContainerHealth
 from .container_logs import LogPump, open_stream
 from .container_secrets import ResourceInitialization, resolve
 from .ecs import Ecs, rules
@@ -28,6 +30,8 @@ class ContainerEngine(Protocol):
     def start_container(
         self, name: str, container: Params, address: str, task_id: str, secrets: Mapping[str, str], piped: bool
     ) -> Process: ...
+
+    def start_check(self, name: str, container: Params, address: str, task_id: str) -> Process: ...
 
 
 def targets(ecs: Ecs, task: Task) -> Iterator[tuple[Any, str, int]]:
@@ -95,6 +99,9 @@ class TaskRuntime:
             task.definition.name, container, task.address, task.id, given, piped=stream is not None
         )
         task.processes[container["name"]] = process
+        if container.get("healthCheck"):
+            check = partial(self.engine.start_check, task.definition.name, container, task.address, task.id)
+            task.health[container["name"]] = ContainerHealth(container["healthCheck"], self.scale, check)
         if stream is not None and process.output is not None:
             self.logs.attach(stream, process.output)
 
@@ -121,6 +128,8 @@ class TaskRuntime:
                 # "If your container attempts to exceed the memory specified here, the container is killed"
                 task.out_of_memory.add(each["name"])  # (API reference, ContainerDefinition)
                 process.send(signal.SIGKILL)
+        for check in task.health.values():
+            check.step()
         essential = [c["name"] for c in task.definition.containers if c["essential"]]
         if any(task.processes[name].exit_code() is not None for name in essential):
             task.ask_to_stop("EssentialContainerExited", "Essential container in task exited")
@@ -145,6 +154,8 @@ class TaskRuntime:
             self._terminate(task)
 
     def _terminate(self, task: Task) -> None:
+        for check in task.health.values():
+            check.close()
         for process in task.processes.values():
             process.send(signal.SIGTERM)
         task.status, task.term_sent = "STOPPING", time.monotonic()

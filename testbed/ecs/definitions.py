@@ -22,6 +22,7 @@ CONTAINER: Params = {
     "systemControls": [],
 }
 HEALTH_CHECK = {"interval": 30, "timeout": 5, "retries": 3}
+HEALTH_RANGES = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
 GIB = 1024
 FARGATE_SIZES: dict[int, Any] = {  # cpu units: the memory values in MiB that go with them
     256: (512, GIB, 2 * GIB),
@@ -39,7 +40,7 @@ MEMBERS = (
 )
 LOG_OPTIONS = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode"}
 LOG_OPTIONS |= {"max-buffer-size"}
-NOT_RUN = ("healthCheck", "environmentFiles", "restartPolicy", "firelensConfiguration", "startTimeout")
+NOT_RUN = ("environmentFiles", "restartPolicy", "firelensConfiguration", "startTimeout")
 
 
 def refuse(message: str) -> AwsError:
@@ -70,6 +71,9 @@ def check(p: Params) -> None:
             raise refuse("Invalid 'environment' setting: a variable needs a name.")
         if not all("containerPort" in m for m in container.get("portMappings", [])):
             raise refuse("Invalid 'portMappings' setting: a mapping needs a container port.")
+        for name, (low, high) in HEALTH_RANGES.items():
+            if not low <= container.get("healthCheck", {}).get(name, low) <= high:
+                raise refuse(f"Invalid 'healthCheck' setting: {name} must be between {low} and {high}.")
         for wanted in container.get("dependsOn", []):
             if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
                 raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")

@@ -189,6 +189,7 @@ class Task:
     address: str | None = None
     processes: dict[str, Process] = field(default_factory=dict)  # by container name
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, as it was pulled
+    health: dict[str, Any] = field(default_factory=dict)  # ContainerHealth of each container that has a check
     created: float = field(default_factory=now)
     started: float | None = None
     stopping: float | None = None
@@ -219,6 +220,13 @@ class Task:
         wanted = balancer["containerName"], balancer["containerPort"]
         port = next((b["hostPort"] for b in self.bindings if (b["container"], b["containerPort"]) == wanted), None)
         return (self.instance.id, port) if self.instance and port else (self.address or "", wanted[1])
+
+    @property
+    def health_status(self) -> str:
+        """Of its essential containers that have a check (developer guide, healthcheck)."""
+        essential = {c["name"] for c in self.definition.containers if c["essential"]}
+        found = {check.status for name, check in self.health.items() if name in essential}
+        return "UNHEALTHY" if "UNHEALTHY" in found else "HEALTHY" if found == {"HEALTHY"} else "UNKNOWN"
 
     @property
     def alive(self) -> bool:

@@ -188,7 +188,7 @@ class Tasks(Instances):
             "stoppedAt": task.stopped,
             "stopCode": task.stop_code,
             "stoppedReason": task.stop_reason,
-            "healthStatus": "UNKNOWN",  # no container has a health check: see definitions.unrunnable
+            "healthStatus": task.health_status,
             "attachments": [interface] if task.owns_interface else [],
             "tags": self.tags[task.arn] if "TAGS" in include else [],
         }
@@ -215,7 +215,7 @@ class Tasks(Instances):
                 if b["container"] == container["name"]
             ],
             "networkInterfaces": [interface] if task.address and task.owns_interface else [],
-            "healthStatus": "UNKNOWN",
+            "healthStatus": task.health[container["name"]].status if container["name"] in task.health else "UNKNOWN",
             "cpu": str(container["cpu"]),
             "memory": str(container["memory"]) if "memory" in container else None,
         }

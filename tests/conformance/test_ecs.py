@@ -287,6 +287,21 @@ def test_unhealthy_tasks_are_rolled_back(place: Place, deployed: Deployed) -> No
 
 
 @pytest.mark.rollout
+def test_a_container_that_fails_its_own_check(place: Place, deployed: Deployed) -> None:
+    """Guide, healthcheck: an essential container that is UNHEALTHY makes its task so; the service replaces it, and the
+    circuit breaker counts it. API_CreateService: the grace period is for container health checks too."""
+    check = {"command": ["CMD-SHELL", "exit 1"], "interval": 5, "timeout": 2, "retries": 1}
+    made = place.ecs.register_task_definition(
+        family=deployed.name, executionRoleArn=place.role,
+        containerDefinitions=[{**container(place), "healthCheck": check}], **FARGATE,
+    )  # fmt: skip
+    bad = made["taskDefinition"]["taskDefinitionArn"]
+    rolled_back(deployed, bad)
+    reasons = [task["stoppedReason"] for task in deployed.stopped(bad)]
+    assert any("container health checks" in reason for reason in reasons), reasons
+
+
+@pytest.mark.rollout
 def test_an_image_that_is_missing(place: Place, deployed: Deployed) -> None:
     """Guide, stopped-task-error-codes: TaskFailedToStart, CannotPullContainerError."""
     missing = {**container(place), "image": f"conformance/{place.name()}:v1"}

@@ -229,7 +229,7 @@ def test_load_balancers_that_are_refused(declared: World) -> None:
 @pytest.mark.parametrize(
     ("container", "what"),
     [
-        ({"healthCheck": {"command": ["CMD", "true"]}}, "healthCheck"),
+        ({"startTimeout": 5}, "startTimeout"),
         ({"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/f"}]}, "environmentFiles"),
         ({"restartPolicy": {"enabled": True}}, "restartPolicy"),
         ({"logConfiguration": {"logDriver": "splunk"}}, "log driver splunk"),

@@ -152,6 +152,11 @@ HEALTH = (
         "rolled_back", BACK, r"ELB health checks.*(Request timed out|Target.Timeout)", chapter="Health",
     ),
     Kind(
+        "container_check_fails", "The container's own health check fails; the load balancer's is content.",
+        changed(container={"healthCheck": {"command": ["CMD-SHELL", "exit 1"], "interval": 5, "retries": 2}}),
+        HEALTHY, None, False, "rolled_back", BACK, r"failed container health checks", chapter="Health",
+    ),
+    Kind(
         "never_healthy_long_grace", "The new tasks never get healthy within a long grace period; nobody counts that.",
         variables(NEVER_HEALTHY="1"), service(healthCheckGracePeriodSeconds=3600), None, False,
         "unknown", "interrupted", r"not finished: 12 s have passed.*503", declared=changed(rollout_wait_timeout=12),

@@ -49,7 +49,6 @@ NOT_PROVOKED = """\
 
 These are held by unit tests of the rules (`tests/unit/test_verdict.py`, `test_causes.py`), not by processes:
 
-- a container's own health check;
 - no Fargate capacity, and a capacity provider that adds no instance;
 - a task role that ECS cannot assume;
 - `ROLLBACK_FAILED`: the bed's ECS goes on trying, as `rollback_cannot_start` shows; AWS does not say when it gives up;
