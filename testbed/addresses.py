@@ -5,22 +5,29 @@ NET.0.2.. load balancers, NET.0.250.. helper processes, NET.1.2.. tasks.
 """
 
 
+BALANCERS = 240
+
+
 class Addresses:
     def __init__(self, net: str) -> None:
         self.net = net
         self.reset()
 
     def reset(self) -> None:
-        self._balancers = 0
+        self._next_balancer = 0
         self._helpers = 0
         self._next_task = 0
         self._used: set[str] = set()
 
     def load_balancer(self) -> str:
-        self._balancers += 1
-        if self._balancers > 240:
-            raise RuntimeError("a bed has addresses for 240 load balancers; reset it")
-        return f"{self.net}.0.{self._balancers + 1}"
+        """The next free one, as `task` has it. Raises RuntimeError when none is."""
+        for _ in range(BALANCERS):
+            number, self._next_balancer = self._next_balancer, (self._next_balancer + 1) % BALANCERS
+            address = f"{self.net}.0.{number + 2}"
+            if address not in self._used:
+                self._used.add(address)
+                return address
+        raise RuntimeError(f"a bed has addresses for {BALANCERS} load balancers at a time; delete one")
 
     def helper(self) -> str:
         """An address for a process outside any service. Raises ValueError when all five are taken."""
@@ -39,4 +46,5 @@ class Addresses:
                 return address
 
     def give_back(self, address: str) -> None:
+        """Of a task or a load balancer that is no more."""
         self._used.discard(address)

@@ -105,6 +105,7 @@ class Balancers(State):
                 self.tags.pop(arn, None)
             del self.listeners[listener.arn]
         del self.balancers[balancer.arn], self.tags[balancer.arn]
+        self.addresses.give_back(balancer.address)
         self.changed()
         return {}
 

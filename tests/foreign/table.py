@@ -23,6 +23,7 @@ OWN = ("tests/foreign/clients.py", "tests/foreign/community.yml", "tests/foreign
 """What a row depends on besides what a verdict does."""
 LEFT_OUT = {
     "image_cannot_start": "how ECS ends such a task depends on the form of its command, and with it what is read",
+    "container_check_fails": "to the others it is health_wrong_code: a task that was well is stopped and replaced",
     "log_group_unseen": "to the others it is log_group_missing",
     "wrong_content": "only an endpoint that is declared to Steady makes it a failure",
     "endpoint_fails": "only an endpoint that is declared to Steady makes it a failure",

@@ -61,6 +61,10 @@ def test_addresses_for_load_balancers_are_used_up_by_name(api: Api) -> None:
     for number in range(240):
         api.balancer(f"b{number}")
     refused("TooManyLoadBalancers", "240", lambda: api.balancer("one-more"))
+    gone, *_others = api("DescribeLoadBalancers", Names=["b7"])["LoadBalancers"]
+    api("DeleteLoadBalancer", LoadBalancerArn=gone["LoadBalancerArn"])
+    made = api.balancer("one-more")
+    assert made["DNSName"] == gone["DNSName"]
 
 
 def test_a_missing_load_balancer(api: Api) -> None:
