@@ -4,7 +4,6 @@ In awsvpc mode a task has one network interface; here that is one address of its
 NET.0.2.. load balancers, NET.0.250.. helper processes, NET.1.2.. tasks.
 """
 
-
 BALANCERS = 240
 
 

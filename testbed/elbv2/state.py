@@ -13,6 +13,8 @@ class Addresses(Protocol):
 
     def load_balancer(self) -> str: ...
 
+    def give_back(self, address: str) -> None: ...
+
 
 def refused(what: str) -> AwsError:
     """AWS would carry this out, the bed does not: said by name, so that nothing is softer here than on AWS."""
