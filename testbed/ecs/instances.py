@@ -7,7 +7,6 @@ messages" and "API failure reasons".
 """
 
 import json
-import re
 import secrets
 from typing import Any
 
@@ -44,14 +43,15 @@ class Instances(State):
     def register_container_instance(self, p: Params) -> Params:
         """As an instance's agent does: the document names the instance."""
         cluster = self.cluster(p.get("cluster"))
-        document = json.loads(p.get("instanceIdentityDocument", "{}"))
-        known = {each["name"]: each for each in p.get("totalResources", [])}
-        if not re.fullmatch(r"i-[0-9a-f]{8,17}", document.get("instanceId", "")) or not {"CPU", "MEMORY"} <= {*known}:
-            raise AwsError("ClientException", "An instance is registered with its identity, CPU and MEMORY.")
+        try:
+            name = json.loads(p["instanceIdentityDocument"])["instanceId"]
+            known = {each["name"]: each for each in p["totalResources"]}
+            cpu, memory = (known[resource]["integerValue"] for resource in ("CPU", "MEMORY"))
+            reserved = frozenset(int(port) for port in known.get("PORTS", {}).get("stringSetValue", []))
+        except (KeyError, TypeError, ValueError):
+            raise AwsError("ClientException", "An instance is registered with its identity, CPU and MEMORY.") from None
         arn = f"{self.prefix}container-instance/{cluster.name}/{secrets.token_hex(16)}"
-        cpu, memory = (known[name]["integerValue"] for name in ("CPU", "MEMORY"))
-        reserved = frozenset(int(port) for port in known.get("PORTS", {}).get("stringSetValue", []))
-        self.instances[arn] = Instance(arn, cluster, document["instanceId"], cpu, memory, reserved)
+        self.instances[arn] = Instance(arn, cluster, name, cpu, memory, reserved)
         self.tags[arn] = list(p.get("tags", []))
         self.wake()
         return {"containerInstance": self._instance_view(self.instances[arn])}
@@ -62,8 +62,7 @@ class Instances(State):
         if found is None:
             raise AwsError("InvalidParameterException", "Referenced container instance not found.")
         if self.on(found):
-            text = "Found running tasks on the instance."
-            raise AwsError("InvalidParameterException", text)
+            raise AwsError("InvalidParameterException", "Found running tasks on the instance.")
         del self.instances[found.arn]
         return {"containerInstance": {**self._instance_view(found), "status": "INACTIVE"}}
 
@@ -74,7 +73,7 @@ class Instances(State):
         items, token = page(found, p, 100, "maxResults", "nextToken")
         return {"containerInstanceArns": items, "nextToken": token}
 
-    @reads("cluster", "containerInstances", "include")
+    @reads("cluster", "containerInstances")
     def describe_container_instances(self, p: Params) -> Params:
         cluster, wanted = self.cluster(p.get("cluster")), p["containerInstances"]
         if not 0 < len(wanted) <= 100:

@@ -150,6 +150,7 @@ class Services(Deployments):
         """API reference, UpdateService: what of such a service "can be updated using this API"."""
         names = {"taskDefinition": "task definition", "networkConfiguration": "network configuration"}
         names |= {"platformVersion": "platform version", "loadBalancers": "load balancers"}
+        names |= {"volumeConfigurations": "volume configurations"}
         for name in ("forceNewDeployment", *names):
             if p.get(name):
                 what = f"Unable to update {names.get(name, 'task definition')} on services with"

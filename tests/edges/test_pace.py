@@ -90,7 +90,9 @@ def test_c84_without_a_pace_aws_refuses_some(buckets: Bed) -> None:
     ecs = buckets.client("ecs")
     for _each in range(60):
         with suppress(ecs.exceptions.ClientError):
-            ecs.register_task_definition(family="unpaced", containerDefinitions=[{"name": "a", "image": "steady/echo"}])
+            ecs.register_task_definition(
+                family="unpaced", containerDefinitions=[{"name": "a", "image": "steady/echo", "memory": 64}]
+            )
     assert "ThrottlingException" in errors(buckets, "RegisterTaskDefinition")
 
 

@@ -45,7 +45,7 @@ def test_classes_and_regions_have_buckets_of_their_own(rated: World) -> None:
     assert answered(rated.register, 25)[0] == 20
     assert rated.ecs.list_task_definitions()
     other = rated.bed.client("ecs", region="eu-central-1")
-    assert other.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "i"}])
+    assert other.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "i", "memory": 9}])
 
 
 def test_all_of_load_balancing_shares_one_more(rated: World) -> None:

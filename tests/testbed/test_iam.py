@@ -134,7 +134,7 @@ def test_registering_passes_roles_and_tags(caller: Caller) -> None:
     words: dict[str, Any] = {
         "family": name,
         "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-        "containerDefinitions": [{"name": "app", "image": "steady/echo:v1"}],
+        "containerDefinitions": [{"name": "app", "image": "steady/echo:v1", "memory": 128}],
         "tags": [{"key": "a", "value": "b"}],
     }
     register = {
