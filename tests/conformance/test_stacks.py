@@ -3,11 +3,13 @@ DescribeChangeSet, ExecuteChangeSet and DeleteChangeSet of its API reference.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
+from tests.conformance.conftest import target
 from tests.conformance.place import EMULATOR, Place, error_of, until
 from tests.testbed.beds import Bed
 from tests.testbed.modelled import watch
@@ -24,7 +26,7 @@ class Stack:
         self.place, self.name, self.number = place, place.name(), 0
         keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
         self.api: Any = watch(boto3.client("cloudformation", **keys))
-        if endpoint:
+        if endpoint and target() == "bed":
             self.group = place.group()
             stack = {"template": self.template(), "parameters": {"Seconds": "60"}, "groups": {"Web": self.group}}
             status, said = Bed(endpoint).admin("PUT", "/_bed/stacks", {self.name: stack})
@@ -78,8 +80,11 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(place: Place, endpoint: str | None) -> Stack:
-    return Stack(place, endpoint)
+def stack(place: Place, endpoint: str | None) -> Iterator[Stack]:
+    found = Stack(place, endpoint)
+    yield found
+    if target() != "bed":
+        found.api.delete_stack(StackName=found.name)
 
 
 @pytest.mark.api

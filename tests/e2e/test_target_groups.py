@@ -335,6 +335,21 @@ def test_c63_a_stack_that_takes_no_update_is_refused_before_any_write(pair: Pair
 
 
 @pytest.mark.walk
+def test_c63_what_the_stack_cannot_give_back_is_refused_before_any_write(pair: Pair) -> None:
+    """Unless Steady is told to set it all the same."""
+    stacked(pair)
+    assert pair.play("deploy", target_group_owner="stack").outcome == "proven"
+    now = OWNED.replace("Value: 300", "Value: 5").replace('Value: "false"', "Value: true")
+    stacked(pair, now, status="UPDATE_ROLLBACK_FAILED", parameters={"Seconds": "7200"})
+    back = pair.play("rollback", target_group_owner="stack")
+    assert (back.outcome, pair.values(), pair.calls("UpdateService")) == ("error", AFTER, []), back.text
+    for words in ("is UPDATE_ROLLBACK_FAILED", f'Key: {DURATION}, Value: "3600"', "-e target_group_owner=steady"):
+        assert words in back.text, back.text
+    back = pair.play("rollback", target_group_owner="steady")
+    assert (back.outcome, pair.values()) == ("proven", ("false", "3600", "300")), back.text
+
+
+@pytest.mark.walk
 def test_c63_the_stack_gives_back_what_a_failed_deployment_was_given(pair: Pair) -> None:
     stacked(pair)
     pair.ill()

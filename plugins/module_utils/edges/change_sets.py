@@ -103,7 +103,7 @@ def _of_stack(task: Task, name: str, wanted: list[rules.Part]) -> Planned:
 
 
 def _unread(failure: Failure) -> str:
-    if failure.fields.get("reason") not in ("access_denied", "refused"):
+    if failure.fields.get("reason") not in ("access_denied", "refused") or waits.passing(failure):
         raise failure
     return failure.msg
 

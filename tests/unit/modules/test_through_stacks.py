@@ -200,12 +200,25 @@ class Real(waits.SystemClock):
         super().sleep(min(seconds, 0.01))
 
 
+def test_a_stack_that_is_asked_about_too_often_is_no_reason_to_go_back(owned: Owned) -> None:
+    owned.declare()
+    owned.stacks.refused["describe_stacks"] = "Throttling"
+    assert owned.settle({DURATION: 86400})["code"] == "Throttling"
+
+
 @pytest.mark.parametrize("operation", MADE)
 def test_a_lost_answer_makes_no_second_change_set(owned: Owned, operation: str) -> None:
     owned.declare()
     owned.stacks.lost = [operation]
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400"
     assert owned.stacks.wrote() == MADE
+
+
+def test_an_answer_from_before_the_update_is_not_its_end(owned: Owned) -> None:
+    owned.declare()
+    owned.stacks.stale = 2
+    assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400"
+    assert owned.seconds > change_sets.LOOK_EVERY
 
 
 def test_a_change_set_that_another_update_has_made_worthless_is_not_used(owned: Owned) -> None:
