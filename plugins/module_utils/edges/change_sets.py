@@ -151,13 +151,23 @@ def _made(task: Task, what: Planned, stack: rules.Stack, edit: rules.Edit, why: 
     beyond = rules.beyond(made["Changes"], [each.logical_id for each in what.parts])
     if made["Status"] == "CREATE_COMPLETE" and not beyond:
         return made
-    stacks.delete_change_set(task, stack.name, name)
+    gone = _deleted(task, stack, name)
     reason = str(made.get("StatusReason") or "AWS gives no reason")
     if beyond:
-        raise refusal(replace(what, problem=f"the change set would also change {'; '.join(beyond)}, so it was deleted"))
+        raise refusal(replace(what, problem=f"the change set would also change {'; '.join(beyond)}, {gone}"))
     if rules.changes_nothing(reason):
         return None
     raise refusal(replace(what, problem=f"AWS could not make the change set: {reason}"))
+
+
+def _deleted(task: Task, stack: rules.Stack, name: str) -> str:
+    try:
+        stacks.delete_change_set(task, stack.name, name)
+    except Failure as failure:
+        if failure.fields.get("reason") != "access_denied":
+            raise
+        return f"and it could not be deleted: {failure.msg}"
+    return "so it was deleted"
 
 
 def _free_or_usable(task: Task, stack: rules.Stack, wanted: list[rules.Part]) -> tuple[str, bool]:
@@ -182,12 +192,22 @@ def _execute(task: Task, stack: rules.Stack, made: Answer) -> None:
     stacks.execute_change_set(task, stack.name, name)
     status = _followed(task, stack.name, made["ChangeSetId"])
     if status != rules.UPDATED:
-        cause = rules.cause(stacks.events(task, stack.name), stack.name)
+        cause = _cause(task, stack)
         raise Failure(
             f"Stack {stack.name} did not keep change set {name}: it is {status}, and its attributes are those of "
             f"before. The cause: {cause.rstrip('.')}. Mend that, then run the same command again.",
             reason="stack_went_back",
         )
+
+
+def _cause(task: Task, stack: rules.Stack) -> str:
+    """Why a stack has gone back; that nobody may read its events is said in its place."""
+    try:
+        return rules.cause(stacks.events(task, stack.name), stack.name)
+    except Failure as failure:
+        if failure.fields.get("reason") != "access_denied":
+            raise
+        return failure.msg
 
 
 def _followed(task: Task, name: str, change_set: str) -> str:

@@ -141,6 +141,17 @@ def test_c63_a_stack_that_goes_back_is_named_with_its_cause(owned: Owned) -> Non
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400", "the same command goes through later"
 
 
+def test_c63_without_the_right_to_delete_or_to_read_events_the_reason_is_told_all_the_same(owned: Owned) -> None:
+    owned.declare(with_topic(BY_PARAMETER))
+    owned.stacks.refused = {"delete_change_set": "AccessDenied", "describe_stack_events": "AccessDenied"}
+    failed = owned.settle({DURATION: 86400})
+    assert "Topic (AWS::SNS::Topic" in failed["msg"] and "cloudformation:DeleteChangeSet" in failed["msg"]
+    owned.declare(fails="Rate exceeded")
+    failed = owned.settle({DURATION: 86400})
+    assert failed["reason"] == "stack_went_back"
+    assert "UPDATE_ROLLBACK_COMPLETE" in failed["msg"] and "cloudformation:DescribeStackEvents" in failed["msg"]
+
+
 def test_c63_what_somebody_has_changed_by_hand_is_set_as_the_stack_has_it(owned: Owned) -> None:
     owned.declare()
     owned.attributes[WEB][DURATION] = "7"
