@@ -61,9 +61,6 @@ def paths(found: list[Difference]) -> dict[str, tuple[Any, Any]]:
 # -- words
 
 
-FILE, STACK = {"resource": "template of target group web"}, {"resource": "stack of target group web"}
-
-
 @pytest.mark.parametrize(
     ("differences", "others", "counts", "status"),
     [
@@ -79,6 +76,9 @@ def test_undeclared_differences_count_only_when_asked(
     assert drift.status(differences, others, counts) == status
 
 
+FILE, STACK = ({"resource": f"{kind} of target group web"} for kind in ("template", "stack"))
+
+
 @pytest.mark.parametrize(
     ("found", "text"),
     [
@@ -86,7 +86,10 @@ def test_undeclared_differences_count_only_when_asked(
         ({"checked": 1}, "web: 1 declared property is live"),
         ({"checked": 12, "ignored": [1]}, "web: 12 declared properties are live; 1 ignored"),
         ({"status": "DRIFTED", "template": [FILE]}, "web: 1 declared property is not so in the template"),
-        ({"status": "DRIFTED", "template": [STACK]}, "web: 1 declared property is not so in the stack"),
+        (
+            {"status": "DRIFTED", "template": [FILE, STACK]},
+            "web: 1 declared property is not so in the template, 1 declared property is not so in the stack",
+        ),
         (
             {"status": "DRIFTED", "differences": [1, 2], "template": [FILE]},
             "web: 2 declared properties are not live, 1 declared property is not so in the template",
