@@ -38,7 +38,8 @@ class Caller:
         with pytest.raises(ClientError) as caught:
             getattr(self(service), operation)(**words)
         code = caught.value.response["Error"]["Code"]
-        assert code == ("AccessDenied" if service in ("elbv2", "s3", "iam") else "AccessDeniedException")
+        in_xml = service in ("cloudformation", "elbv2", "s3", "iam")
+        assert code == ("AccessDenied" if in_xml else "AccessDeniedException")
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == (403 if code == "AccessDenied" else 400)
         return str(caught.value.response["Error"]["Message"])
 
@@ -200,6 +201,14 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
             {"PolicySourceArn": "arn:aws:iam::000000000000:role/r", "ActionNames": ["ssm:GetParameters"]},
             "iam:SimulatePrincipalPolicy",
             "arn:aws:iam::000000000000:role/r",
+        ),
+        ("cloudformation", "get_template", {"StackName": "s"}, "cloudformation:GetTemplate", "stack/s/*"),
+        (
+            "cloudformation",
+            "execute_change_set",
+            {"StackName": "arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "ChangeSetName": "c"},
+            "cloudformation:ExecuteChangeSet",
+            "stack/s/1",
         ),
         ("cloudwatch", "describe_alarms", {}, "cloudwatch:DescribeAlarms", "*"),
         (
