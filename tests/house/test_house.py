@@ -134,6 +134,17 @@ def test_the_rules_know_every_variable_and_every_result_of_the_roles() -> None:
     assert all(name in tasks + verbs or name in declared or name.startswith("service_") for name in KNOWN)
 
 
+def test_whoever_sets_attributes_says_who_owns_them() -> None:
+    """Else the way back writes past the stack, or past Terraform."""
+    name, found = "steady.ecs.target_group_attributes", list[str]()
+    for path in (ROOT / "roles").glob("*/tasks/*.yml"):
+        for part in path.read_text(encoding="utf-8").split("- name: "):
+            if f"{name}:" in part:
+                found.append(path.name)
+                assert "owner:" in part, f"{path.relative_to(ROOT)}: {part.splitlines()[0]}"
+    assert len(found) >= 3
+
+
 def test_every_role_has_a_scenario() -> None:
     scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
     assert scenarios == {role.name for role in ROLES} | {"default"}
