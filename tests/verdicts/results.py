@@ -18,8 +18,10 @@ NAMES = (
     (r"\b[0-9a-f]{32}\b", "TASK"),
     (r"\b[0-9a-f]{8}\b", "TASK"),
     (r"web/web/[0-9a-f]{16}", "web/web/ID"),
+    (r"\bi-[0-9a-f]{17}\b", "i-ID"),
+    (r"ecs-pause-[\w-]+", "ecs-pause-ID"),
     (r"(secret:web-\w+)-\w{6}", r"\1-SUFFIX"),
-    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", "TIME"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+\+00:00)?( UTC)?", "TIME"),
     (r" \((\d+ h )?(\d+ min )?\d+ s\)(?=\.?$)", ""),
     (r"all is well since \d+ s", "all is well since N s"),
 )
