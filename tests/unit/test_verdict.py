@@ -187,13 +187,13 @@ def test_a_pause_is_told_with_the_way_on() -> None:
     hook = {
         "hookId": "h-1",
         "status": "AWAITING_ACTION",
-        "expiresAt": moment(3600),
+        "expiresAt": moment(3600).replace(microsecond=867000),
         "timeoutAction": "ROLLBACK",
     }
     paused = rollout(2, "IN_PROGRESS", lifecycleStage="POST_SCALE_UP", lifecycleHookDetails=[hook])
     found = judge(service(deployment(2, state="IN_PROGRESS")), service_deployment=paused)
     assert found.word == "paused"
-    for words in ("POST_SCALE_UP", "h-1", "11:00:00", "ROLLBACK"):
+    for words in ("POST_SCALE_UP", "h-1", "11:00:00 UTC", "ROLLBACK"):
         assert words in found.reason
 
 

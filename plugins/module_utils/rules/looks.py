@@ -75,6 +75,11 @@ def name_of(arn: Any) -> str:
     return str(arn or "").rsplit("/", 1)[-1]
 
 
+def moment(found: Any, otherwise: str) -> str:
+    """A time of AWS's for people; ``otherwise`` where it gives none."""
+    return f"{found:%Y-%m-%d %H:%M:%S %Z}".strip() if isinstance(found, datetime.datetime) else otherwise
+
+
 def group_name(arn: str) -> str:
     """The name in a target group's ARN."""
     parts = arn.split("/")

@@ -9,7 +9,6 @@ scaled to zero (docs/cases.md).
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies
@@ -18,6 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     is_running,
     listed_as,
+    moment,
     name_of,
     newer,
     own_tasks,
@@ -74,7 +74,7 @@ def _paused(rollout: Answer | None) -> Verdict | None:
             return Verdict(
                 PAUSED,
                 f"it is paused at stage {rollout.get('lifecycleStage', 'unknown')} by hook {hook.get('hookId', '')}, "
-                f"which expires {hook.get('expiresAt', 'never')} with {hook.get('timeoutAction', 'ROLLBACK')}",
+                f"which expires {moment(hook.get('expiresAt'), 'never')} with {hook.get('timeoutAction', 'ROLLBACK')}",
             )
     return None
 
@@ -162,8 +162,8 @@ def _state(service: Answer, ours: Answer) -> str:
 
 
 def _superseded(lead: Answer) -> Verdict:
-    began = lead.get("createdAt")
-    since = f", begun {began:%Y-%m-%d %H:%M:%S %Z}" if isinstance(began, datetime.datetime) else ""
+    began = moment(lead.get("createdAt"), "")
+    since = f", begun {began}" if began else ""
     return Verdict(
         SUPERSEDED, f"deployment {lead.get('id')} ({name_of(lead.get('taskDefinition'))}{since}) took over", twice=True
     )
