@@ -118,6 +118,11 @@ PROBLEMS: list[tuple[rules.Stack, list[rules.Part], str]] = [
         [part({DURATION: "5"})],
         "parameter Seconds may only be 60, 120",
     ),
+    (
+        stack({"Web": entries(duration={"Ref": "Seconds"}, delay={"Fn::Sub": "${Seconds}"})}),
+        [part({DURATION: "5"})],
+        f"parameter Seconds is also in {DELAY} of Web, which is an expression",
+    ),
     (stack(), [part({DURATION: "5"}, {**LIVE, DELAY: "7"})], f"would also set {DELAY} of web from 7 to 300"),
     (
         stack({"Web": {"Type": KIND, "Properties": {"TargetGroupAttributes": {"Fn::If": []}}}}),

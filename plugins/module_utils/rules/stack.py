@@ -206,7 +206,9 @@ def _set(found: Edit, stack: Stack, content: Answer, name: str, change: tuple[An
         raise ValueError(f"parameter {name} is of the type {declaration.get('Type')}")
     if found.parameters.get(name, (None, value))[1] != value:
         raise ValueError(f"parameter {name} would have to be {found.parameters[name][1]} and {value} at once")
-    allowed = [str(each) for each in declaration.get("AllowedValues") or []]
+    allowed = [
+        str(each).lower() if isinstance(each, bool) else str(each) for each in declaration.get("AllowedValues") or []
+    ]
     if allowed and value not in allowed:
         raise ValueError(f"parameter {name} may only be {', '.join(allowed)}")
     found.parameters[name] = (stack.parameters.get(name, "its default"), value)
@@ -216,23 +218,31 @@ def _only_what_is_wanted(found: Edit, stack: Stack, content: Answer, parts: list
     """Raise ValueError when the update would set an attribute that nobody declares. What of other resources is made of
     the same parameter, AWS says in the change set."""
     found.parameters = {name: each for name, each in found.parameters.items() if each[0] != each[1]}
-    wanted = {each.logical_id: each for each in parts}
     values = {name: each[1] for name, each in found.parameters.items()}
+    wanted = {each.logical_id: each.wanted for each in parts}
     for logical_id in content.get("Resources") or {}:
-        part = wanted.get(logical_id)
         listed = (_properties(content, logical_id) or {}).get(template.ATTRIBUTES)
         for entry in listed if isinstance(listed, list) else []:
-            key, name = entry.get("Key"), _parameter(content, entry.get("Value"))
-            if name in values and not (part and key in part.wanted):
+            key, value = (entry.get("Key"), entry.get("Value")) if isinstance(entry, dict) else (None, None)
+            name = _parameter(content, value)
+            if name in values and key not in wanted.get(logical_id, {}):
                 raise ValueError(f"parameter {name} is also {key} of {logical_id}, which is not declared")
     for part in parts if found.changes else []:
-        properties = _properties(content, part.logical_id) or {}
-        for key, value in template.attributes(properties, part.group, part.live, {**stack.known, **values}).items():
-            if isinstance(value, str) and key not in part.wanted and part.live.get(key, value) != value:
-                raise ValueError(
-                    f"the update would also set {key} of {part.name} from {part.live[key]} to {value}, as the stack "
-                    "has it, which is not declared"
-                )
+        _only_what_is_declared(part, content, {**stack.known, **values}, list(values))
+
+
+def _only_what_is_declared(part: Part, content: Answer, values: dict[str, str], changed: list[str]) -> None:
+    """The same for one group. ``values``: of the parameters after the update, some of which it ``changed``."""
+    properties = _properties(content, part.logical_id) or {}
+    for key, value in template.attributes(properties, part.group, part.live, values).items():
+        if not isinstance(value, str):
+            for name in (name for name in changed if name in json.dumps(value)):
+                raise ValueError(f"parameter {name} is also in {key} of {part.logical_id}, which is an expression")
+        elif key not in part.wanted and part.live.get(key, value) != value:
+            raise ValueError(
+                f"the update would also set {key} of {part.name} from {part.live[key]} to {value}, as the stack has "
+                "it, which is not declared"
+            )
 
 
 def _properties(content: Answer, logical_id: str) -> Answer | None:
