@@ -177,7 +177,7 @@ def test_it_fails_on_a_record_that_takes_all_tags_for_its_own(place: Place, monk
         tagged(place)
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset", "throttle"])
+@pytest.mark.parametrize("kind", ["reset_after", "reset", "throttle"])
 def test_a_lost_answer_to_a_tag_is_no_failure(place: Place, kind: str) -> None:
     at_rest(place)
     rules = [

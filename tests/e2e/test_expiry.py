@@ -17,6 +17,8 @@ import pytest
 from tests.e2e.exits import Runs
 from tests.testbed.beds import Bed, running, until
 
+pytestmark = pytest.mark.walk
+
 FIRST, SECOND = "ASIAFIRST", "ASIASECOND"
 CHANGES = {"containers": {"app": {"image": "steady/echo:v2"}}}
 
@@ -76,7 +78,6 @@ def test_c78_a_login_in_the_middle_of_a_rollout_lets_it_go_on(session: Session) 
     assert len(session.calls("UpdateService")) == 1
 
 
-@pytest.mark.walk
 def test_c78_without_one_the_run_is_interrupted_and_the_same_command_resumes_it(session: Session) -> None:
     """Fails on the Wrong: the run fails, is rolled back, or goes on asking for minutes."""
     session.log_in(FIRST)

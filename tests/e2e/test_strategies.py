@@ -13,6 +13,8 @@ from tests.e2e.test_release import crashing, declare
 from tests.e2e.test_users import Users
 from tests.e2e.test_way_back import NOBODY_ANSWERS
 
+pytestmark = pytest.mark.walk
+
 SERVICE = "pardon-production-service"
 STICKY = {"stickiness.enabled": "true", "stickiness.lb_cookie.duration_seconds": "86400"}
 
@@ -83,7 +85,6 @@ def unharmed(count: dict[str, Any]) -> bool:
     return count["requests"] > 0 and not (count["failed"] or count["lost_messages"])
 
 
-@pytest.mark.walk
 def test_users_notice_neither_a_blue_green_release_nor_its_way_back(shifting: Shifting, tmp_path: Path) -> None:
     shifting.declare()
     users = Users(shifting.checkout, tmp_path, seconds="10", users=40)
@@ -103,7 +104,6 @@ def test_users_notice_neither_a_blue_green_release_nor_its_way_back(shifting: Sh
     assert (entry["targetGroupArn"], "advancedConfiguration" in entry) == (shifting.groups[1], False)
 
 
-@pytest.mark.walk
 def test_a_canary_waits_for_a_person_and_goes_on(shifting: Shifting, tmp_path: Path) -> None:
     hooks = [{"targetType": "PAUSE", "lifecycleStages": ["PRODUCTION_TRAFFIC_SHIFT"]}]
     canary = {"canaryPercent": 10, "canaryBakeTimeInMinutes": 0}
@@ -145,7 +145,6 @@ def test_a_green_version_that_fails_goes_back_with_its_cause_and_no_user_meets_i
     assert entry["targetGroupArn"] == shifting.groups[0]
 
 
-@pytest.mark.walk
 def test_a_pause_that_nobody_answers_is_told_as_a_rollback_by_the_next_run(checkout: Checkout) -> None:
     """The hook's time is over while no run looks: the same command says what became of its release."""
     checkout.prepare("--engine", "none")
@@ -163,7 +162,6 @@ def test_a_pause_that_nobody_answers_is_told_as_a_rollback_by_the_next_run(check
     assert [each["state"] for each in checkout.records() if each["kind"] == "deploy"] == ["rolled_back"]
 
 
-@pytest.mark.walk
 def test_the_wait_ends_at_the_stage_that_is_asked_for(checkout: Checkout) -> None:
     checkout.prepare("--engine", "none")
     shifting = Shifting(checkout)

@@ -13,6 +13,8 @@ from tests.faults.plays.place import CLUSTER, KEY, RELEASE, Place
 from tests.faults.plays.player import Ended, Player
 from tests.testbed.beds import BREAKER, NETWORK, Bed, running, until
 
+pytestmark = pytest.mark.walk
+
 DURATION = "stickiness.lb_cookie.duration_seconds"
 DELAY = "deregistration_delay.timeout_seconds"
 MODIFY = "ModifyTargetGroupAttributes"
@@ -115,7 +117,6 @@ def test_c55_both_groups_are_one_release_and_go_back_as_one(pair: Pair) -> None:
     assert pair.values() == BEFORE
 
 
-@pytest.mark.walk
 def test_a_deployment_that_fails_leaves_neither_group_changed(pair: Pair) -> None:
     pair.ill()
     done = pair.play("deploy")
@@ -124,7 +125,6 @@ def test_a_deployment_that_fails_leaves_neither_group_changed(pair: Pair) -> Non
     assert pair.values() == BEFORE
 
 
-@pytest.mark.walk
 def test_drift_names_the_group(pair: Pair, tmp_path: Path) -> None:
     assert pair.play("deploy").outcome == "proven"
     pair.elb.modify_target_group_attributes(TargetGroupArn=pair.admin, Attributes=[{"Key": DELAY, "Value": "9"}])
@@ -161,7 +161,6 @@ def write(pair: Pair) -> None:
         pair.elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=pairs)
 
 
-@pytest.mark.walk
 def test_what_terraform_owns_is_shown_refused_verified_and_never_written(pair: Pair) -> None:
     lines = ("stickiness {", "  cookie_duration = 7200", "deregistration_delay = 5")
     planned = pair.play("deploy", "--check", "--diff", target_group_owner="terraform")
@@ -179,7 +178,6 @@ def test_what_terraform_owns_is_shown_refused_verified_and_never_written(pair: P
     assert (back.outcome, pair.calls(MODIFY), pair.values()) == ("proven", [], AFTER), back.text
 
 
-@pytest.mark.walk
 def test_a_group_of_a_stack_is_written_only_when_that_is_declared(pair: Pair) -> None:
     tags = {"aws:cloudformation:stack-name": "edge", "aws:cloudformation:logical-id": "WebGroup"}
     pair.bed.admin("PUT", "/_bed/tags", {pair.group: tags})
@@ -189,7 +187,6 @@ def test_a_group_of_a_stack_is_written_only_when_that_is_declared(pair: Pair) ->
     assert (done.outcome, pair.values()) == ("proven", AFTER), done.text
 
 
-@pytest.mark.walk
 def test_of_two_services_on_one_group_one_sets_the_attributes(pair: Pair) -> None:
     pair.ecs.create_service(
         cluster=CLUSTER, serviceName=f"{pair.name}-2", taskDefinition=pair.definition, desiredCount=1,
@@ -227,7 +224,6 @@ Resources:
 """
 
 
-@pytest.mark.walk
 def test_c63_what_the_next_update_of_the_stack_would_undo_is_drift(pair: Pair, tmp_path: Path) -> None:
     path, report = tmp_path / "edge.yml", tmp_path / "drift.json"
     path.write_text(TEMPLATE.format(name=pair.name, seconds=3600), encoding="utf-8")
@@ -310,7 +306,6 @@ ALONE: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.walk
 @pytest.mark.parametrize(("template", "more", "words"), ALONE, ids=["another resource", "replaced", "goes back"])
 def test_c63_what_the_stack_cannot_do_alone_is_not_done(
     pair: Pair, template: str, more: dict[str, Any], words: str
@@ -325,7 +320,6 @@ def test_c63_what_the_stack_cannot_do_alone_is_not_done(
     assert pair.play("deploy", target_group_owner="stack").outcome == "proven"
 
 
-@pytest.mark.walk
 def test_c63_a_stack_that_takes_no_update_is_refused_before_any_write(pair: Pair) -> None:
     for status in ("UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"):
         stacked(pair, status=status)
@@ -334,7 +328,6 @@ def test_c63_a_stack_that_takes_no_update_is_refused_before_any_write(pair: Pair
         assert (pair.calls("CreateChangeSet"), pair.records()) == ([], [])
 
 
-@pytest.mark.walk
 def test_c63_what_the_stack_cannot_give_back_is_refused_before_any_write(pair: Pair) -> None:
     """Unless Steady is told to set it all the same."""
     stacked(pair)
@@ -349,7 +342,6 @@ def test_c63_what_the_stack_cannot_give_back_is_refused_before_any_write(pair: P
     assert (back.outcome, pair.values()) == ("proven", ("false", "3600", "300")), back.text
 
 
-@pytest.mark.walk
 def test_c63_the_stack_gives_back_what_a_failed_deployment_was_given(pair: Pair) -> None:
     stacked(pair)
     pair.ill()
@@ -359,7 +351,6 @@ def test_c63_the_stack_gives_back_what_a_failed_deployment_was_given(pair: Pair)
     assert len(pair.calls("ExecuteChangeSet")) == 3, "one for both groups, and one for each on the way back"
 
 
-@pytest.mark.walk
 @pytest.mark.parametrize(("operation", "skip"), [("ExecuteChangeSet", 0), ("DescribeStacks", 2)])
 def test_c63_the_same_command_goes_on_with_the_change_set_of_a_run_that_died(
     pair: Pair, operation: str, skip: int

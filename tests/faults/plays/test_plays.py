@@ -38,7 +38,7 @@ def test_a_cut_between_two_tasks_is_gone_on_from(stage: Stage) -> None:
     assert outcomes(result) == ["interrupted", "proven"]
 
 
-@pytest.mark.parametrize("store", ["files", "s3"])
+@pytest.mark.parametrize("store", ["files", pytest.param("s3", marks=pytest.mark.walk)])
 def test_a_copied_release_is_taken_back_as_one_that_a_play_made(stage: Stage, store: str) -> None:
     """Rollbacks begin from a copy: it must lead to the same calls and the same end as the play's own release."""
     own, rollback = stage.undisturbed("rollback", store), SCENARIOS["rollback"]
