@@ -1,19 +1,23 @@
 #!/bin/sh
-# The tests, part by part: lint unit bed molecule faults e2e build are daily; `walks` go through many plays, `long` has
-# variants of shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs
+# The tests, part by part: style unit bed molecule faults e2e build are daily; `lint` has ansible-lint beside the style of
+# all files, `walks` go through many plays, `long` has variants of shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs
 # ansible-test on what ships; `verdicts` provokes each kind of docs/verdicts.md and writes that page. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
-lint() {
+# What of lint takes seconds; CI runs the whole.
+style() {
     mypy &
     types=$!
     ruff check .
     ruff format --check .
     yamllint .
+    wait $types
+}
+lint() {
+    style
     ANSIBLE_INVENTORY=inventories/local,molecule/shared/inventory ansible-lint
     antsibull-changelog lint
-    wait $types
 }
 unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
@@ -66,15 +70,15 @@ for part in "$@"; do
                 echo "== $each"
                 $each
             done
-            echo "== molecule, and lint beside it"
-            side_by_side lint scenarios
+            echo "== molecule, and style beside it"
+            side_by_side style scenarios
             echo "== e2e, bed and build"
             worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/cases tests/build tests/verdicts tests/hazards
             ;;
         molecule) scenarios ;;
         lanes) sh tests/lanes.sh ;;
         sanity) sh tests/sanity/run.sh ;;
-        lint | unit | bed | faults | e2e | build | walks | long | hazards | foreign | verdicts) "$part" ;;
+        style | lint | unit | bed | faults | e2e | build | walks | long | hazards | foreign | verdicts) "$part" ;;
         *)
             echo "steady: no such part: $part (see ./steady help)" >&2
             exit 1

@@ -107,7 +107,11 @@ def each_way(place: Place, name: str) -> None:
     assert {path: live(place, path) for path in paths} == {path: default(path) for path in paths}
 
 
-@pytest.mark.parametrize("name", SET)
+DAILY = ("healthCheckGracePeriodSeconds", "serviceConnectConfiguration", "tags")
+WALKED = [pytest.param(name, marks=pytest.mark.walk) for name in SET if name not in DAILY]
+
+
+@pytest.mark.parametrize("name", [*DAILY, *WALKED])
 def test_a_setting_is_planned_set_given_back_and_removed(place: Place, name: str) -> None:
     each_way(place, name)
 

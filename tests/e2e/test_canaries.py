@@ -116,6 +116,7 @@ def test_c91_no_canary_leaves_what_a_wrong_declaration_is_refused_with(bed: Bed,
     assert {canary for canaries in runs.found().values() for canary in canaries} <= {b"canary-no-mapping"}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
 def test_c91_no_canary_leaves_what_aws_quotes(runs: Runs) -> None:
     declared = {"containers": {"app": {**CHANGES["containers"]["app"], **UNRUN}}}
@@ -129,6 +130,7 @@ def test_c91_no_canary_leaves_what_aws_quotes(runs: Runs) -> None:
     assert runs.found() == {}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
 def test_c91_no_canary_leaves_a_defect_of_ours(runs: Runs) -> None:
     """A crash in the module: the exception's text quotes what it was given."""

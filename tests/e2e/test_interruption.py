@@ -39,6 +39,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"{words!r} was never said:\n{seen}")
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     "signals",
     [

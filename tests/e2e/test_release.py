@@ -37,6 +37,7 @@ def test_check_mode_tells_the_plan_and_writes_nothing(production: Checkout) -> N
     assert not (production.path / ".state/releases").exists()
 
 
+@pytest.mark.walk
 def test_a_release_is_made_once_and_undone_whole(production: Checkout) -> None:
     first = production.run("./steady", "play", "deploy.yml")
     assert first.status == 0, first.text

@@ -24,6 +24,7 @@ def test_the_template_is_made_from_the_policies() -> None:
     assert template.ROLES.read_text(encoding="utf-8") == template.text(), "python -m tests.iam.template"
 
 
+@pytest.mark.walk
 def test_the_template_is_one_for_cloudformation() -> None:
     lint = ROOT / ".venv-bed/bin/cfn-lint"  # it comes with moto
     done = subprocess.run([lint, template.ROLES], capture_output=True, text=True, timeout=120)

@@ -95,6 +95,7 @@ def test_a_second_start_says_that_a_bed_answers(state: Path) -> None:
     assert record(state) == first
 
 
+@pytest.mark.walk
 def test_two_state_folders_have_two_beds(state: Path, tmp_path: Path) -> None:
     one, other = started(state), started(tmp_path / "other")
     try:
@@ -137,6 +138,7 @@ def test_stop_after_a_kill_leaves_nothing(state: Path) -> None:
     assert nothing_is_left(state)
 
 
+@pytest.mark.walk
 def test_start_after_a_kill(state: Path) -> None:
     first = started(state)
     (state / "bed" / "shared" / "left.sqlite").write_text("from before")
@@ -147,6 +149,7 @@ def test_start_after_a_kill(state: Path) -> None:
     assert not (state / "bed" / "shared" / "left.sqlite").exists()
 
 
+@pytest.mark.walk
 def test_a_bed_that_hangs_is_stopped(state: Path) -> None:
     bed, _ = serving(state)
     os.kill(bed["pid"], signal.SIGSTOP)
@@ -161,6 +164,7 @@ def test_sigterm_alone_cleans_up(state: Path) -> None:
     assert nothing_is_left(state)
 
 
+@pytest.mark.walk
 def test_a_bed_whose_folder_was_deleted_ends(state: Path) -> None:
     bed, _ = serving(state)
     shutil.rmtree(state)

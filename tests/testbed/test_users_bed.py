@@ -104,6 +104,7 @@ def test_a_deployment_and_the_way_back_trouble_nobody(production: Production) ->
     assert summary.reused_connection_closed == 0
 
 
+@pytest.mark.walk
 def test_an_application_that_crashes_while_it_serves(production: Production) -> None:
     users = production.users(pace=0.5)
     arn = production.revision(CRASH_AFTER="6")

@@ -134,7 +134,7 @@ HEALTH = (
     Kind(
         "health_wrong_code", "The health check answers 503.",
         variables(NEVER_HEALTHY="1"), HEALTHY, None, False,
-        "rolled_back", BACK, r"ELB health checks.*codes: \[503\]", daily=True, chapter="Health",
+        "rolled_back", BACK, r"ELB health checks.*codes: \[503\]", chapter="Health",
     ),
     Kind(
         "health_wrong_path", "The new version has no page where the health check looks: 404.",
@@ -303,7 +303,7 @@ OTHERS = (
     Kind(
         "superseded", "A colleague deploys another revision meanwhile.",
         SLOW, PATIENT, supersede, False, "superseded", "superseded", r"took over.*Nothing is rolled back",
-        chapter="Other people", daily=True,
+        chapter="Other people",
     ),
     Kind(
         "put_back_by_hand", "A colleague goes back to the old revision by hand meanwhile.",

@@ -14,8 +14,8 @@ from tests.faults.plays.scenarios import SCENARIOS
 SAMPLE = [
     ("deploy", "RegisterTaskDefinition", "reset_after"),
     ("deploy", "UpdateService", "SIGKILL_after"),
-    ("rollback", "UpdateService", "SIGTERM_after"),
-    ("failing", "DescribeServiceDeployments", "expired"),
+    pytest.param("rollback", "UpdateService", "SIGTERM_after", marks=pytest.mark.walk),
+    pytest.param("failing", "DescribeServiceDeployments", "expired", marks=pytest.mark.walk),
 ]
 
 
@@ -38,7 +38,8 @@ def test_a_cut_between_two_tasks_is_gone_on_from(stage: Stage) -> None:
     assert outcomes(result) == ["interrupted", "proven"]
 
 
-@pytest.mark.parametrize("store", ["files", pytest.param("s3", marks=pytest.mark.walk)])
+@pytest.mark.walk
+@pytest.mark.parametrize("store", ["files", "s3"])
 def test_a_copied_release_is_taken_back_as_one_that_a_play_made(stage: Stage, store: str) -> None:
     """Rollbacks begin from a copy: it must lead to the same calls and the same end as the play's own release."""
     own, rollback = stage.undisturbed("rollback", store), SCENARIOS["rollback"]
