@@ -1,7 +1,8 @@
 #!/bin/sh
 # The tests, part by part: style unit bed molecule faults e2e build are daily; `lint` has ansible-lint beside the style of
-# all files, `walks` go through many plays, `long` has variants of shorter tests, `lanes` repeats some on other cores, `foreign` has the clients of others, `sanity` runs
-# ansible-test on what ships; `verdicts` provokes each kind of docs/verdicts.md and writes that page. Called by ./steady test.
+# all files, `walks` go through many plays, `long` has variants of shorter tests, `lanes` repeats some on other cores,
+# `foreign` has the clients of others, `sanity` runs ansible-test on what ships; `verdicts` provokes each kind of
+# docs/verdicts.md and writes that page. Called by ./steady test.
 set -eu
 [ $# -gt 0 ] || set -- all
 
