@@ -227,9 +227,9 @@ class Play:
             if entry.get("register"):
                 self.facts[entry["register"]] = {"changed": False, "skipped": True}
             return True
-        if "ansible.builtin.include_tasks" in entry:
-            path = ROOT / "roles" / str(role) / "tasks" / entry["ansible.builtin.include_tasks"]
-            return self._tasks(load(path), inner, role)
+        file = entry.get("ansible.builtin.include_tasks") or entry.get("ansible.builtin.import_tasks")
+        if file:
+            return self._tasks(load(ROOT / "roles" / str(role) / "tasks" / file), inner, role)
         return self._task(entry, inner)
 
     def _block(self, entry: Answer, layers: list[Answer], role: str | None) -> bool:
