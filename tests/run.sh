@@ -52,6 +52,10 @@ scenarios() {
     molecule test --all --workers 2 --continue-on-failure
 }
 
+quick() {
+    style
+    unit
+}
 # One computes while the other waits; what the first has printed comes when both have ended.
 side_by_side() {
     mkdir -p .state
@@ -67,12 +71,10 @@ side_by_side() {
 for part in "$@"; do
     case "$part" in
         all)
-            for each in unit faults; do
-                echo "== $each"
-                $each
-            done
-            echo "== molecule, and style beside it"
-            side_by_side style scenarios
+            echo "== molecule; style and unit beside it"
+            side_by_side quick scenarios
+            echo "== faults"
+            faults
             echo "== e2e, bed and build"
             worlds tests/e2e tests/iam tests/testbed tests/conformance tests/edges tests/store tests/cases tests/build tests/verdicts tests/hazards
             ;;
