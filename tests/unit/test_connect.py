@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import botocore.session
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, service, states
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, plan, service, states, wording
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from botocore.validate import ParamValidator
 
@@ -86,6 +87,34 @@ def test_what_cannot_be_meant_is_refused(declared: Answer, found: Answer | None,
     with pytest.raises(DeclarationError) as refused:
         compared(declared, found)
     assert words in refused.value.msg
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "is_refused"),
+    [
+        ({"namespace": "other"}, ON, True),
+        ({}, ON, True),
+        (None, ON, False),
+        ({"enabled": "no"}, ON, False),
+        ({}, {**ON, "enabled": False}, False),
+        ({"enabled": True, "services": [{"portName": "there"}]}, ON, False),
+        ({"enabled": True, "services": [{"portName": "gone"}]}, None, True),
+    ],
+)
+def test_what_will_be_offered_is_what_is_declared_over_what_is_live(
+    given: Any, found: Answer | None, is_refused: bool
+) -> None:
+    """A part that is not declared stays as it is live, its ports too; what is switched off offers nothing."""
+    content = {"containerDefinitions": [{"name": "app", "portMappings": [{"containerPort": 80, "name": "there"}]}]}
+    declared = plan.Declared(settings={connect.NAME: given})
+    now = plan.Live(service=live(found), definition=content, groups=[], attributes={})
+    with pytest.raises(DeclarationError, match="is named") if is_refused else contextlib.nullcontext():
+        wording._refuse_port_names(content, declared, now)
+
+
+def test_a_namespace_that_is_switched_off_says_nothing() -> None:
+    arn = "arn:aws:servicediscovery:us-east-1:1:namespace/ns-1"
+    assert compared({**ON, "namespace": arn}, {**ON, "enabled": False})[f"{connect.NAME}.namespace"] == arn
 
 
 def test_a_port_without_its_name_is_refused_before_ecs_does() -> None:

@@ -174,7 +174,7 @@ def _free_or_usable(task: Task, stack: rules.Stack, wanted: list[rules.Part]) ->
     """The change set that an earlier run made and did not execute; else a name that is free. Says which of both."""
     service, release = task.params["service"], task.params.get("release") or {}
     base = rules.name(f"{task.params['cluster']}/{service}", service, release.get("seq"), wanted)
-    for number in range(1, MOST_NAMES):
+    for number in range(1, MOST_NAMES + 1):
         name = base if number == 1 else f"{base}-{number}"
         found = stacks.change_set(task, stack.name, name)
         if found is None or found["ExecutionStatus"] == "AVAILABLE" or found["Status"] in rules.BEING_MADE:

@@ -68,14 +68,14 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
         )
 
 
-def unknown_ports(services_: list[Any], definition: Answer) -> list[str]:
+def unknown_ports(offered: list[Any], definition: Answer) -> list[str]:
     """Port names that no port mapping of a task definition has: AWS refuses a service that asks for them."""
     named = {
         mapping.get("name")
         for container in definition.get("containerDefinitions") or []
         for mapping in container.get("portMappings") or []
     }
-    wanted = {str(each["portName"]) for each in services_ if isinstance(each, dict) and each.get("portName")}
+    wanted = {str(each["portName"]) for each in offered if isinstance(each, dict) and each.get("portName")}
     return sorted(wanted - {str(each) for each in named})
 
 

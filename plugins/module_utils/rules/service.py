@@ -233,7 +233,7 @@ def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str,
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
     scaling.refuse_contradictions(declared, live)
     tags.refuse_contradictions(declared, live)
-    connect.refuse_contradictions(declared, looks.primary(live).get(connect.NAME) or {} if live else {})
+    connect.refuse_contradictions(declared, live_value(connect.NAME, live) or {})
     if declared.get("launchType") and declared.get("capacityProviderStrategy"):
         raise DeclarationError("launchType and capacityProviderStrategy exclude each other: declare one of them.")
     launch_type = declared.get("launchType")

@@ -14,12 +14,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     connect,
     endpoints,
     groups,
-    looks,
     plan,
     service,
     task_definition,
+    values,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import live_value
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, nearest
 
 Answer = dict[str, Any]
@@ -185,8 +186,11 @@ def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> 
 
 def _refuse_port_names(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
     """Service Connect offers ports by the names of their mappings, so the declared revision must have them."""
-    found = declared.settings.get(connect.NAME, looks.primary(live.service).get(connect.NAME))
-    named = found.get("services") if isinstance(found, dict) else None
+    given = declared.settings.get(connect.NAME, {})
+    if not isinstance(given, dict):
+        return  # switched off, or a problem of the settings
+    found = {**(live_value(connect.NAME, live.service) or {}), **given}
+    named = found.get("services") if values.flag(f"{connect.NAME}.enabled", found.get("enabled") or False) else None
     unknown = connect.unknown_ports(named, content) if isinstance(named, list) else []
     if unknown:
         raise DeclarationError(
