@@ -45,7 +45,7 @@ options:
   wait: {description: Whether to watch it to its end. Without it the verdict is V(unknown)., type: bool, default: true}
   wait_timeout:
     description: Seconds to watch. After that the verdict is V(unknown) and the task fails, but the deployment goes on
-      and the same task watches it again.
+      and the same task watches it again. With O(fail_on_timeout) the verdict is V(failed).
     type: int
     default: 1800
   wait_delay:
@@ -67,6 +67,7 @@ options:
       - What is to become of the deployment then is not decided here. ECS goes on with it until something else is begun.
     type: bool
     default: false
+  fail_on_timeout: {description: Whether the end of O(wait_timeout) is V(failed)., type: bool, default: false}
   wait_until:
     description:
       - Lifecycle stage at which to stop watching a deployment that shifts traffic (strategy BLUE_GREEN, LINEAR or
@@ -194,7 +195,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     following,
     held,
     live,
-    shift_back,
+    taken_back,
     waits,
     writes,
 )
@@ -220,6 +221,7 @@ SPEC = Spec(
         "force": {"type": "bool", "default": False},
         "wait": {"type": "bool", "default": True},
         "fail_fast": {"type": "bool", "default": False},
+        "fail_on_timeout": {"type": "bool", "default": False},
         "wait_until": {"type": "str", "choices": list(strategies.STAGES)},
         **following.OPTIONS,
         **held.RELEASE_OPTION,
@@ -300,7 +302,7 @@ class Rollout:
         self.following.known = known if is_new else set()
         settled = not is_new and ours.get("rolloutState") == "COMPLETED"
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
-        asked = {name: self.params[name] for name in ("fail_fast", "wait_until")}
+        asked = {name: self.params[name] for name in ("fail_fast", "fail_on_timeout", "wait_until")}
         self.following.progress = progress.Progress(ours, hold, settled, **asked)
 
     def follow_what_was_undone(self, left: Answer) -> None:
@@ -390,7 +392,7 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
-    if shift_back.taken(task, rollout.hold, rollout.live, task.params["task_definition"]):
+    if taken_back.by_ecs(task, rollout.hold, rollout.live, task.params["task_definition"]):
         rollout = Rollout(task, stopped=True)
     if rollout.hold:
         rollout.hold.known = rollout.known

@@ -305,10 +305,12 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
     fence.passed(task, hold, service)
     if task.params["owner"] != ownership.STACK:
         for each in changes:
+            if each is not changes[0]:
+                fence.passed(task, hold)
             each.after = settled(task, each)
         return []
     why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
-    executed = change_sets.apply(task, parts(changes), why)
+    executed = change_sets.apply(task, parts(changes), why, lambda: fence.passed(task, hold))
     theirs = {part.arn for each in executed for part in each.parts}
     for each in changes:  # what the stack has already is set as it has it
         now = reads.target_group_attributes(task, each.arn)

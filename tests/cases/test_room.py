@@ -7,7 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks, one_off, preflight_capacity
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    causes,
+    looks,
+    one_off,
+    preflight_capacity,
+    progress,
+)
 from ansible_collections.steady.ecs.plugins.modules import deployment, service_preflight, task_run
 
 from tests.cases.conftest import SOON, Answer, Place, until
@@ -134,6 +140,37 @@ def test_c49_fails_on_a_tool_for_which_the_warning_is_the_end(place: Place, monk
     a_warning_is_the_end(monkeypatch)
     with pytest.raises(AssertionError):
         placed_late(place)
+
+
+def never_placed(place: Place) -> None:
+    """The time ends without room. Whoever reports a failure then goes back, so that room which comes up later serves
+    the version from before."""
+    one_task(place)
+    first, second = place.service()["taskDefinition"], on_instances(place, "v2")
+    found = deploy(place, second, wait_timeout=30, fail_on_timeout=True)
+    assert (found["failed"], found["verdict"]) == (True, "failed"), "it goes on, and finishes when nobody looks"
+    assert "30 s have passed" in found["msg"] and "No instance has so much memory free" in found["msg"]
+    assert deploy(place, first)["verdict"] == "succeeded"
+    place.instance()
+    place.completed(first)
+    ran = [*place.tasks(), *place.tasks("STOPPED")]
+    assert {each["taskDefinitionArn"] for each in ran} == {first}
+
+
+def test_c49_after_the_time_it_is_taken_back_where_that_is_declared(place: Place) -> None:
+    never_placed(place)
+
+
+def test_c49_fails_on_a_tool_that_lets_it_finish_unwatched(place: Place, monkeypatch: Patch) -> None:
+    real = progress.Progress.give_up
+
+    def wrong(self: progress.Progress, seconds: float) -> None:
+        self.fail_on_timeout = False
+        real(self, seconds)
+
+    monkeypatch.setattr(progress.Progress, "give_up", wrong)
+    with pytest.raises(AssertionError, match="finishes when nobody looks"):
+        never_placed(place)
 
 
 # -- C50

@@ -179,6 +179,10 @@ class Stage(Place):
 
         until(waits, SETTLED)
 
+    def patient(self) -> None:
+        """From now on ECS itself gives up no deployment."""
+        self.ecs.update_service(cluster=CLUSTER, service=self.name, deploymentConfiguration=PATIENT)
+
     def under_way(self) -> None:
         """Begin a deployment that does not end by itself, and has a failed task."""
         arn = self.register("sick")

@@ -31,12 +31,14 @@ def deploy(stage: Stage) -> Plays:
     yield "failed_rolled_back", stage.play("deploy", **BESIDE, **OWNED)
     stage.stacked()
     yield "proven", stage.play("deploy", **BESIDE, **OWNED)
+    stage.patient()
     stage.fares("crash")
     yield "failed_rolled_back", stage.play("deploy", **BESIDE, **OWNED, rollout_changes=NEXT)
 
 
 def rollback(stage: Stage) -> Plays:
-    """Of an attribute that a stack owns; back to a revision that was deregistered; one whose tasks crash."""
+    """Of an attribute that a stack owns; back to a revision that was deregistered; one whose tasks crash; from a
+    deployment that is still under way."""
     stage.owned()
     stage.given("deploy", **BESIDE)
     stage.stacked()
@@ -49,6 +51,14 @@ def rollback(stage: Stage) -> Plays:
     stage.given("deploy", rollout_changes=NEXT, target_group_owner="steady")
     stage.fares("crash", base)
     yield "failed", stage.play("rollback", **BRIEF)
+    stage.fares("healthy", base)
+    yield "proven", stage.play("rollback")
+    stage.rest()
+    stage.patient()
+    stage.fares("unhealthy")
+    worse = {"containers": {"app": {"environment": {"VERSION": "4"}}}}
+    stage.play("deploy", key="emulator", rollout_changes=worse, target_group_owner="steady", rollout_wait_timeout=30)
+    yield "proven", stage.play("rollback")
 
 
 def verify(stage: Stage) -> Plays:

@@ -279,3 +279,13 @@ def test_what_is_seen_last_when_the_time_is_over_says_which_health_check_fails()
     watched.give_up(60)
     assert watched.last.reason.startswith("60 s have passed; last seen: deployment IN_PROGRESS; ")
     assert "is unhealthy (Target.ResponseCodeMismatch" in watched.last.reason
+
+
+@pytest.mark.parametrize(("asked", "word"), [(False, "unknown"), (True, "failed")])
+def test_the_end_of_the_time_is_a_failure_where_it_is_declared_one(asked: bool, word: str) -> None:
+    watched = Progress(OURS, hold=0, fail_on_timeout=asked)
+    watched.observe(0, starting(TASKS))
+    watched.give_up(60)
+    said = rules.message("web", OURS, watched.last, None, None)
+    assert watched.last.word == word
+    assert ("The deployment goes on" in said) is not asked

@@ -270,6 +270,12 @@ CAPACITY = (
         r".*insufficient memory available", declared=UNSEEN, chapter=ROOM,
     ),
     Kind(
+        "no_room_in_time", "No instance has room, and the end of the time is declared to be a failure.",
+        GOOD, instances(2, memory=700, seen=False), None, False,
+        "failed", BACK, r"12 s have passed.*No instance has so much memory free: add an instance",
+        declared=changed(rollout_wait_timeout=12, rollout_fail_on_timeout=True), chapter=ROOM,
+    ),
+    Kind(
         "no_cpu_on_instances", "No instance of the cluster has the CPU units for one task more.",
         GOOD, instances(2, memory=2048, cpu=300, seen=False), None, False,
         "unknown", "interrupted", WAITS + r"No instance has so many CPU units free.*insufficient CPU units available",

@@ -108,11 +108,12 @@ def _unread(failure: Failure) -> str:
     return failure.msg
 
 
-def apply(task: Task, wanted: list[rules.Part], why: str) -> list[Planned]:
+def apply(task: Task, wanted: list[rules.Part], why: str, guard: Callable[[], None]) -> list[Planned]:
     """Have the stacks set what is wanted, and wait until they have; answers what they have changed.
 
     All change sets are made and looked at before the first is executed. Raises Failure, and nothing is changed then,
-    where one cannot be made or would change anything else.
+    where one cannot be made or would change anything else. ``guard`` raises where the next must not be executed any
+    more: each takes as long as its stack does.
     """
     ready: list[tuple[Planned, rules.Stack, Answer]] = []
     for each in _at_rest(task, wanted):
@@ -122,6 +123,7 @@ def apply(task: Task, wanted: list[rules.Part], why: str) -> list[Planned]:
         if made:
             ready.append((each, each.stack, made))
     for _each, stack, made in ready:
+        guard()
         _execute(task, stack, made)
     return [each for each, _stack, _made in ready]
 

@@ -15,14 +15,15 @@ SECOND_LOOK = 2
 """Seconds between two looks before another's deployment is believed: ECS's reads may lag behind its writes."""
 
 
-def passed(task: Task, hold: Held | None, service: dict[str, Any]) -> None:
+def passed(task: Task, hold: Held | None, service: dict[str, Any] | None = None) -> None:
     """Raise Failure ``fenced`` when somebody else has changed the service since the release was opened.
 
-    ``service``: as the caller has just read it, the first look. Outside a release nothing is known to compare with.
+    ``service``: as the caller has just read it, the first look; without it that is read too. Outside a release nothing
+    is known to compare with.
     """
     if hold is None or hold.seq is None:
         return
-    record, looked = hold.store.record(hold.seq), [service]
+    record, looked = hold.store.record(hold.seq), [service] if service else []
     problems: list[str] = []
 
     def look(_elapsed: float) -> bool | None:

@@ -197,3 +197,11 @@ def unhealthy(task: Answer, look: Look) -> str:
                 why = ": ".join(text for text in (each["reason"], each["description"]) if text)
                 return f"{who} is {each['state']}" + (f" ({why})" if why else "")
     return ""
+
+
+def is_replacing(live: Answer, wanted: str | None) -> bool:
+    """Whether a deployment is under way, and ``wanted`` is the revision that ECS would go back to from it: that of "the
+    last deployment that completed successfully" (API reference, DeploymentCircuitBreaker)."""
+    others = [each for each in live["deployments"] if each.get("status") != "PRIMARY"]
+    before = {name_of(each["taskDefinition"]) for each in others if each.get("rolloutState") == "COMPLETED"}
+    return primary(live).get("rolloutState") == "IN_PROGRESS" and before == {name_of(wanted)}

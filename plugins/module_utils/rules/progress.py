@@ -79,6 +79,8 @@ class Progress:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     fail_fast: bool = False
     """Whether the same cause, ALIKE times, is the last word where ECS would go on trying."""
+    fail_on_timeout: bool = False
+    """Whether the end of the time is a failure, to be undone, where nobody would watch the deployment any longer."""
     wait_until: str | None = None
     """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
     first_failure: Answer | None = None
@@ -150,8 +152,10 @@ class Progress:
         return self._ill_targets.get(task["taskArn"], [])
 
     def give_up(self, seconds: float) -> None:
-        """Take the end of the time for the last word: it is not known what becomes of the deployment."""
-        self.last = Verdict(UNKNOWN, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
+        """Take the end of the time for the last word: it is not known what becomes of the deployment,
+        unless that is a failure."""
+        word = FAILED if self.fail_on_timeout else UNKNOWN
+        self.last = Verdict(word, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
         """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""

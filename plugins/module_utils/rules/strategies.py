@@ -296,12 +296,3 @@ def _refuse_hook(hook: Answer) -> None:
         raise DeclarationError(
             f"{place}: timeoutConfiguration takes timeoutInMinutes 1 to {LONGEST_PAUSE}, action CONTINUE or ROLLBACK."
         )
-
-
-def is_replacing(live: Answer, wanted: str | None) -> bool:
-    """Whether a deployment that shifts traffic is under way, and ``wanted`` is the revision that ECS would go back to:
-    that of "the last deployment that completed successfully" (API reference, DeploymentCircuitBreaker)."""
-    others = [each for each in live["deployments"] if each.get("status") != "PRIMARY"]
-    before = {looks.name_of(each["taskDefinition"]) for each in others if each.get("rolloutState") == "COMPLETED"}
-    under_way = looks.primary(live).get("rolloutState") == "IN_PROGRESS"
-    return shifts(live) and under_way and before == {looks.name_of(wanted)}

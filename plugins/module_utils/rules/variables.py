@@ -21,8 +21,8 @@ _DECLARED = """
     target_group_name target_group_attributes target_group_attributes_of target_group_owner
     target_group_template
     rollout_changes rollout_task_definition rollout_images rollout_pin_images rollout_settings rollout_force
-    rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast rollout_wait_until
-    rollout_safe_environment
+    rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast
+    rollout_fail_on_timeout rollout_wait_until rollout_safe_environment
     health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
     health_wait_timeout
     rollback_on_failure rollback_why rollback_to

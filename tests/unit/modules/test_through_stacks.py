@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import change_sets, waits
-from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, perform
 from ansible_collections.steady.ecs.plugins.modules import target_group_attributes as module
 
 from tests.unit.modules.stack_world import KEYS, Stacks, resource, template
@@ -95,6 +95,27 @@ def test_c63_all_groups_of_a_stack_are_one_change_set(owned: Owned) -> None:
     assert len(done["by_stack"]) == 1 and "attributes of tg-admin, tg-web" in done["by_stack"][0]
     assert owned.stacks.wrote() == MADE
     assert (owned.attributes[WEB][DURATION], owned.attributes[ADMIN][DELAY]) == ("60", "5")
+
+
+@pytest.mark.parametrize(("owner", "looks"), [("stack", 2), ("steady", 1)])
+def test_of_several_groups_each_is_changed_only_while_nobody_else_has_changed_the_service(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch, owner: str, looks: int
+) -> None:
+    owned.groups = [WEB, ADMIN]
+    owned.declare()
+    owned.stacks.declare("admin", template(Delay={"Ref": "Seconds"}), {"CoralGroup": ADMIN}, {"Seconds": "300"})
+    passed: list[Task] = []
+
+    def until_somebody_does(task: Task, *_more: Any) -> None:
+        if len(passed) == looks:
+            raise Failure("Somebody else has changed web.", reason="fenced")
+        passed.append(task)
+
+    monkeypatch.setattr(module.fence, "passed", until_somebody_does)
+    done = owned.settle({}, owner=owner, attributes_of={"tg-web": {DURATION: 60}, "tg-admin": {DELAY: 5}})
+    assert done["reason"] == "fenced"
+    changed = {(WEB, owned.attributes[WEB][DURATION]), (ADMIN, owned.attributes[ADMIN][DELAY])}
+    assert len(changed & {(WEB, "60"), (ADMIN, "5")}) == 1, "the first alone"
 
 
 def with_port(body: Answer) -> Answer:
