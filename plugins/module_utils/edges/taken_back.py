@@ -1,7 +1,10 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Going back from a deployment that is under way: ECS itself does so at once, onto the tasks from before that still run.
-A new deployment of theirs would start them anew: it needs room, and where traffic shifts it waits for all bake times."""
+"""Going back from a deployment that is under way: ECS itself does so at once, onto the tasks from before.
+
+They still run. A new deployment would start them anew: it needs room, and where traffic shifts it waits
+for each bake time.
+"""
 
 from __future__ import annotations
 
