@@ -183,6 +183,11 @@ class Ecs:
         if not breaker.get("rollback") or last is None:
             self._end_rollout(which, "STOPPED")
             return
+        self._goes_back(found, last, when)
+
+    def _goes_back(self, found: Answer, last: Answer, when: float) -> None:
+        """From a deployment to the last that was complete, whose tasks still run."""
+        which = found["id"]
         found["status"] = "ACTIVE"
         last.update(status="PRIMARY", rolloutState="IN_PROGRESS")
         self._end_rollout(which, "ROLLBACK_IN_PROGRESS")
@@ -357,6 +362,21 @@ class Ecs:
     # pylint: disable-next=invalid-name
     def describe_service_deployments(self, serviceDeploymentArns: list[str]) -> Answer:
         return {"serviceDeployments": [self._rollout(arn) for arn in serviceDeploymentArns if arn in self.rollouts]}
+
+    # pylint: disable-next=invalid-name
+    def stop_service_deployment(self, serviceDeploymentArn: str, stopType: str) -> Answer:
+        assert stopType == "ROLLBACK"
+        rollout = self.rollouts.get(serviceDeploymentArn)
+        if rollout is None:
+            raise refused("ServiceDeploymentNotFoundException", "Service deployment not found.")
+        if rollout["status"] != "IN_PROGRESS":
+            raise refused("ConflictException", f"A service deployment in status {rollout['status']} cannot be stopped.")
+        self.remember()
+        found, last = self._deployment(rollout["of"]), self._deployment(self.last_completed)
+        assert found and last, "what is in progress replaces something"
+        found.update(rolloutState="FAILED", rolloutStateReason="Service deployment was stopped by the user.")
+        self._goes_back(found, last, self.seconds)
+        return {"serviceDeploymentArn": serviceDeploymentArn}
 
     def _rollout(self, arn: str) -> Answer:
         found = self.rollouts[arn]
