@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.foreign.clients import FOREIGN, MAIN, ROOT
 from tests.verdicts import parts
-from tests.verdicts.kinds import KINDS, Kind
+from tests.verdicts.kinds import KINDS, ROOM, SHIFTS, Kind
 
 RESULTS, PAGE, WORDS = ROOT / ".state/foreign", ROOT / "docs/comparison.md", Path(__file__).parent / "comparison.md"
 STEADY = "steady"
@@ -25,6 +25,8 @@ LEFT_OUT = {
     "image_cannot_start": "how ECS ends such a task depends on the form of its command, and with it what is read",
     "container_check_fails": "to the others it is health_wrong_code: a task that was well is stopped and replaced",
     "log_group_unseen": "to the others it is log_group_missing",
+    "out_of_memory": "to the others it is exits_at_start with code 137: the container ends",
+    "no_room_in_time": "to the others it is no_memory_on_instances: only Steady is told what the end of the time means",
     "wrong_content": "only an endpoint that is declared to Steady makes it a failure",
     "endpoint_fails": "only an endpoint that is declared to Steady makes it a failure",
 }
@@ -33,10 +35,12 @@ CAUSES = {
     "Health": r"(?i)health check|\b(503|404)\b|Target\.",
     "What a task needs to start": r"(?i)Cannot(Pull|Start)|ResourceInitialization|exited with|secret|logger|log group",
     "What ECS does": r"(?i)alarm|exited with|secret",
+    ROOM: r"(?i)insufficient|port required|unable to place",
+    SHIFTS: r"(?i)paused|hook",
     "Other people": r"(?i)took over|superseded|stopped by the user|desired count is 0",
 }
 """What counts as a named cause for anybody: the fact itself, in whatever words. By the chapters that are compared: what
-is wrong with a declaration itself is not, for it is not the others' to know; nor are room and pauses so far."""
+is wrong with a declaration itself is not, for it is not the others' to know."""
 COMPARED = [kind for kind in KINDS if kind.chapter in CAUSES and kind.name not in LEFT_OUT]
 
 ECHO = r"(PLAY|TASK|Duration|arn:|ecs-svc/|\d{4}-\d\d-\d\d )"
