@@ -392,7 +392,7 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
-    if taken_back.by_ecs(task, rollout.hold, rollout.live, task.params["task_definition"]):
+    if taken_back.by_ecs(task, rollout.hold, rollout.record, rollout.live):
         rollout = Rollout(task, stopped=True)
     if rollout.hold:
         rollout.hold.known = rollout.known

@@ -287,5 +287,8 @@ def test_the_end_of_the_time_is_a_failure_where_it_is_declared_one(asked: bool, 
     watched.observe(0, starting(TASKS))
     watched.give_up(60)
     said = rules.message("web", OURS, watched.last, None, None)
+    unseen = Progress(OURS, hold=0, fail_on_timeout=asked)
+    unseen.give_up(60, seen=False)
+    assert unseen.last.word == "unknown", "what nobody could look at may have gone well"
     assert watched.last.word == word
     assert ("The deployment goes on" in said) is not asked

@@ -247,9 +247,15 @@ BEFORE = (1, "ACTIVE", "COMPLETED")
         (under_way(), answers.revision(1), False),
         (under_way((1, "ACTIVE", "FAILED")), answers.revision(1), False),  # ECS goes back to one that was complete
         (under_way(BEFORE, (5, "ACTIVE", "COMPLETED")), answers.revision(1), False),  # which of them, nobody knows
+        (under_way((2, "ACTIVE", "COMPLETED")), answers.revision(2), False),  # what is wanted is started anew
     ],
 )
 def test_only_what_ecs_itself_would_go_back_to_is_left_to_ecs(
     found: dict[str, Any], wanted: str | None, holds: bool
 ) -> None:
-    assert looks.is_replacing(found, wanted) is holds
+    assert (looks.returned_to(found, wanted, None) is not None) is holds
+
+
+def test_what_a_release_has_started_anew_is_left_to_ecs_where_that_release_is_undone() -> None:
+    found = under_way((2, "ACTIVE", "COMPLETED"))
+    assert looks.returned_to(found, answers.revision(2), found["deployments"][0]["id"]) == found["deployments"][1]

@@ -117,7 +117,7 @@ def follow(following: Following, seconds: float, delay: float) -> None:
         return step if step.verdict is not None else None
 
     if waits.until(poll, seconds, delay) is None:
-        following.progress.give_up(seconds)
+        following.progress.give_up(seconds, seen=not absent)
 
 
 def show(following: Following, step: Step, elapsed: float) -> None:

@@ -10,24 +10,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, operations, reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, operations, reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
-    is_replacing,
     name_of,
     own_service_deployment,
     primary,
+    returned_to,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
 
 
-def by_ecs(task: Task, hold: held.Held | None, live: Answer, wanted: str | None) -> bool:
-    """Have the deployment under way stopped when what is ``wanted`` is what it replaces, and follow that to its end.
-    Answers whether something was stopped: then the service is to be read anew."""
-    ours = primary(live)
-    if not is_replacing(live, wanted):
+def by_ecs(task: Task, hold: held.Held | None, record: Document | None, live: Answer) -> bool:
+    """Have the deployment under way stopped when what is wanted is what it replaces, and follow that to its end.
+
+    ``record``: the release's, if any; of one that is on its way back its own deployment is what is undone. Answers
+    whether something was stopped: then the service is to be read anew.
+    """
+    undone = record["steps"]["deployment"] if record and record["state"] == ROLLING_BACK else None
+    wanted, ours = task.params["task_definition"], primary(live)
+    earlier = returned_to(live, wanted, undone)
+    if earlier is None:
         return False
     cluster, name = task.params["cluster"], task.params["service"]
     arn = own_service_deployment(ours, following.listed(task, cluster, name), set())
@@ -36,15 +43,29 @@ def by_ecs(task: Task, hold: held.Held | None, live: Answer, wanted: str | None)
         return False
     if rollout["status"] in ("PENDING", "IN_PROGRESS"):
         fence.passed(task, hold, live)
-        try:
-            operations.stop_service_deployment(task, arn, lambda found: found["status"].startswith("ROLLBACK"))
-        except Failure as failure:
-            # It has just ended or cannot be stopped any more; or the right is missing. A new deployment goes back too.
-            if failure.fields.get("code") != "ConflictException" and failure.fields.get("reason") != "access_denied":
-                raise
-            task.report(f"ECS is not asked to take its deployment back: {failure.msg}")
+        if hold and undone:  # what a release that is gone had left under way may be what this one found
+            hold.note({"deployment": earlier["id"]})
+        if not _stopped(task, arn):
             return False
     seen = following.Following(task, cluster, name, live, Progress(ours, 0), arn=arn)
     seen.say(f"ECS takes deployment {ours['id']} back, and returns to {name_of(wanted)}")
-    following.follow(seen, task.params["wait_timeout"], task.params["wait_delay"])
+    try:
+        following.follow(seen, task.params["wait_timeout"], task.params["wait_delay"])
+    except Failure as failure:
+        # Whatever keeps us from looking is no failure of the way back (case C78).
+        known = {"verdict": verdict.UNKNOWN, "deployment_id": ours["id"]}
+        raise Failure(f"{failure.msg} ECS goes on going back.", **{**known, **failure.fields}) from None
+    return True
+
+
+def _stopped(task: Task, arn: str) -> bool:
+    """Ask ECS; whether it goes back. One that has just ended, or that cannot be stopped, or whose right is missing, is
+    gone back from by a new deployment."""
+    try:
+        operations.stop_service_deployment(task, arn, lambda found: found["status"].startswith("ROLLBACK"))
+    except Failure as failure:
+        if failure.fields.get("reason") not in ("access_denied", "refused") or waits.passing(failure):
+            raise
+        task.report(f"ECS is not asked to take its deployment back: {failure.msg}")
+        return False
     return True

@@ -199,9 +199,20 @@ def unhealthy(task: Answer, look: Look) -> str:
     return ""
 
 
-def is_replacing(live: Answer, wanted: str | None) -> bool:
-    """Whether a deployment is under way, and ``wanted`` is the revision that ECS would go back to from it: that of "the
-    last deployment that completed successfully" (API reference, DeploymentCircuitBreaker)."""
-    others = [each for each in live["deployments"] if each.get("status") != "PRIMARY"]
-    before = {name_of(each["taskDefinition"]) for each in others if each.get("rolloutState") == "COMPLETED"}
-    return primary(live).get("rolloutState") == "IN_PROGRESS" and before == {name_of(wanted)}
+def returned_to(live: Answer, wanted: str | None, undone: str | None) -> Answer | None:
+    """The deployment that ECS goes back to from the one under way, where that is what is ``wanted``: it is of "the last
+    deployment that completed successfully" (API reference, DeploymentCircuitBreaker).
+
+    One that rolls out what is wanted itself, anew or with other settings, is no reason to go back, unless it is the one
+    to be ``undone``.
+    """
+    now = primary(live)
+    complete = [
+        each
+        for each in live["deployments"]
+        if each.get("status") != "PRIMARY" and each.get("rolloutState") == "COMPLETED"
+    ]
+    under_way = now.get("rolloutState") == "IN_PROGRESS"
+    another = now["id"] == undone or name_of(now["taskDefinition"]) != name_of(wanted)
+    known = {name_of(each["taskDefinition"]) for each in complete} == {name_of(wanted)}
+    return complete[0] if under_way and another and known else None

@@ -151,10 +151,10 @@ class Progress:
         """The targets of a task as they were when last seen ill; by its end they are only draining."""
         return self._ill_targets.get(task["taskArn"], [])
 
-    def give_up(self, seconds: float) -> None:
-        """Take the end of the time for the last word: it is not known what becomes of the deployment,
-        unless that is a failure."""
-        word = FAILED if self.fail_on_timeout else UNKNOWN
+    def give_up(self, seconds: float, seen: bool = True) -> None:
+        """Take the end of the time for the last word: it is not known what becomes of the deployment, unless that is a
+        failure. It is none where the last look was not ``seen`` (case C78)."""
+        word = FAILED if self.fail_on_timeout and seen else UNKNOWN
         self.last = Verdict(word, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
