@@ -164,7 +164,7 @@ def test_c49_after_the_time_it_is_taken_back_where_that_is_declared(place: Place
 def test_c49_fails_on_a_tool_that_lets_it_finish_unwatched(place: Place, monkeypatch: Patch) -> None:
     real = progress.Progress.give_up
 
-    def wrong(self: progress.Progress, seconds: float) -> None:
+    def wrong(self: progress.Progress, seconds: float, **_more: bool) -> None:
         self.fail_on_timeout = False
         real(self, seconds)
 

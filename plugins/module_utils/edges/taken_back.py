@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, following, held, operations, reads, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     name_of,
     own_service_deployment,
@@ -53,7 +52,7 @@ def by_ecs(task: Task, hold: held.Held | None, record: Document | None, live: An
         following.follow(seen, task.params["wait_timeout"], task.params["wait_delay"])
     except Failure as failure:
         # Whatever keeps us from looking is no failure of the way back (case C78).
-        known = {"verdict": verdict.UNKNOWN, "deployment_id": ours["id"]}
+        known = {"verdict": seen.progress.last.word, "deployment_id": ours["id"]}
         raise Failure(f"{failure.msg} ECS goes on going back.", **{**known, **failure.fields}) from None
     return True
 
