@@ -54,6 +54,11 @@ SECOND = declared("2", 86400, 80)
 OTHER = declared("3", 600, 90)
 BAD = declared("bad", 60, 100, rollout_wait_delay=5)
 BREAKER_OFF: Answer = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+ENDLESS: Answer = {
+    **BAD,
+    "rollout_settings": {"healthCheckGracePeriodSeconds": 100, "deploymentConfiguration": BREAKER_OFF},
+}
+"""Nothing of it ever runs, and ECS does not give up."""
 
 
 @dataclass(frozen=True)

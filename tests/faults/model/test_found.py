@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, TooLate
 
-from tests.faults.model import chains, scenarios
-from tests.faults.model.judge import carried_out, plan_of
+from tests.faults.model import chains, ecs, scenarios
+from tests.faults.model.ecs import BAD, CLUSTER, SERVICE
+from tests.faults.model.judge import carried_out, of_intent, of_world, plan_of
 from tests.faults.model.scenarios import BY_NAME, Command
 from tests.faults.model.wire import Run
 
@@ -75,3 +78,39 @@ def test_a_release_whose_writes_never_leave_in_time_is_interrupted_not_failed(mo
         assert scenarios.play(cloud, command).outcome.word == "interrupted"
     assert scenarios.play(cloud, command).outcome.word == "proven"
     assert scenarios.seen(cloud) == BY_NAME["deploy"].undisturbed()[0]
+
+
+def test_a_release_that_found_a_dead_ones_deployment_under_way_is_put_back_whole() -> None:
+    """What ECS returned to was neither what the release had found nor its own, and counted as somebody else's."""
+    cloud = scenarios.by_hand()
+    assert scenarios.play(cloud, Command("deploy", scenarios.FIRST)).outcome.word == "proven"
+    endless = Command("deploy", scenarios.ENDLESS)
+    trace = scenarios.play(pickle.loads(pickle.dumps(cloud)), endless).run.trace  # noqa: S301 our own bytes
+    begun = next(number for number, each in enumerate(trace) if each.method == "update_service")
+    assert scenarios.play(cloud, endless, Run(cloud, {begun + 3: "kill_before"})).outcome.killed
+    worse = {**scenarios.ENDLESS, "rollout_images": {"web": f"example.com/web:{BAD}-2"}}
+    ended = scenarios.play(cloud, Command("deploy", worse))
+    assert ended.outcome.word == "failed_rolled_back", ended.outcome.detail
+    assert of_world(cloud) == of_intent(scenarios.FIRST)
+
+
+class Restarted(Run):
+    """Somebody starts all tasks anew just before this run opens its release."""
+
+    once = False
+
+    def begin_task(self, task: Task, name: str) -> None:
+        super().begin_task(task, name)
+        if name == "release" and not self.once:
+            self.once = True
+            self.cloud.update_service(CLUSTER, SERVICE, forceNewDeployment=True)
+
+
+def test_tasks_that_somebody_starts_anew_are_not_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECS was asked to go back from a restart, and the run that wanted one too was proven without any."""
+    monkeypatch.setattr(ecs, "COMPLETE", 12.0)  # it is under way until our deployment begins
+    cloud = scenarios.by_hand()
+    assert scenarios.play(cloud, Command("deploy", scenarios.FIRST)).outcome.word == "proven"
+    before, forced = cloud.last_completed, Command("deploy", {**scenarios.FIRST, "rollout_force": True})
+    assert scenarios.play(cloud, forced, Restarted(cloud)).outcome.word == "proven"
+    assert cloud.last_completed == cloud.primary["id"] != before
