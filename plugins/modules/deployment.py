@@ -16,9 +16,10 @@ description:
     stayed so for O(stable_seconds), has succeeded.
   - Shows what happens while it waits, and the cause of the first failure as soon as it is known.
   - When the same content is already being rolled out, by a run that was interrupted, goes on watching it.
+  - From another deployment that is under way ECS itself is asked to go back (StopServiceDeployment), where
+    O(task_definition) is what that one replaces.
   - Never creates, deletes or scales a service, unless O(settings) declares C(desiredCount).
-author:
-  - The steady.ecs authors (@steady-ecs)
+author: The steady.ecs authors (@steady-ecs)
 options:
   cluster: {description: Name of the cluster., type: str, required: true}
   service: {description: Name of the service. Its deployment controller must be ECS., type: str, required: true}
@@ -37,9 +38,8 @@ options:
     type: dict
     default: {}
   force:
-    description:
-      - Start new tasks even when nothing differs, once.
-      - A forced deployment of the same content that is still in progress is watched, not begun again.
+    description: Start new tasks even when nothing differs, once. A forced deployment of the same content that is still
+      in progress is watched, not begun again.
     type: bool
     default: false
   wait: {description: Whether to watch it to its end. Without it the verdict is V(unknown)., type: bool, default: true}

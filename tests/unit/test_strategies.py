@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
-    looks,
     plan,
     preflight_shifting,
     progress,
@@ -225,37 +224,3 @@ def test_groups_that_differ_are_a_finding() -> None:
     around = preflight_shifting.Around(attributes={GROUP_A: {"x": "1", "y": "2"}, GROUP_B: {"x": "1", "y": "3"}})
     (said,) = preflight_shifting.findings(plan.Live(shifting(), {}), around, 1800)
     assert "tg-a and tg-b differ in y," in said
-
-
-def under_way(*others: tuple[int, str, str], state: str = "IN_PROGRESS", **configuration: Any) -> dict[str, Any]:
-    """A service whose deployment of web:2 is on its way; the others as (revision, status, rolloutState)."""
-    rest = [{**answers.deployment(number, status), "rolloutState": rollout} for number, status, rollout in others]
-    return {**shifting(**configuration), "deployments": [answers.deployment(2, state=state), *rest]}
-
-
-BEFORE = (1, "ACTIVE", "COMPLETED")
-
-
-@pytest.mark.parametrize(
-    ("found", "wanted", "holds"),
-    [
-        (under_way(BEFORE), answers.revision(1), True),
-        (under_way(BEFORE), answers.revision(3), False),  # another one needs a deployment of its own
-        (under_way(BEFORE), None, False),
-        (under_way(BEFORE, state="COMPLETED"), answers.revision(1), False),
-        (under_way(BEFORE, strategy="ROLLING"), answers.revision(1), True),
-        (under_way(), answers.revision(1), False),
-        (under_way((1, "ACTIVE", "FAILED")), answers.revision(1), False),  # ECS goes back to one that was complete
-        (under_way(BEFORE, (5, "ACTIVE", "COMPLETED")), answers.revision(1), False),  # which of them, nobody knows
-        (under_way((2, "ACTIVE", "COMPLETED")), answers.revision(2), False),  # what is wanted is started anew
-    ],
-)
-def test_only_what_ecs_itself_would_go_back_to_is_left_to_ecs(
-    found: dict[str, Any], wanted: str | None, holds: bool
-) -> None:
-    assert (looks.returned_to(found, wanted, None) is not None) is holds
-
-
-def test_what_a_release_has_started_anew_is_left_to_ecs_where_that_release_is_undone() -> None:
-    found = under_way((2, "ACTIVE", "COMPLETED"))
-    assert looks.returned_to(found, answers.revision(2), found["deployments"][0]["id"]) == found["deployments"][1]

@@ -1,4 +1,4 @@
-"""What the sweeps have found, smallest plans only: each failed once and must hold for ever."""
+"""What the sweeps and readers of the code have found, smallest plans only: each failed once and must hold for ever."""
 
 from __future__ import annotations
 
