@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import re
 import socket
 import threading
@@ -27,19 +26,17 @@ from .engine import Engine, Process, stop_all
 from .faults import Faults, Lost, error
 from .images import Image, Images
 from .moto_calls import MotoCalls
+from .moto_server import MotoServer
 from .plane import Plane
 from .rollout import Rollouts
 from .scaling import Scaling
 from .scheduler import Scheduler
 from .simulation import simulated
+from .slots import ACCOUNT
 from .stacks import Stacks
 from .tasks_runtime import TaskRuntime
 from .wire import Answer, AwsError, Params
 
-os.environ.setdefault("MOTO_ACCOUNT_ID", "000000000000")  # read when moto is imported; LocalStack's account too
-from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
-
-ACCOUNT = os.environ["MOTO_ACCOUNT_ID"]
 OURS = {  # signing name: botocore's name
     "application-autoscaling": "application-autoscaling",
     "cloudformation": "cloudformation",
@@ -51,13 +48,6 @@ JSON = "application/x-amz-json-1.1"
 EXPIRED = "EXPIRED"  # an access key that starts so is answered as expired credentials
 ERROR_CODE = re.compile(rb'<Code>([\w.]+)</Code>|"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"')
 PATIENCE = 2.0  # seconds that processes have after SIGTERM when the bed ends
-
-
-def moto_service(name: str) -> Any:
-    """moto's application for one service; a defect in it is answered with 500 and never reaches the bed's threads."""
-    application = create_backend_app(name)
-    application.config["PROPAGATE_EXCEPTIONS"] = False
-    return application
 
 
 class Region:
@@ -84,7 +74,7 @@ class Bed:
         self.layers: dict[str, bytes] = {}
         self.regions: dict[str, Region] = {}
         self.helpers: dict[str, tuple[str, Process]] = {}  # address and process by name
-        self.moto = DomainDispatcherApplication(moto_service)
+        self.moto = MotoServer()
         self.s3_lock = threading.Lock()  # moto compares If-Match and writes in two steps
         self.moto_calls = MotoCalls(self.moto)
         self.access = Access(ACCOUNT, self.moto_calls, self._roles)

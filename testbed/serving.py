@@ -104,6 +104,7 @@ def serve(state: Path, scale: float, engine: str, ready: Callable[[str], None]) 
     thread.start()
     record.write()
     ready("")
+    threading.Thread(target=bed.moto.load, daemon=True, name="moto").start()
     while not over.wait(LOOK):
         if not record.is_written():  # its checkout was deleted: nobody could stop it any more
             over.set()

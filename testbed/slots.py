@@ -21,7 +21,7 @@ from typing import Any
 PORT = 4566
 COUNT = 100
 REGION = "us-east-1"
-ACCOUNT = "000000000000"
+ACCOUNT = "000000000000"  # LocalStack's
 
 
 class NoSlot(Exception):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,12 @@ def test_without_setpriv_start_says_so(state: Path) -> None:
     done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.strip() == "the test bed needs the command setpriv (package util-linux)"
+
+
+def test_the_first_questions_may_be_for_moto(state: Path) -> None:
+    """It is loaded after the start: whoever comes earlier, and however many, wait for it and are answered."""
+    bed = Bed(started(state)["endpoint"])
+    storage, names = bed.client("s3"), [f"first-{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: storage.create_bucket(Bucket=name), names))
+    assert sorted(found["Name"] for found in storage.list_buckets()["Buckets"]) == names
