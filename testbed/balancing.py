@@ -39,13 +39,13 @@ def eligible(group: TargetGroup) -> list[Target]:
     return healthy if enough else registered
 
 
-def pick_target(group: TargetGroup, cookies: Mapping[str, str], now: float) -> Target | None:
+def pick_target(group: TargetGroup, config: Json, cookies: Mapping[str, str], now: float) -> Target | None:
     """The target that answers; None if none is registered.
 
     A client whose target is unhealthy, draining or gone is given another one.
     """
     candidates = eligible(group)
-    address = stickiness.address_of(group, cookies, now)
+    address = stickiness.address_of(group, config, cookies, now)
     own = group.targets.get(address) if address else None
     return own if own in candidates else _choose(group, candidates, now)
 

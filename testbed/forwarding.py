@@ -100,9 +100,10 @@ class Forwarder:
         target: Target,
         balancer: Balancer,
         port: int,
-        cookies: Callable[[], list[str]],
+        cookies: Callable[[list[str]], list[str]],
     ) -> web.StreamResponse:
-        """The target's answer, passed on as it comes; `cookies` gives the Set-Cookie values to add to its own.
+        """The target's answer, passed on as it comes; `cookies` gives the Set-Cookie values to add to its own,
+        whose names it is given.
 
         502 if the target cannot be reached, closes the connection before it answers, or its deregistration delay
         ends first; 504 if it is silent for longer than the idle timeout. Once the answer has begun, all of these
@@ -130,7 +131,7 @@ class Forwarder:
         target: Target,
         balancer: Balancer,
         port: int,
-        cookies: Callable[[], list[str]],
+        cookies: Callable[[list[str]], list[str]],
     ) -> None:
         headers = to_target(list(request.headers.items()), port, peer(request))
         silence = float(balancer.attributes["idle_timeout.timeout_seconds"])
@@ -145,7 +146,8 @@ class Forwarder:
             response.set_status(answer.status, answer.reason)
             for name, value in end_to_end(list(answer.headers.items())):
                 response.headers.add(name, value)
-            for value in cookies():
+            own = [value.partition("=")[0].strip() for value in answer.headers.getall("Set-Cookie", [])]
+            for value in cookies(own):
                 response.headers.add("Set-Cookie", value)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():

@@ -197,18 +197,18 @@ class Plane:
         seen, now = request.cookies, time.time()
         balancer = api.balancers.get(listener.balancer)
         group = balancing.pick_group(api.groups, rule, config, seen, now)
-        target = balancing.pick_target(group, seen, now) if group else None
+        target = balancing.pick_target(group, config, seen, now) if group else None
         if balancer is None or group is None or target is None:
             response: web.StreamResponse = own_answer(503)
             for value in stickiness.group_cookies(rule, config, group, now) if group else []:
                 response.headers.add("Set-Cookie", value)
             return response
 
-        def cookies() -> list[str]:
+        def cookies(answered: list[str]) -> list[str]:
             moment = time.time()
             return [
                 *stickiness.group_cookies(rule, config, group, moment),
-                *stickiness.target_cookies(group, target, moment),
+                *stickiness.target_cookies(group, config, target, seen, answered, moment),
             ]
 
         return await self.forwarder.forward(request, target, balancer, listener.port, cookies)

@@ -71,7 +71,8 @@ options:
     description:
       - How the application names the task that answers. C(request) is a path below O(url). C(header) is the name of a
         header of its answer, or C(path) a JMESPath into its JSON body.
-      - Without it, or when an answer names no task, stickiness is not checked.
+      - Without it, or when an answer names no task, stickiness is not checked; with C(stickiness.type=app_cookie) only
+        where the answer to C(request) sets the application's cookie.
     type: dict
     default: {}
   sticky_requests:
@@ -323,7 +324,7 @@ class Verification:
             met = visits.tasks_met(address, identity, self.params["sticky_requests"])
         except visits.NotServed as problem:
             return health.unanswered(addresses.shown(address), problem.found)
-        return health.stickiness(*met)
+        return health.stickiness(*met, attributes or {})
 
     def answer(self) -> Answer:
         """What the module returns, whether it fails or not."""

@@ -1,15 +1,18 @@
-"""The leanest web server, for tests: GET anything answers its instance and version."""
+"""The leanest web server, for tests: GET anything answers its instance and version; /login sets the cookie COOKIE."""
 
 import os
 
 from testbed.app import faults, web
 
 INSTANCE, VERSION = os.environ.get("TASK_ID", "local"), os.environ.get("APP_VERSION", "latest")
+COOKIE = os.environ.get("COOKIE")
 
 
 def handle(request: web.Request) -> None:
     sick = request.path == "/health" and os.environ.get("NEVER_HEALTHY")
     request.extra["X-Instance"] = INSTANCE
+    if COOKIE and request.path == "/login":
+        request.extra["Set-Cookie"] = f"{COOKIE}=1; Path=/; HttpOnly"
     request.answer(503 if sick else 200, {"instance": INSTANCE, "version": VERSION, "path": request.path})
 
 

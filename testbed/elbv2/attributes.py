@@ -84,7 +84,7 @@ TARGET_GROUP = Table(
     {
         "deregistration_delay.timeout_seconds": Attribute("300", between(0, 3600)),
         "stickiness.enabled": Attribute("false", BOOLEAN),
-        "stickiness.type": Attribute("lb_cookie", one_of("lb_cookie", "app_cookie"), one_of("lb_cookie")),
+        "stickiness.type": Attribute("lb_cookie", one_of("lb_cookie", "app_cookie")),
         "stickiness.lb_cookie.duration_seconds": Attribute("86400", DAYS_7),
         "stickiness.app_cookie.duration_seconds": Attribute("86400", DAYS_7),
         "stickiness.app_cookie.cookie_name": Attribute(
@@ -142,7 +142,8 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     The rules between attributes: anomaly mitigation is "only available when load_balancing.algorithm.type is
     weighted_random"; slow start is not available with the two other algorithms (user guide, "Slow start mode"; the
     words are those of kubernetes-sigs/aws-load-balancer-controller#3686); a network load
-    balancer's stickiness is not for HTTP (the words are those of ansible/ansible#67993).
+    balancer's stickiness is not for HTTP (the words are those of ansible/ansible#67993); app_cookie needs a name (the
+    words are those of terraform-aws-modules/terraform-aws-alb#242).
     """
     asked = {item.get("Key"): item.get("Value", "") for item in wanted}
     kind = asked.get("stickiness.type", "")
@@ -152,6 +153,8 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     if asked.get("load_balancing.algorithm.anomaly_mitigation") == "on" and algorithm != "weighted_random":
         raise _forbidden("Anomaly mitigation is only available with the load balancing algorithm weighted_random")
     new = TARGET_GROUP.changed(current, wanted)
+    if new["stickiness.type"] == "app_cookie" and not new["stickiness.app_cookie.cookie_name"]:
+        raise _forbidden("You must set an application cookie name to enable stickiness of type 'app_cookie'")
     if new["slow_start.duration_seconds"] != "0" and algorithm in SLOW_START_EXCLUDES:
         name = algorithm.replace("_", " ")
         raise _forbidden(f"You cannot enable both slow start and {name} algorithm on a target group")

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, release, restore, states, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from testbed.elbv2.attributes import TARGET_GROUP, changed_target_group
+from tests.unit.test_release import GROUP, NOW, Service
 
 KEYS = sorted(TARGET_GROUP.rows)
 WORDS = ["lb_cookie", "app_cookie", "source_ip", "round_robin", "least_outstanding_requests", "on", "off", "no", "yes"]
@@ -34,8 +35,20 @@ def within_quota(declared: dict[str, Any]) -> bool:
     return all(not isinstance(value, (int, float)) or value <= QUOTA for value in counts)
 
 
-DECLARATIONS = st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=20)), VALUES, max_size=6).filter(
-    within_quota
+ANYTHING = st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=20)), VALUES, max_size=6)
+TOGETHER: list[dict[str, st.SearchStrategy[Any]]] = [  # attributes with rules between them, which chance rarely meets
+    {
+        "stickiness.enabled": st.booleans(),
+        "stickiness.type": st.sampled_from(["lb_cookie", "app_cookie"]),
+        "stickiness.app_cookie.cookie_name": st.sampled_from(["session", "other", ""]),
+    },
+    {
+        "load_balancing.algorithm.type": st.sampled_from(["round_robin", "weighted_random"]),
+        "slow_start.duration_seconds": st.sampled_from([0, 30]),
+    },
+]
+DECLARATIONS = st.one_of(
+    ANYTHING.filter(within_quota), *(st.fixed_dictionaries({}, optional=each) for each in TOGETHER)
 )
 
 
@@ -82,3 +95,34 @@ def test_the_order_of_a_declaration_means_nothing(declared: dict[str, Any]) -> N
             return None
 
     assert outcome(declared) == outcome(dict(reversed(declared.items())))
+
+
+BY_APPLICATION = {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "session"}
+
+
+@given(declared=DECLARATIONS, before=live())
+@example(declared={"stickiness.type": "lb_cookie"}, before=TARGET_GROUP.defaults | BY_APPLICATION)
+@example(declared=BY_APPLICATION, before=TARGET_GROUP.defaults)
+def test_whatever_a_release_declared_goes_back_by_one_call(declared: dict[str, Any], before: dict[str, str]) -> None:
+    """By a rollback, and by a release that puts back its own attributes alone: AWS takes them, and all is as before."""
+    try:
+        wanted = target_group.normalised(declared, "HTTP", "ip", before)
+    except DeclarationError:
+        return
+    service = Service()
+    service.live["attributes"] = {GROUP: before}
+    record = service.open(attributes={GROUP: wanted}).record
+    after = modified(before, target_group.compare(wanted, before, "tg"))
+    start = {"task_definition": service.live["task_definition"], "settings": {}, "attributes": {GROUP: before}}
+
+    def is_as_before(back: dict[str, str]) -> bool:
+        assert all(back.values()), "nobody knows whether AWS takes an empty name"
+        now = modified(after, target_group.compare(back, after, "tg"))
+        return not states.differences(start, {**service.live, "attributes": {GROUP: now}})
+
+    assert is_as_before(fence.to_put_back(record, GROUP, after))
+    service.live["attributes"] = {GROUP: after}
+    service.write(release.closing(service.head, release.step(record, {}, NOW), "proven", {}, NOW))
+    put_back = restore.restoration(service.records[1], service.records, service.live)
+    assert not put_back["not_restorable"]
+    assert is_as_before(target_group.normalised(put_back["attributes"].get(GROUP, {}), "HTTP", "ip", after))

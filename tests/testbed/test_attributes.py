@@ -50,7 +50,7 @@ def test_defaults() -> None:
     [
         ("deregistration_delay.timeout_seconds", ["0", "3600"], ["3601", "-1", "", "1.5", "x", "٣"]),
         ("stickiness.enabled", ["true", "false"], ["True", "yes", "1", ""]),
-        ("stickiness.type", ["lb_cookie"], ["foo", ""]),
+        ("stickiness.type", ["lb_cookie"], ["foo", ""]),  # app_cookie needs a name: see below
         ("stickiness.lb_cookie.duration_seconds", ["1", "604800"], ["0", "604801"]),
         ("stickiness.app_cookie.duration_seconds", ["1", "604800"], ["0", "604801"]),
         ("stickiness.app_cookie.cookie_name", ["session", ""], ["AWSALB", "AWSALBAPP-0", "AWSALBTGX", "a b", "a;b"]),
@@ -103,7 +103,7 @@ def test_all_or_nothing() -> None:
             {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "least_outstanding_requests"},
             "You cannot enable both slow start and least outstanding requests algorithm",
         ),
-        ({"stickiness.type": "app_cookie"}, "The test bed does not serve"),
+        ({"stickiness.type": "app_cookie"}, "You must set an application cookie name"),
         (
             {"slow_start.duration_seconds": "60", "load_balancing.algorithm.type": "weighted_random"},
             "You cannot enable both slow start and weighted random algorithm on a target group",

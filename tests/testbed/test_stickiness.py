@@ -1,5 +1,6 @@
 """Sticky sessions: cookies that clients cannot make or keep for longer than the group's duration, and re-pointing."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed import stickiness
-from tests.testbed.harness import App, Entrance, Host, cookie, forward, running, until
+from tests.testbed.harness import App, Entrance, Handler, Host, cookie, forward, running, until
 
 ON = {"stickiness__enabled": "true"}
+BY_APPLICATION = {**ON, "stickiness__type": "app_cookie", "stickiness__app_cookie__cookie_name": "SESSION"}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,9 @@ def test_a_client_stays_on_its_target_and_others_are_spread(host: Host) -> None:
     first = entrance.get()
     assert stays(entrance, first.cookies) == {first.me}
     assert stays(entrance, {"AWSALBCORS": first.cookies["AWSALBCORS"]}) == {first.me}
+    others = next(answer.cookies for answer in iter(entrance.get, None) if answer.me != first.me)
+    mixed = {"AWSALB": others["AWSALB"], "AWSALBCORS": first.cookies["AWSALBCORS"]}
+    assert stays(entrance, mixed) == {first.me}  # "the value in AWSALBCORS will take precedence"
     assert {entrance.get().me for _ in range(9)} == {app.address for app in apps}
 
 
@@ -142,6 +147,78 @@ def test_errors_of_the_load_balancer_set_no_cookie_of_a_target(host: Host) -> No
     host.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": host.address()}])
     answer = entrance.get()
     assert (answer.status, answer.cookies) == (502, {})
+
+
+# -- app_cookie ----------------------------------------------------------------------------------------------------
+
+
+def logs_in(app: App) -> App:
+    """An application that begins a session at /login and nowhere else."""
+
+    def login(handler: Handler) -> None:
+        told = {"me": app.address}
+        handler.send(200, json.dumps(told).encode(), ("Set-Cookie", "SESSION=s1; Path=/; HttpOnly"))
+
+    app.routes["/login"] = login
+    return app
+
+
+def test_an_applications_cookie_begins_the_stickiness(host: Host) -> None:
+    apps = logs_in(host.app()), logs_in(host.app())
+    entrance, _ = host.served(*apps, **BY_APPLICATION)
+    assert entrance.get().cookies == {}
+    first = entrance.get("/login")
+    assert first.headers.get_all("Set-Cookie")[0] == "SESSION=s1; Path=/; HttpOnly"
+    assert sorted(first.cookies) == ["AWSALBAPP-0", "SESSION"]
+    assert stays(entrance, first.cookies) == {first.me}
+    again = entrance.get(**cookie(**first.cookies))
+    assert sorted(again.cookies) == ["AWSALBAPP-0"]  # its duration begins anew, without a word of the application
+    for name, value in first.cookies.items():  # "clients have to send back both cookies"
+        assert stays(entrance, {name: value}) == {app.address for app in apps}
+
+
+def test_an_applications_stickiness_ends_with_each_groups_own_duration(host: Host) -> None:
+    apps = [logs_in(host.app()) for _ in range(4)]
+    long, _ = host.served(*apps[:2], **BY_APPLICATION)
+    short, _ = host.served(*apps[2:], **BY_APPLICATION, stickiness__app_cookie__duration_seconds="1")
+    first = long.get("/login")
+    both = short.get("/login", **cookie(**first.cookies)).cookies
+    until(lambda: stays(short, both, 4) == {app.address for app in apps[2:]}, 3)
+    assert stays(long, both) == {first.me}
+
+
+def test_a_session_whose_target_is_gone_sticks_to_the_next(host: Host) -> None:
+    """ "continues routing requests to the new healthy target even if the failed target comes back" """
+    apps = logs_in(host.app()), logs_in(host.app()), logs_in(host.app())
+    entrance, group = host.served(*apps, **BY_APPLICATION)
+    first = entrance.get("/login")
+    host.deregister(group, own(apps, first.me))
+    moved = entrance.get(**cookie(**first.cookies))
+    assert moved.me != first.me
+    assert stays(entrance, {**first.cookies, **moved.cookies}) == {moved.me}
+
+
+def test_one_cookie_holds_the_targets_of_each_group(host: Host) -> None:
+    """ "captures stickiness information for each target group that has application-based stickiness enabled" """
+    apps = [logs_in(host.app()) for _ in range(4)]
+    groups = host.group(*apps[:2], **BY_APPLICATION), host.group(*apps[2:], **BY_APPLICATION)
+    entrances = [host.listen(forward(group)) for group in groups]
+    for group in groups:
+        host.await_states(group, "healthy", "healthy")
+    one = entrances[0].get("/login")
+    both = entrances[1].get("/login", **cookie(**one.cookies))
+    assert stays(entrances[0], both.cookies) == {one.me}
+    assert stays(entrances[1], both.cookies) == {both.me}
+
+
+def test_an_applications_stickiness_is_not_for_weighted_groups(host: Host) -> None:
+    """ "Application-based stickiness does not work with weighted target groups." """
+    apps = logs_in(host.app()), logs_in(host.app())
+    groups = [host.group(app, **BY_APPLICATION) for app in apps]
+    entrance = host.listen(forward(*groups, weights=(1, 0)))
+    for group in groups:
+        host.await_states(group, "healthy")
+    assert sorted(entrance.get("/login").cookies) == ["SESSION"]
 
 
 # -- AWSALBTG ------------------------------------------------------------------------------------------------------

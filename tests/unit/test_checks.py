@@ -166,7 +166,14 @@ def test_the_environment_has_what_is_declared_and_lacks_what_is_removed() -> Non
     ],
 )
 def test_stickiness(one: list[str | None], others: list[str | None], ok: bool | None) -> None:
-    assert health.stickiness(one, others)["ok"] is ok
+    assert health.stickiness(one, others, {"AWSALB"}, {"stickiness.type": "lb_cookie"})["ok"] is ok
+
+
+def test_a_user_without_the_applications_cookie_says_nothing_of_stickiness() -> None:
+    live = {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "SESSION"}
+    wanders = ["a", "b"], ["a", "b"]
+    assert health.stickiness(*wanders, {"other"}, live)["ok"] is None
+    assert health.stickiness(*wanders, {"SESSION"}, live)["ok"] is False
 
 
 @pytest.mark.parametrize(

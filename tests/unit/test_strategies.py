@@ -220,6 +220,15 @@ def test_c24_sticky_groups_need_a_sticky_rule() -> None:
     assert checked(forwarding(100, 0, sticky=True), sticky)["ok"]
 
 
+def test_the_stickiness_of_an_application_does_not_survive_weights() -> None:
+    """A finding, for the release makes it no worse; the one that begins it is refused (test_preflight_surroundings)."""
+    around = preflight_shifting.Around()
+    for kind, count in (("app_cookie", 1), ("lb_cookie", 0)):
+        sticky = {GROUP_A: {"stickiness.enabled": "true", "stickiness.type": kind}}
+        found = preflight_shifting.findings(plan.Live(shifting(), {}, attributes=sticky), around, 1800)
+        assert ["tg-a: Application-based stickiness does not work" in each for each in found] == [True] * count
+
+
 def test_groups_that_differ_are_a_finding() -> None:
     around = preflight_shifting.Around(attributes={GROUP_A: {"x": "1", "y": "2"}, GROUP_B: {"x": "1", "y": "3"}})
     (said,) = preflight_shifting.findings(plan.Live(shifting(), {}), around, 1800)

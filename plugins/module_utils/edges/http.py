@@ -74,6 +74,11 @@ class Client:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    @property
+    def cookies(self) -> set[str]:
+        """Names of the cookies that it holds."""
+        return {each.name for each in self._jar}
+
     def close(self) -> None:
         """Close the connection; the cookies stay."""
         if self._connection is not None:

@@ -165,10 +165,12 @@ def _in_group(task: Task, part: groups.Part) -> tuple[list[Answer], list[Answer]
 def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Found:
     """Whether the listener rules let target groups become sticky."""
     found: list[Check] = []
-    for group in preflight_network.become_sticky(declared, live):
+    for each in preflight_network.become_sticky(declared, live):
+        group, applications = each["group"], each["by_application"]
         arn, balancers = str(group["TargetGroupArn"]), group.get("LoadBalancerArns", [])
         answer = asked(f"rules of {group['TargetGroupName']}", functools.partial(_rules, task, balancers))
-        found.append(preflight_network.weighted(arn, answer) if isinstance(answer, list) else answer)
+        checked = preflight_network.weighted(arn, applications, answer) if isinstance(answer, list) else answer
+        found.append(checked)
     return found, []
 
 

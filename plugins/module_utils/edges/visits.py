@@ -28,19 +28,21 @@ def asked(url: str) -> tuple[int | str, bytes]:
         return found.status, found.body
 
 
-def tasks_met(url: str, identity: dict[str, Any], requests: int) -> tuple[list[str | None], list[str | None]]:
-    """Which task answered each request: of one user with cookies, and of users who come once each.
+def tasks_met(url: str, identity: dict[str, Any], requests: int) -> tuple[list[str | None], list[str | None], set[str]]:
+    """Which task answered each request: of one user with cookies, and of users who come once each; names of the first
+    one's cookies.
 
     None stands for an answer that names no task. Users who come once stop coming as soon as two tasks were met.
     Raises NotServed.
     """
     with Client() as user:
         one = [_met(user, url, identity) for _request in range(requests)]
+        cookies = user.cookies
     others: list[str | None] = []
     while len(others) < requests and len(set(others) - {None}) < 2:
         with Client() as user:
             others.append(_met(user, url, identity))
-    return one, others
+    return one, others, cookies
 
 
 def _met(user: Client, url: str, identity: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
@@ -90,5 +90,7 @@ def to_put_back(record: Document, arn: str, now: dict[str, str]) -> dict[str, st
     """
     before, ours = record["before"]["attributes"].get(arn, {}), record["intent"]["attributes"].get(arn, {})
     return {
-        key: before[key] for key, value in ours.items() if now.get(key) == value and before.get(key, value) != value
+        key: before[key]
+        for key, value in ours.items()
+        if now.get(key) == value and before.get(key, value) != value and not target_group.unset(key, before[key])
     }

@@ -7,7 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, outcome, ownership, redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    addresses,
+    outcome,
+    ownership,
+    redact,
+    target_group,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, value_at
@@ -247,8 +253,19 @@ def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Ch
     return check(name, wanted.expected, told, ok, remedy)
 
 
-def stickiness(with_cookie: list[str | None], without: list[str | None]) -> Check:
-    """A client with cookies met one task, and clients without met several (case C27). Which task, or None: unnamed."""
+def stickiness(
+    with_cookie: list[str | None], without: list[str | None], cookies: set[str], live: dict[str, str]
+) -> Check:
+    """A client with cookies met one task, and clients without met several (case C27). Which task, or None: unnamed.
+
+    ``cookies``: names of the client's. Where the application's own begins the stickiness (``live``, the group's
+    attributes), one who never got it says nothing ("Sticky sessions for your Application Load Balancer").
+    """
+    own = live.get(target_group.COOKIE_NAME, "")
+    if live.get(target_group.TYPE) == "app_cookie" and own not in cookies:
+        return not_checked(
+            STICKINESS, STICKY, f"no answer sets the cookie {own}: name a request in task_identity that does"
+        )
     met, others = ({each for each in seen if each is not None} for seen in (with_cookie, without))
     spread = len(met) == 1 and len(others) > 1
     stayed = f"{_tasks(met, spread)} in {len(with_cookie)} requests with the cookie"

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 
 Answer = dict[str, Any]
 
 STICKY = "stickiness.enabled"
+BY_APPLICATION = (
+    "Application-based stickiness does not work with weighted target groups, so users would change tasks. Declare "
+    f"{target_group.TYPE} lb_cookie."
+)
 
 
 def new_subnets(declared: plan.Declared, live: plan.Live) -> list[str]:
@@ -65,39 +69,55 @@ def one_zone(found: dict[str, Answer]) -> list[str]:
 
 
 def become_sticky(declared: plan.Declared, live: plan.Live) -> list[Answer]:
-    """The target groups whose stickiness the declaration switches on. Raises DeclarationError."""
-    wanted = plan.attributes(declared, live)
-    return [
-        each
-        for each in live.groups
-        if wanted.get(arn := each["TargetGroupArn"], {}).get(STICKY) == "true"
-        and live.attributes[arn].get(STICKY) != "true"
-    ]
+    """The target groups whose stickiness the declaration switches on, or makes another. Raises DeclarationError.
 
-
-def weighted(group: str, rules: Iterable[Answer]) -> Check:
-    """Whether a group may become sticky: behind a rule that forwards to several, the rule has to be first (case C24).
-
-    Elastic Load Balancing refuses it otherwise ("Sticky sessions for your Application Load Balancer", weighted target
-    groups).
+    Each is ``{"group": as AWS describes it, "by_application": bool}``.
     """
-    wrong = [f"{name_of(rule.get('RuleArn'))}: {', '.join(names)}" for rule in rules if (names := _split(group, rule))]
+    found, attributes = [], plan.attributes(declared, live)
+    for group in live.groups:
+        now = live.attributes[group["TargetGroupArn"]]
+        wanted = {**now, **attributes.get(group["TargetGroupArn"], {})}
+        stays = all(now.get(key) == wanted.get(key) for key in (STICKY, target_group.TYPE))
+        if wanted.get(STICKY) == "true" and not stays:
+            found.append({"group": group, "by_application": by_application(wanted)})
+    return found
+
+
+def by_application(attributes: dict[str, str]) -> bool:
+    """Whether a cookie of the application's begins the stickiness of a group."""
+    return attributes.get(STICKY) == "true" and attributes.get(target_group.TYPE) == "app_cookie"
+
+
+def weighted(group: str, applications: bool, rules: Iterable[Answer]) -> Check:
+    """Whether a group may become sticky: behind a rule that forwards to several, the rule has to be first (case C24),
+    and where it is an ``application's`` (stickiness.type app_cookie) there may be none.
+
+    Elastic Load Balancing refuses the first otherwise, and "application-based stickiness does not work with weighted
+    target groups" ("Sticky sessions for your Application Load Balancer").
+    """
+    split = [(name_of(rule.get("RuleArn")), _split(group, rule, applications)) for rule in rules]
+    wrong = [f"rule {name}: {', '.join(names)}" for name, names in split if names]
+    remedy = (
+        "AWS would refuse it in the middle of the release. Enable the rule's TargetGroupStickinessConfig first "
+        "(`aws elbv2 modify-rule`), or leave stickiness off."
+    )
     return check(
         f"stickiness of {group_name(group)}",
-        "no rule that forwards to several groups without stickiness of its own",
-        [f"rule {each}" for each in wrong] or "as expected",
+        "no rule that forwards to several groups" + ("" if applications else " without stickiness of its own"),
+        wrong or "as expected",
         not wrong,
-        "AWS would refuse it in the middle of the release. Enable the rule's TargetGroupStickinessConfig first "
-        "(`aws elbv2 modify-rule`), or leave stickiness off.",
+        BY_APPLICATION if applications else remedy,
     )
 
 
-def _split(group: str, rule: Answer) -> list[str]:
-    """Names of the groups among which a rule divides requests, this one among them, without keeping a user to one."""
+def _split(group: str, rule: Answer, applications: bool) -> list[str]:
+    """Names of the groups among which a rule divides requests, this one among them, so that a user is not kept to one
+    target."""
     for action in rule.get("Actions", []):
         forward = action.get("ForwardConfig") or {}
         arns = [str(each["TargetGroupArn"]) for each in forward.get("TargetGroups", [])]
-        if len(arns) > 1 and group in arns and not (forward.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
+        keeps = (forward.get("TargetGroupStickinessConfig") or {}).get("Enabled") and not applications
+        if len(arns) > 1 and group in arns and not keeps:
             return [group_name(each) for each in arns]
     return []
 

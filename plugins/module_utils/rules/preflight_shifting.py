@@ -13,7 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, runnable, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    plan,
+    preflight_network,
+    runnable,
+    strategies,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, groups_of, name_of
 
@@ -108,6 +113,10 @@ def findings(becoming: plan.Live, around: Around, wait: int) -> list[str]:
                 "one at one release and the other at the next. Give both the same (`aws elbv2 "
                 "modify-target-group-attributes`)."
             )
+        known = {**around.attributes, **becoming.attributes}
+        sticky = [each for each in groups_of(entry) if preflight_network.by_application(known.get(each, {}))]
+        if sticky:
+            found.append(f"{' and '.join(map(group_name, sticky))}: {preflight_network.BY_APPLICATION}")
     return found
 
 

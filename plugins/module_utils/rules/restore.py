@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
@@ -90,7 +90,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         # A target group that the service left behind cannot be told from one that was deleted: neither is written.
         if value is None or arn not in live.get("attributes", {arn: {}}):
             unknown.append(f"{arn} {key}")
-        else:
+        elif not target_group.unset(key, value):
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
     paths = sorted({path for each in later for path in each["settings"]})

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
@@ -146,7 +147,7 @@ def differences(state: Document, live: Document) -> list[Difference]:
         found.append(Difference("service", "taskDefinition", state["task_definition"], live["task_definition"]))
     actual = properties(live)
     for (resource, path), value in properties(state).items():
-        if actual.get((resource, path), value) != value:
+        if actual.get((resource, path), value) != value and not target_group.unset(path, value):
             found.append(Difference(resource, path, value, actual[resource, path]))
     return found
 

@@ -151,6 +151,15 @@ def compare(declared: dict[str, str], live: dict[str, str], name: str) -> list[D
     ]
 
 
+def unset(key: str, value: str) -> bool:
+    """Whether a live value stands for a cookie name that the group never had: nothing goes back to it.
+
+    AWS keeps a name once given, whatever stickiness.type becomes (hashicorp/terraform-provider-aws#31436), and with
+    another type it means nothing.
+    """
+    return key == COOKIE_NAME and not value
+
+
 def _text(path: str, key: str, value: Any, group: str, known: Iterable[str]) -> str:
     if key not in known:
         raise DeclarationError(_unknown(path, key, group, known))
@@ -206,7 +215,7 @@ def _listed(known: Iterable[str]) -> str:
 def _refuse_forbidden(declared: dict[str, str], live: dict[str, str], where: str) -> None:
     """Combinations that AWS refuses, each at the place where it is declared (case C22)."""
     merged = {**live, **declared}
-    if declared.get(TYPE) == "app_cookie" and not declared.get(COOKIE_NAME):
+    if declared.get(TYPE) == "app_cookie" and not merged.get(COOKIE_NAME):
         raise DeclarationError(
             f"{where}.{TYPE} app_cookie needs the name of the application's own cookie: declare {COOKIE_NAME}."
         )

@@ -215,6 +215,22 @@ def test_c24_fails_where_the_rules_are_not_read(system: System) -> None:
         c24_a_weighted_rule_is_named_before_the_change(system)
 
 
+def test_an_applications_stickiness_is_refused_behind_a_weighted_rule(system: System) -> None:
+    """ "Application-based stickiness does not work with weighted target groups." The rule's own does not help."""
+    split = [{"TargetGroupArn": GROUP, "Weight": 90}, {"TargetGroupArn": f"{GROUP}b", "Weight": 10}]
+    sticky = {"Enabled": True, "DurationSeconds": 60}
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": split, "TargetGroupStickinessConfig": sticky}}
+    system.rules = [{"RuleArn": "rule/7", "Actions": [action]}]
+    name = {"stickiness.app_cookie.cookie_name": "SESSION"}
+    for before in ({"stickiness.enabled": "true", "stickiness.type": "lb_cookie"}, {"stickiness.enabled": "false"}):
+        system.attributes[GROUP].update(before)
+        declared = {"stickiness.enabled": True, "stickiness.type": "app_cookie", **name}
+        found = failed(system.run(module, attributes=declared))["stickiness of pardon-production-coral-tg"]
+        assert "rule 7" in found["found"][0] and "stickiness.type lb_cookie" in found["remedy"]
+    action["ForwardConfig"] = {"TargetGroups": split[:1]}
+    assert system.run(module, attributes=declared)["ok"]
+
+
 # -- C47
 
 

@@ -50,7 +50,7 @@ class Users:
 
     def __init__(self) -> None:
         self.status: int | str = 200
-        self.met: Any = (["a"] * 10, ["a", "b"])
+        self.met: Any = (["a"] * 10, ["a", "b"], {"AWSALB"})
         self.asked: list[str] = []
 
     def ask(self, url: str) -> tuple[int | str, bytes]:
@@ -224,7 +224,7 @@ def test_an_endpoint_that_comes_up_late(world: Web, users: Users) -> None:
 
 
 def test_users_who_change_tasks(world: Web, users: Users) -> None:
-    users.met = (["a", "b"], ["a", "b"])
+    users.met = (["a", "b"], ["a", "b"], {"AWSALB"})
     found = verify(world, url=URL, task_identity=IDENTITY, wait_timeout=0)
     assert wrong(found) == ["stickiness"]
     users.met = visits.NotServed(503)
@@ -237,8 +237,9 @@ def test_users_who_change_tasks(world: Web, users: Users) -> None:
         ({}, "no url is declared"),
         ({"url": URL}, "no task_identity is declared"),
         ({"url": URL, "task_identity": IDENTITY, "off": True}, "stickiness is off"),
-        ({"url": URL, "task_identity": IDENTITY, "met": ([None], [None])}, "2 of 2 answers name no task"),
+        ({"url": URL, "task_identity": IDENTITY, "met": ([None], [None], set())}, "2 of 2 answers name no task"),
         ({"url": URL, "task_identity": IDENTITY, "one": True}, "1 healthy task"),
+        ({"url": URL, "task_identity": IDENTITY, "type": "app_cookie"}, "no answer sets the cookie SESSION"),
     ],
 )
 def test_stickiness_that_cannot_be_checked_fails_nothing(
@@ -249,6 +250,8 @@ def test_stickiness_that_cannot_be_checked_fails_nothing(
     if options.pop("one", False):
         world.service["desiredCount"] = 1
         world.tasks, world.targets = [task(1, 0)], [target(1, 0)]
+    if options.pop("type", ""):
+        world.attributes |= {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "SESSION"}
     users.met = options.pop("met", users.met)
     found = verify(world, **options)
     assert found["ok"]

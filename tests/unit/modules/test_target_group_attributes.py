@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -158,27 +157,6 @@ def test_attributes_of_another_owner_are_never_written(one: Balancing, owner: st
 def test_c18_switching_stickiness_off_is_one_call(one: Balancing) -> None:
     assert one.run({"stickiness.enabled": False})["attributes"]["stickiness.enabled"] == "false"
     assert [each["Attributes"] for each in one.modified()] == [[{"Key": "stickiness.enabled", "Value": "false"}]]
-
-
-def test_c22_type_and_name_go_in_one_call(one: Balancing, monkeypatch: pytest.MonkeyPatch) -> None:
-    # AWS takes it; the bed, by whose table the other tests are answered, refuses it by name.
-    row = TARGET_GROUP.rows["stickiness.type"]
-    monkeypatch.setitem(TARGET_GROUP.rows, "stickiness.type", dataclasses.replace(row, served=row.valid))
-    both = {"stickiness.type": "app_cookie", "stickiness.app_cookie.cookie_name": "session"}
-    assert one.run(both)["changed"]
-    (sent,) = one.modified()
-    assert {each["Key"] for each in sent["Attributes"]} == set(both)
-
-
-def test_c22_fails_on_a_tool_that_does_not_pass_the_name_on(one: Balancing, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = module.target_group.normalised
-    monkeypatch.setattr(
-        module.target_group,
-        "normalised",
-        lambda *asked: {key: value for key, value in ours(*asked).items() if not key.endswith("cookie_name")},
-    )
-    with pytest.raises(AssertionError):
-        test_c22_type_and_name_go_in_one_call(one, monkeypatch)
 
 
 def test_nothing_declared_reads_and_changes_nothing(one: Balancing) -> None:
