@@ -1,7 +1,8 @@
 """The tick, ten times a second and when the API wakes it: every task and every deployment moves one step.
 
-Its thread is the only one that changes a task, and the only one that starts processes (see engine.py). Containers are
-launched without the bed's lock: a task of nine must not hold up the API and the load balancers.
+Its thread is the only one that moves a task on (the API makes them and asks them to stop), and the only one that starts
+processes (see engine.py). Containers are launched without the bed's lock: a task of nine must not hold up the API and
+the load balancers.
 """
 
 import threading

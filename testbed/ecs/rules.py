@@ -9,7 +9,7 @@ import math
 
 from ..wire import Params
 
-RESTART_DELAYS = (0, 0, 0, 1, 2, 4, 8, 15, 30)  # seconds before the next start after n failures; AWS publishes none
+RESTART_DELAYS = (0, 0, 1, 2, 4, 8, 15, 30)  # seconds before the next start after 1, 2... failures; AWS publishes none
 STEADY_AFTER = 40  # seconds of RUNNING that make a task without a load balancer healthy
 KEPT = 3600  # seconds that a stopped task can be described
 
@@ -36,5 +36,5 @@ def highest(configuration: Params, desired: int) -> int:
 
 
 def restart_delay(failures: int) -> int:
-    """Seconds to wait before the next start after so many failures in a row."""
-    return RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)]
+    """Seconds to wait before the next start after so many failures in a row, one at least."""
+    return RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1]

@@ -150,12 +150,12 @@ class Services(Deployments):
         """API reference, UpdateService: what of such a service "can be updated using this API"."""
         names = {"taskDefinition": "task definition", "networkConfiguration": "network configuration"}
         names |= {"platformVersion": "platform version", "loadBalancers": "load balancers"}
-        names |= {"volumeConfigurations": "volume configurations"}
-        for name in ("forceNewDeployment", *names):
-            if p.get(name):
-                what = f"Unable to update {names.get(name, 'task definition')} on services with"
-                by = {"CODE_DEPLOY": " Use AWS CodeDeploy to trigger a new deployment."}.get(service.controller, "")
-                raise checks.invalid(f"{what} a {service.controller} deployment controller.{by}")
+        names |= {"volumeConfigurations": "volume configurations", "serviceConnectConfiguration": "service connect"}
+        asked = [name for name in names if name in p] + ["taskDefinition"] * p.get("forceNewDeployment", False)
+        for name in asked:
+            what = f"Unable to update {names[name]} on services with"
+            by = {"CODE_DEPLOY": " Use AWS CodeDeploy to trigger a new deployment."}.get(service.controller, "")
+            raise checks.invalid(f"{what} a {service.controller} deployment controller.{by}")
 
     def _movable(self, service: Service, settings: Params, configuration: Params) -> None:
         """What AWS would do about a deployment of another kind under way is written down nowhere."""

@@ -181,6 +181,7 @@ class Task:
     started_by: str | None = None
     group: str = ""
     settings: Params = field(default_factory=dict)
+    executes: bool = False  # ExecuteCommand is enabled
     overrides: dict[str, Params] = field(default_factory=dict)  # by container name: what RunTask said otherwise
     instance: Instance | None = None  # of launch type EC2: where it was placed,
     bindings: list[Params] = field(default_factory=list)  # and in bridge and host mode which of its ports it has

@@ -45,13 +45,18 @@ class Tasks(Instances):
         task = self.new_task(service.cluster, deployment.definition, deployment.id, f"service:{service.name}")
         task.deployment, task.service, task.digests = deployment, service, deployment.digests
         source = {"SERVICE": service.arn, "TASK_DEFINITION": deployment.definition.arn}
-        self._propagate(task, source.get(service.settings["propagateTags"]))
+        self._tag(task, source.get(service.settings["propagateTags"]), service.settings["enableECSManagedTags"])
+        task.executes = service.settings["enableExecuteCommand"]
         if instance:
             self.put(task, instance)
 
-    def _propagate(self, task: Task, source: str | None) -> None:
-        if source:
-            self.tags[task.arn] = list(self.tags.get(source, []))
+    def _tag(self, task: Task, source: str | None, managed: bool) -> None:
+        """Tags of the one that they are propagated from, and ECS's own ("Tagging Amazon ECS resources")."""
+        found = list(self.tags.get(source, [])) if source else []
+        names = {"clusterName": task.cluster.name, **({"serviceName": task.service.name} if task.service else {})}
+        if managed:
+            found += [{"key": f"aws:ecs:{name}", "value": value} for name, value in names.items()]
+        self.tags[task.arn] = found
 
     def forget_task(self, task: Task) -> None:
         del self.tasks[task.arn]
@@ -93,8 +98,10 @@ class Tasks(Instances):
             task.overrides = overrides
             if instance:
                 self.put(task, instance)
-            self._propagate(task, definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None)
+            source = definition.arn if p.get("propagateTags") == "TASK_DEFINITION" else None
+            self._tag(task, source, p.get("enableECSManagedTags", False))
             self.tags[task.arn] += p.get("tags", [])
+            task.executes = p.get("enableExecuteCommand", False)
             tasks.append(task)
         if token:
             self.run_tokens[token] = p, [t.arn for t in tasks]
@@ -189,6 +196,7 @@ class Tasks(Instances):
             "stopCode": task.stop_code,
             "stoppedReason": task.stop_reason,
             "healthStatus": task.health_status,
+            "enableExecuteCommand": task.executes,
             "attachments": [interface] if task.owns_interface else [],
             "tags": self.tags[task.arn] if "TAGS" in include else [],
         }

@@ -1,4 +1,4 @@
-"""The ECS API of the bed, with tasks that have no processes: definitions, services, tasks, clusters, tags."""
+"""The ECS API of the bed, with tasks that have no processes: definitions, services, clusters, tags."""
 
 from typing import Any
 
@@ -315,78 +315,6 @@ def test_batches_and_missing_ones(declared: World) -> None:
     revisions = declared.ecs.describe_service_revisions
     arn = f"arn:aws:ecs:us-east-1:000000000000:service-revision/{declared.name}/web/1"
     assert revisions(serviceRevisionArns=[arn])["failures"][0]["reason"] == "MISSING"
-
-
-# -- tasks --------------------------------------------------------------------------------------------
-
-
-def run(world: World, definition: str, **more: Any) -> list[dict[str, Any]]:
-    body = {"cluster": world.name, "launchType": "FARGATE", "networkConfiguration": NETWORK}
-    return list(world.ecs.run_task(**body, taskDefinition=definition, **more)["tasks"])
-
-
-def test_a_task_of_its_own(declared: World) -> None:
-    definition = declared.register()
-    (task,) = run(declared, definition, startedBy="me", tags=[{"key": "a", "value": "b"}])
-    assert (task["lastStatus"], task["desiredStatus"]) == ("PROVISIONING", "RUNNING")
-    found = until(lambda: [t for t in declared.tasks() if t["lastStatus"] == "RUNNING"])[0]
-    assert (found["startedBy"], found["group"]) == ("me", f"family:{declared.name}")
-    container = found["containers"][0]
-    assert (container["lastStatus"], container["healthStatus"]) == ("RUNNING", "UNKNOWN")
-    assert container["imageDigest"].startswith("sha256:")
-    address = container["networkInterfaces"][0]["privateIpv4Address"]
-    assert {"name": "privateIPv4Address", "value": address} in found["attachments"][0]["details"]
-    declared.ecs.stop_task(cluster=declared.name, task=task["taskArn"], reason="enough")
-    stopped = until(lambda: [t for t in declared.tasks("STOPPED") if t["lastStatus"] == "STOPPED"])[0]
-    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
-    assert stopped["stoppedAt"] >= stopped["stoppingAt"] >= stopped["startedAt"] >= stopped["createdAt"]
-    assert stopped["containers"][0]["exitCode"] == 143
-    tags = declared.ecs.list_tags_for_resource(resourceArn=task["taskArn"])["tags"]
-    assert tags == [{"key": "a", "value": "b"}]
-
-
-def test_the_same_token_starts_no_second_task(declared: World) -> None:
-    definition = declared.register()
-    (first,) = run(declared, definition, clientToken="t")
-    (again,) = run(declared, definition, clientToken="t")
-    assert again["taskArn"] == first["taskArn"]
-    assert code(run, declared, definition, clientToken="t", count=2) == "ConflictException"
-    declared.ecs.stop_task(cluster=declared.name, task=first["taskArn"])
-
-
-def test_tasks_are_found_by_what_they_are(declared: World) -> None:
-    definition = declared.register()
-    declared.create(definition, desiredCount=2)
-    declared.completed(definition)
-    run(declared, definition, startedBy="me")
-    until(lambda: len(declared.tasks()) == 3)
-    assert len(declared.tasks(serviceName="web")) == 2
-    assert len(declared.tasks(startedBy="me")) == 1
-    assert len(declared.tasks(family=declared.name)) == 3
-    assert declared.tasks(family="other") == declared.tasks(launchType="EC2") == declared.tasks("STOPPED") == []
-    assert code(declared.tasks, serviceName="none") == "ServiceNotFoundException"
-    deployment = declared.service()["deployments"][0]["id"]
-    assert {t["startedBy"] for t in declared.tasks(serviceName="web")} == {deployment}
-    for task in declared.tasks(startedBy="me"):
-        declared.ecs.stop_task(cluster=declared.name, task=task["taskArn"])
-
-
-def test_run_task_refuses_what_it_cannot_run(declared: World) -> None:
-    definition = declared.register()
-    inactive = declared.register()
-    declared.ecs.deregister_task_definition(taskDefinition=inactive)
-    assert code(run, declared, inactive) == "ClientException"
-    assert code(run, declared, definition, count=11) == "InvalidParameterException"
-    assert code(declared.ecs.stop_task, cluster=declared.name, task="0" * 32) == "InvalidParameterException"
-
-
-def test_tags_reach_the_tasks_of_a_service(declared: World) -> None:
-    definition = declared.register()
-    declared.create(definition, desiredCount=1, tags=[{"key": "team", "value": "a"}], propagateTags="SERVICE")
-    declared.completed(definition)
-    (arn,) = declared.ecs.list_tasks(cluster=declared.name)["taskArns"]
-    found = declared.ecs.describe_tasks(cluster=declared.name, tasks=[arn], include=["TAGS"])["tasks"][0]
-    assert found["tags"] == [{"key": "team", "value": "a"}]
 
 
 # -- clusters and tags --------------------------------------------------------------------------------

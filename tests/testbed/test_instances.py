@@ -208,7 +208,12 @@ def test_a_service_that_code_deploy_deploys_lists_no_deployments(declared: World
     found = declared.service()
     assert (found["deployments"], found["deploymentController"]) == ([], {"type": "CODE_DEPLOY"})
     assert declared.ecs.list_service_deployments(cluster=declared.name, service="web")["serviceDeployments"] == []
-    for change in ({"taskDefinition": declared.register()}, {"forceNewDeployment": True}):
+    for change in (
+        {"taskDefinition": declared.register()},
+        {"forceNewDeployment": True},
+        {"volumeConfigurations": []},
+        {"serviceConnectConfiguration": {"enabled": False}},
+    ):
         with pytest.raises(ClientError, match="Use AWS CodeDeploy to trigger a new deployment"):
             declared.update(**change)
     assert declared.update(desiredCount=1)["desiredCount"] == 1
@@ -222,5 +227,6 @@ def test_a_service_of_an_external_controller_runs_nothing_by_itself(declared: Wo
     assert (found["deployments"], found["runningCount"], found.get("taskDefinition")) == ([], 0, None)
     assert "launchType" not in found
     assert declared.update(desiredCount=1)["desiredCount"] == 1
-    with pytest.raises(ClientError, match="EXTERNAL deployment controller"):
-        declared.update(taskDefinition=declared.register())
+    for change in ({"taskDefinition": declared.register()}, {"networkConfiguration": NETWORK}, {"loadBalancers": []}):
+        with pytest.raises(ClientError, match="EXTERNAL deployment controller"):
+            declared.update(**change)
