@@ -362,9 +362,7 @@ def planned(task: Task, now: Answer) -> list[Difference]:
     """What is to change. Refuses what cannot be meant."""
     try:
         wanted = service.registered(task.params["task_definition"], task.check_mode)
-        given = task.params["settings"]
-        if strategies.leads_back(given, now):
-            given = strategies.reachable(given, now, live.serving(task, now))
+        given = live.reachable(task, task.params["settings"], now)
         return service.planned(wanted, given, now)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None

@@ -134,6 +134,8 @@ def test_service_connect_changes_in_part_and_keeps_the_rest(place: Place) -> Non
     assert [each["name"].rpartition("-")[0] for each in task["containers"]][1:] == ["ecs-service-connect"]
     released(place, {"serviceConnectConfiguration": {"enabled": False}})
     assert not place.run(deployment, True, settings={"serviceConnectConfiguration": None})["changed"]
+    gone_back(place)
+    assert place.service()["deployments"][0]["serviceConnectConfiguration"] == found, "all of it, not its switch alone"
 
 
 def test_a_port_that_service_connect_offers_keeps_its_name(place: Place) -> None:

@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     looks,
     preflight_alarms,
-    service,
     strategies,
+    together,
     verdict,
 )
 from ansible_collections.steady.ecs.plugins.modules import (
@@ -253,7 +253,7 @@ def test_c60_back_to_rolling_names_the_group_that_serves_and_takes_the_rest_alon
 
 
 def test_c60_fails_on_a_tool_that_leaves_the_hooks(pair: Pair, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(service, "_goes_with", lambda *_given: [])
+    monkeypatch.setattr(together, "taken_along", lambda given: given)
     with pytest.raises((AssertionError, KeyError)):
         test_c60_back_to_rolling_names_the_group_that_serves_and_takes_the_rest_along(pair)
 
@@ -371,45 +371,3 @@ def test_an_alarm_during_the_bake_time_is_rolled_back_by_ecs(pair: Pair) -> None
     assert (found["failed"], found["verdict"]) == (True, "rolled_back"), found.get("msg")
     assert "alarm" in found["msg"]
     assert (pair.weights(), pair.place.service()["taskDefinition"]) == ([100, 0], first)
-
-
-# -- the way back
-
-
-def test_going_back_while_it_shifts_is_done_by_ecs_at_once(pair: Pair) -> None:
-    first = pair.at_rest(**CANARY, lifecycleHooks=[pause("PRODUCTION_TRAFFIC_SHIFT")])
-    blue = pair.place.healthy(pair.groups[0])
-    assert deploy(pair)["verdict"] == "paused"
-    back = deploy(pair, first)
-    assert (back["changed"], back["verdict"]) == (True, "succeeded"), back.get("msg")
-    assert pair.place.asked("UpdateService", "StopServiceDeployment") == ["UpdateService", "StopServiceDeployment"]
-    assert pair.weights() == [100, 0]
-    assert pair.place.healthy(pair.groups[0]) == blue, "the same tasks serve as before"
-    assert pair.place.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL"
-
-
-def test_without_the_right_to_stop_a_new_deployment_goes_back(pair: Pair) -> None:
-    first = pair.at_rest(**CANARY, lifecycleHooks=[pause("PRODUCTION_TRAFFIC_SHIFT")])
-    assert deploy(pair)["verdict"] == "paused"
-    denied = {"service": "ecs", "operation": "StopServiceDeployment", "kind": "denied"}
-    pair.place.bed.admin("PUT", "/_bed/faults", [denied])
-    pair.place.update(deploymentConfiguration={**BLUE_GREEN, **CANARY, "lifecycleHooks": []})
-    back = deploy(pair, first)
-    assert (back["changed"], back["verdict"]) == (True, "succeeded"), back.get("msg")
-    assert pair.place.service()["taskDefinition"] == first
-    assert sorted(pair.weights()) == [0, 100]
-
-
-def test_settings_from_before_the_pair_lead_to_the_group_that_serves(pair: Pair) -> None:
-    """What a rollback restores was written down when the first group had the traffic."""
-    first = pair.place.at_rest()
-    before = pair.place.service()
-    pair.place.update(loadBalancers=[pair.entry()], deploymentConfiguration=BLUE_GREEN)
-    until(lambda: pair.place.rollouts()[0]["status"] == "SUCCESSFUL", 30)
-    assert pair.weights() == [0, 100]
-    settings = {"deploymentConfiguration": {"strategy": "ROLLING"}, "loadBalancers": before["loadBalancers"]}
-    back = deploy(pair, first, settings=settings, force=True)
-    assert back["verdict"] == "succeeded", back.get("msg")
-    (entry,) = pair.place.service()["loadBalancers"]
-    assert entry == {"targetGroupArn": pair.groups[1], "containerName": "app", "containerPort": 8080}
-    assert len(pair.place.healthy(pair.groups[1])) == 3

@@ -195,8 +195,8 @@ def test_c60_back_to_rolling_takes_the_hooks_of_the_other_strategy_along() -> No
     found = service.compare({"deploymentConfiguration": {"strategy": "ROLLING"}}, before)
     assert [(each.path.rsplit(".", 1)[1], each.kind) for each in found] == [
         ("strategy", "NOT_EQUAL"),
-        ("lifecycleHooks", "ADD"),
-        ("bakeTimeInMinutes", "ADD"),
+        ("bakeTimeInMinutes", "NOT_EQUAL"),
+        ("lifecycleHooks", "NOT_EQUAL"),
     ]
     assert service.request(found, before) == {"deploymentConfiguration": live()["deploymentConfiguration"]}
 

@@ -88,6 +88,14 @@ def serving(task: Task, service: Document) -> Document:
     return strategies.serving(service, reads.listener_rules(task, rules)) if rules else service
 
 
+def reachable(task: Task, wanted: Document, now: Document) -> Document:
+    """Settings as they can be reached from those that a service has ``now``: from a pair of target groups back to the
+    one that serves."""
+    if not strategies.leads_back(wanted, now):
+        return wanted
+    return strategies.reachable(wanted, now, serving(task, now))
+
+
 def whole(task: Task) -> Live:
     """A service, its revision and its target groups with all attributes: what a plan is made from."""
     service = asked(task)

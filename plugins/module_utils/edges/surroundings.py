@@ -68,6 +68,7 @@ def checks_of(
         subnets(task, declared, live),
         owners(task, declared, live),
         weighted_rules(task, declared, live),
+        traffic(task, live, becoming),
         room(task, becoming),
         platforms(task, becoming.definition, live),
         shifting(task, declared, live, becoming),
@@ -171,6 +172,19 @@ def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Foun
         answer = asked(f"rules of {group['TargetGroupName']}", functools.partial(_rules, task, balancers))
         checked = preflight_network.weighted(arn, applications, answer) if isinstance(answer, list) else answer
         found.append(checked)
+    return found, []
+
+
+def traffic(task: Task, live: plan.Live, becoming: plan.Live) -> Found:
+    """Whether the target groups that a service gets are reached by anybody."""
+    found: list[Check] = []
+    for group in reads.target_groups(task, preflight_network.new_groups(live, becoming)):
+        if group.get("Protocol") not in ("HTTP", "HTTPS"):
+            continue  # listeners of other load balancers have no rules
+        read = functools.partial(_rules, task, group.get("LoadBalancerArns", []))
+        answer = asked(f"rules of {group['TargetGroupName']}", read)
+        arn = str(group["TargetGroupArn"])
+        found.append(preflight_network.served(arn, answer) if isinstance(answer, list) else answer)
     return found, []
 
 

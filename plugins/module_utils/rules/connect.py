@@ -68,6 +68,11 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
         )
 
 
+def is_off(enabled: Any) -> bool:
+    """Whether a declared ``enabled`` switches it off. What is neither yes nor no is refused elsewhere."""
+    return str(enabled).strip().lower() in ("none", "false", "no", "off", "0")
+
+
 def unknown_ports(offered: list[Any], definition: Answer) -> list[str]:
     """Port names that no port mapping of a task definition has: AWS refuses a service that asks for them."""
     named = {

@@ -16,6 +16,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import RO
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
     live_settings,
+    nested_settings,
+    settled,
 )
 
 Answer = dict[str, Any]
@@ -78,7 +80,7 @@ def _has_our_content(record: Document, service: Answer) -> bool:
     if intent["changes"] and not (record["steps"]["task_definition"] or intent["revision"]):
         return False  # its content is not known yet
     wanted = record["steps"]["task_definition"] or intent["revision"] or before["task_definition"]
-    settings = record["intent"]["settings"]
+    settings = nested_settings(settled(record["intent"]["settings"]))
     live = {"task_definition": service.get("taskDefinition"), "settings": live_settings(service), "attributes": {}}
     return not differences({"task_definition": wanted, "settings": settings, "attributes": {}}, live)
 

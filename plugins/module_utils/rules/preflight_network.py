@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, strategies, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 
@@ -107,6 +107,32 @@ def weighted(group: str, applications: bool, rules: Iterable[Answer]) -> Check:
         wrong or "as expected",
         not wrong,
         BY_APPLICATION if applications else remedy,
+    )
+
+
+def new_groups(live: plan.Live, becoming: plan.Live) -> list[str]:
+    """ARNs of the groups that a service which shifts no traffic gets, and did not have. Of one that shifted it until
+    now :mod:`preflight_shifting` says which group serves."""
+    if strategies.shifts(becoming.service) or strategies.production_rules(live.service):
+        return []
+    had, gets = (
+        [str(each.get("targetGroupArn")) for each in one.service.get("loadBalancers") or []] for one in (live, becoming)
+    )
+    return [each for each in gets if each not in had]
+
+
+def served(group: str, rules: Iterable[Answer]) -> Check:
+    """Whether anybody reaches a group that a service gets: a pair that it had once leaves one group without traffic,
+    and ECS takes either (case C60)."""
+    weights = [strategies.weights(rule)[group] for rule in rules if group in strategies.weights(rule)]
+    found = f"weight {max(weights)}" if weights else "no rule forwards to it"
+    return check(
+        f"requests for {group_name(group)}",
+        "a listener rule that forwards to it",
+        found,
+        any(weights),
+        "Tasks in it would get no requests, and those of the group before would end. Declare the group that serves, or "
+        "give this one its weight first (`aws elbv2 modify-rule`).",
     )
 
 

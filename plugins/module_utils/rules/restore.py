@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ABANDONED,
     FAILED,
@@ -26,6 +27,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     proven,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, explained, opened, settled
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     declared,
@@ -34,6 +36,10 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     nested_settings,
     state_of,
 )
+
+BALANCERS = "loadBalancers"
+LAUNCH_TYPE = "launchType"
+"""UpdateService cannot change it: a capacity provider strategy, or none, says all that can be gone back to."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "attributes": {ARN: {key:
     text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images``: what ran then, as far as it is on
     record. ``force``: its revision is live already, so only a forced deployment replaces tasks. ``not_restorable``:
-    declared since, but unknown to that release (a target group attached later), or of a group that is gone since.
+    declared since, but unknown to that release (a target group attached later), or of a group or a scalable target that
+    is gone since.
     """
     state = state_of(target)
     later = [declared(each) for number, each in records.items() if number > target["seq"]]
@@ -93,9 +100,13 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         elif not target_group.unset(key, value):
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
-    paths = sorted({path for each in later for path in each["settings"]})
+    paths = sorted({path for each in later for path in each["settings"]} - {LAUNCH_TYPE})
+    if SCALING not in live.get("settings", {SCALING: {}}):
+        known = {path: value for path, value in known.items() if not path.startswith(SCALING)}
     unknown += [path for path in paths if path not in known]
     settings: dict[str, Any] = {path: known[path] for path in paths if path in known}
+    if BALANCERS in settings:
+        settings[BALANCERS] = _where_it_serves(settings[BALANCERS], records, live)
     count = _count(target, records, live)
     settings.update(count)
     if not count and _fixed_since(target, records):
@@ -111,6 +122,31 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         "force": state["task_definition"] == live["task_definition"],
         "not_restorable": unknown,
     }
+
+
+def _where_it_serves(entries: list[Document], records: Records, live: Document) -> list[Document]:
+    """Load-balancer entries with the group that a rolling service has now in the place of the one that it was paired
+    with: ECS alternates between the groups of a pair, so the one that was named then may have no traffic (case C60)."""
+    known = [_balancers(each[part]) for each in records.values() for part in ("before", "intent")]
+    pairs = [set(groups_of(entry)) for each in known for entry in each if len(groups_of(entry)) > 1]
+    now = [groups_of(each)[0] for each in _balancers(live) if len(groups_of(each)) == 1]
+    found = []
+    for entry in entries:
+        named = groups_of(entry)[:1]
+        serves = next((each for each in now if [each] != named and {each, *named} in pairs), None)
+        if serves:
+            entry = {**entry, "targetGroupArn": serves}
+            if len(groups_of(entry)) > 1:
+                entry["advancedConfiguration"] = {
+                    **entry["advancedConfiguration"],
+                    "alternateTargetGroupArn": named[0],
+                }
+        found.append(entry)
+    return found
+
+
+def _balancers(part: Document) -> list[Document]:
+    return part.get("settings", {}).get(BALANCERS) or []
 
 
 def _found_later(target: Document, records: Records) -> dict[str, Any]:

@@ -96,11 +96,19 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
     if low is not None and high is not None and low > high:
         raise DeclarationError(f"{SCALING}.minCapacity {low} is above its maxCapacity {high}. Swap or correct them.")
     count = _number(declared, {}, "desiredCount")
+    if _rests({**((there or {}).get("suspendedState") or {}), **(wanted.get("suspendedState") or {})}):
+        return
     if count is not None and not (low or 0) <= count <= (count if high is None else high):
         raise DeclarationError(
             f"desiredCount {count} is outside of {SCALING} {low} to {high}: Application Auto Scaling would move it "
             "back at once. Leave desiredCount out, or correct it."
         )
+
+
+def _rests(suspended: Answer) -> bool:
+    """Whether nothing scales by itself, so that a count outside of the range stays (a service that sleeps)."""
+    names = ("dynamicScalingInSuspended", "dynamicScalingOutSuspended", "scheduledScalingSuspended")
+    return all(str(suspended.get(each)).lower() in ("true", "yes", "on", "1") for each in names)
 
 
 def _number(declared: Answer, live: Answer, name: str) -> int | None:

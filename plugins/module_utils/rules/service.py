@@ -10,7 +10,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, redact, scaling, strategies, tags
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    connect,
+    looks,
+    redact,
+    scaling,
+    strategies,
+    tags,
+    together,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
@@ -34,7 +42,7 @@ WRITTEN_DOWN = (
     f"{_CONFIGURATION}.minimumHealthyPercent",
     f"{_BREAKER}.enable",
     f"{_BREAKER}.rollback",
-    "healthCheckGracePeriodSeconds",
+    together.GRACE,
 )
 """What ``init`` declares: the settings that decide about downtime. Never the count, which autoscaling may own, nor
 what the template that made the service owns (network, capacity, load balancers)."""
@@ -45,15 +53,13 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
 
     Raises DeclarationError for a name outside the table, a value of the wrong kind, and contradictions.
     """
-    leaves = _leaves(declared)
+    leaves, found = _leaves(together.taken_along(declared)), []
     _refuse_contradictions(declared, live)
-    found = []
     for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
         setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
         if expected != actual:
             found.append(Difference(RESOURCE, path, expected, actual))
-            found += _goes_with(path, expected, leaves, live)
     return found
 
 
@@ -164,6 +170,8 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
         else:
             place[inner[-1]] = each.expected
     _complete(arguments)
+    if arguments.get(together.GRACE) == 0 and not arguments.get("loadBalancers", live.get("loadBalancers")):
+        del arguments[together.GRACE]  # AWS has refused it without a load balancer, and it is its default
     if force or "capacityProviderStrategy" in arguments:
         arguments["forceNewDeployment"] = True
     return arguments
@@ -173,7 +181,7 @@ def declared_from(live: dict[str, Any]) -> dict[str, Any]:
     """The settings of a live service that an inventory should declare, in the form that ``settings`` takes."""
     found: dict[str, Any] = {}
     for path in WRITTEN_DOWN:
-        if path == "healthCheckGracePeriodSeconds" and not live.get("loadBalancers"):
+        if path == together.GRACE and not live.get("loadBalancers"):
             continue
         place, steps = found, path.split(".")
         for step in steps[:-1]:
@@ -216,18 +224,6 @@ def _unknown(path: str) -> str:
         return "taskDefinition is not a setting: give the revision as task_definition."
     place = f" in {above}" if above else ""
     return f"The service setting {name}{place} is not known. Settings{place}: {', '.join(known)}."
-
-
-def _goes_with(path: str, expected: Any, leaves: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
-    """What only the strategy before has goes with it, and the plan says so (case C60)."""
-    if path != f"{_CONFIGURATION}.strategy":
-        return []
-    configuration = live.get(_CONFIGURATION) or {}
-    return [
-        Difference(RESOURCE, f"{_CONFIGURATION}.{name}", None, configuration[name])
-        for name in strategies.left_behind(configuration, expected)
-        if not any(each.startswith(f"{_CONFIGURATION}.{name}") for each in leaves)
-    ]
 
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
@@ -293,5 +289,7 @@ def _complete(arguments: dict[str, Any]) -> None:
         if "thresholdConfiguration" in breaker:
             given = breaker["thresholdConfiguration"]
             breaker["thresholdConfiguration"] = {"type": "BOUNDED_PERCENT", "value": 50} | given
+    if not arguments.get(connect.NAME, {}).get("enabled", True):
+        arguments[connect.NAME] = {"enabled": False}
     if "alarms" in configuration:
         configuration["alarms"] = {"alarmNames": [], "enable": False, "rollback": False} | configuration["alarms"]

@@ -26,6 +26,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     tag_key,
     tag_path,
 )
+from ansible_collections.steady.ecs.plugins.module_utils.rules.strategies import NUMBERS
 
 COUNT = "desiredCount"
 
@@ -96,9 +97,13 @@ def scales(head: Document, records: Mapping[int, Document]) -> bool:
 
 
 def state_of(record: Document) -> Document:
-    """The state that a record's release has brought about, or was to bring about: what it found, and its own on top."""
+    """The state that a record's release has brought about, or was to bring about: what it found, and its own on top.
+
+    Of a scalable target only what the release declared: the rest is moved by whoever owns it, scheduled actions too.
+    """
     before, intent = record["before"], record["intent"]
-    settings = {**flat_settings(before["settings"]), **_settled(intent["settings"])}
+    found = {path: value for path, value in flat_settings(before["settings"]).items() if not path.startswith(SCALING)}
+    settings = {**found, **settled(intent["settings"])}
     revision = record["steps"]["task_definition"] or intent["task_definition"]["revision"]
     return {
         "task_definition": revision or before["task_definition"],
@@ -107,7 +112,7 @@ def state_of(record: Document) -> Document:
     }
 
 
-def _settled(declared: Document) -> Document:
+def settled(declared: Document) -> Document:
     """Declared settings by path, null replaced by AWS's default, in the form in which equal means equal."""
     found: Document = {}
     for path, value in flat_settings(declared).items():
@@ -140,14 +145,15 @@ def differences(state: Document, live: Document) -> list[Difference]:
     """What would have to change for the live state to become this one.
 
     A setting or attribute that only one side knows decides nothing: AWS adds some over the years, and a target group
-    may have been attached or detached since.
+    may have been attached or detached since. So does a number of a strategy that was left to AWS.
     """
     found = []
     if state["task_definition"] != live["task_definition"]:
         found.append(Difference("service", "taskDefinition", state["task_definition"], live["task_definition"]))
     actual = properties(live)
     for (resource, path), value in properties(state).items():
-        if actual.get((resource, path), value) != value and not target_group.unset(path, value):
+        nothing = target_group.unset(path, value) or (value is None and path in NUMBERS)
+        if actual.get((resource, path), value) != value and not nothing:
             found.append(Difference(resource, path, value, actual[resource, path]))
     return found
 

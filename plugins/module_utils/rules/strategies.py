@@ -27,6 +27,14 @@ OWN = {
     "canaryConfiguration": (CANARY,),
 }
 """Members of a deployment configuration, and the strategies that have them."""
+NUMBERS = tuple(
+    f"{CONFIGURATION}.{name}"
+    for name in (
+        *("canaryConfiguration.canaryPercent", "canaryConfiguration.canaryBakeTimeInMinutes"),
+        *("linearConfiguration.stepPercent", "linearConfiguration.stepBakeTimeInMinutes"),
+    )
+)
+"""AWS fills in those that are left out (CanaryConfiguration, LinearConfiguration)."""
 STAGES = (
     *("RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT"),
     *("POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"),
@@ -88,8 +96,9 @@ def complete(configuration: Answer) -> None:
     strategy that is given up."""
     if of(configuration) in SHIFTING:
         configuration.setdefault("bakeTimeInMinutes", 0)
-    for name in ("linearConfiguration", "canaryConfiguration"):
-        if name in configuration and not configuration[name]:
+    for name, those in OWN.items():
+        is_empty = name in configuration and not configuration[name]
+        if is_empty and (of(configuration) not in those or name in ("linearConfiguration", "canaryConfiguration")):
             del configuration[name]
 
 

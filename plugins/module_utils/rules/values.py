@@ -87,5 +87,12 @@ def items(defaults: dict[str, Any], numbers: set[str]) -> Callable[[str, Any], l
 
 
 def ordered_items(path: str, value: Any) -> list[Any]:
-    """Placement strategies apply in their order."""
-    return [dict(sorted(each.items())) if isinstance(each, dict) else each for each in members(path, value)]
+    """Placement strategies apply in their order. ``host`` "has the same effect" as ``instanceId`` (API reference,
+    PlacementStrategy), and AWS keeps the latter (awsdocs/amazon-ecs-developer-guide#77)."""
+    found = []
+    for each in members(path, value):
+        if isinstance(each, dict):
+            each = {name: item for name, item in sorted(each.items()) if item is not None}
+            each = {**each, "field": "instanceId"} if each.get("field") == "host" else each
+        found.append(each)
+    return found
