@@ -219,13 +219,13 @@ def run(task: Task) -> dict[str, Any]:
     found = live.state(task, scales(head, records))
     current = records.get(head["current"])
     choice = restore.choose(head, records, found, task.params["rollback_to"])
-    target = None if choice.record is None else restore.restoration(choice.record, records, found)
+    target = None if choice.record is None else live.restoration(task, choice.record, records, found)
     unfinished = release.opened(head, records)
     return {
         "changed": False,
         "current": current and _brief(current),
         "open": unfinished and _brief(unfinished),
-        "live_is_current": current is not None and not differences(state_of(current), found),
+        "live_is_current": current is not None and not differences(state_of(current, records), found),
         "history": [_brief(records[seq]) for seq in sorted(records, reverse=True)[: task.params["limit"]]],
         "target": target,
         "differences": [each.as_dict() for each in restore.changes(target, found)] if target else [],

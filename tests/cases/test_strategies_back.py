@@ -108,7 +108,7 @@ def test_c60_going_back_further_than_the_pair_stays_in_the_group_that_serves(pai
 
 
 def test_c60_fails_on_a_tool_that_takes_records_at_their_word(pair: Pair, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(restore, "_where_it_serves", lambda entries, *_known: entries)
+    monkeypatch.setattr(restore, "rules_of_pairs", lambda *_known: [])
     with pytest.raises(AssertionError):
         test_c60_going_back_further_than_the_pair_stays_in_the_group_that_serves(pair)
 

@@ -212,6 +212,7 @@ def test_the_way_back_of_whatever_settings_is_whole(declared: list[Answer]) -> N
         ({}, [{"serviceConnectConfiguration": CONNECT}, {"serviceConnectConfiguration": {"enabled": False}}]),
         ({}, [{"launchType": "FARGATE"}, {"capacityProviderStrategy": SPOT}]),
         ({}, [{BALANCERS: []}, {BALANCERS: [SINGLE], GRACE: 60}]),
+        ({}, [{BALANCERS: []}, {GRACE: 0}]),
         (
             {"desiredCount": 0, "scalableTarget": {"minCapacity": 2, "maxCapacity": 5, **sleeps(True)}},
             [{"desiredCount": 2, "scalableTarget": sleeps(False)}, {"desiredCount": 0, "scalableTarget": sleeps(True)}],
@@ -236,3 +237,29 @@ def test_a_scalable_target_that_is_gone_stays_away_and_a_moved_one_is_nobodys_ch
     del told.live["settings"]["scalableTarget"]
     told.now["scalableTarget"] = {}
     assert told.goes_back(told.records[record["base"]])[1] == ["scalableTarget.maxCapacity"]
+
+
+def test_what_a_failed_release_left_of_a_scalable_target_is_not_the_release_before() -> None:
+    """It was set before its revision failed: the way back is to the release before it, not to the one before that."""
+    told = Told()
+    for number in (3, 4):
+        record = told.begin({"scalableTarget": {"maxCapacity": number + 3}})
+        told.end(record)
+    last = record["seq"]
+    failed = told.begin({"scalableTarget": {"minCapacity": 3}})
+    told.write(release.closing(told.head, release.step(failed, {}, NOW), "failed", {}, NOW))
+    chosen = told.choose().record
+    assert chosen is not None and chosen["seq"] == last
+    assert told.open(settings={"scalableTarget": {"maxCapacity": 7}}).unproven
+
+
+def test_a_grace_period_that_ecs_keeps_without_load_balancers_is_nobodys_change() -> None:
+    """ECS may keep it (hashicorp/terraform-provider-aws#31104), and it is for container health checks too."""
+    told = Told()
+    told.end(told.begin({BALANCERS: []}))
+    told.now["healthCheckGracePeriodSeconds"] = 60
+    told.see()
+    assert service.compare({BALANCERS: []}, told.now) == []
+    assert told.open(settings={"enableExecuteCommand": True}).baseline is None
+    (found,) = service.compare({GRACE: 0}, told.now)
+    assert service.request([found], told.now) == {GRACE: 0}

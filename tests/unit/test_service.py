@@ -195,8 +195,8 @@ def test_c60_back_to_rolling_takes_the_hooks_of_the_other_strategy_along() -> No
     found = service.compare({"deploymentConfiguration": {"strategy": "ROLLING"}}, before)
     assert [(each.path.rsplit(".", 1)[1], each.kind) for each in found] == [
         ("strategy", "NOT_EQUAL"),
-        ("bakeTimeInMinutes", "NOT_EQUAL"),
-        ("lifecycleHooks", "NOT_EQUAL"),
+        ("bakeTimeInMinutes", "ADD"),
+        ("lifecycleHooks", "ADD"),
     ]
     assert service.request(found, before) == {"deploymentConfiguration": live()["deploymentConfiguration"]}
 
@@ -247,3 +247,16 @@ def test_what_is_written_down_equals_what_is_live() -> None:
         "healthCheckGracePeriodSeconds": 60,
     }
     assert paths(declared) == []
+
+
+def test_what_would_be_refused_is_left_out_of_the_call_that_takes_load_balancers_away() -> None:
+    declared = {"loadBalancers": None, "healthCheckGracePeriodSeconds": None}
+    assert service.request(service.compare(declared, live()), live()) == {"loadBalancers": []}
+
+
+def test_a_strategy_that_stays_takes_nothing_along() -> None:
+    """What AWS may go on answering of another one would never be settled."""
+    left = live(deploymentConfiguration={**live()["deploymentConfiguration"], "bakeTimeInMinutes": 5})
+    assert service.compare({"deploymentConfiguration": {"strategy": "ROLLING"}}, left) == []
+    (found,) = service.compare({"deploymentConfiguration": {"bakeTimeInMinutes": 0}}, left)
+    assert service.request([found], left)["deploymentConfiguration"]["bakeTimeInMinutes"] == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
+    preflight_network,
     preflight_shifting,
     progress,
     service,
@@ -233,3 +234,58 @@ def test_groups_that_differ_are_a_finding() -> None:
     around = preflight_shifting.Around(attributes={GROUP_A: {"x": "1", "y": "2"}, GROUP_B: {"x": "1", "y": "3"}})
     (said,) = preflight_shifting.findings(plan.Live(shifting(), {}), around, 1800)
     assert "tg-a and tg-b differ in y," in said
+
+
+OTHER = GROUP_A.replace("tg-a", "tg-c")
+
+
+def single(group: str, port: int = 3000) -> dict[str, Any]:
+    return {"targetGroupArn": group, "containerName": "web", "containerPort": port}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "now", "weights", "expected"),
+    [
+        ([GROUP_A], [GROUP_B], (0, 100), [GROUP_B]),
+        ([GROUP_A], [GROUP_B], (50, 50), [GROUP_A]),  # it was moved on purpose
+        ([GROUP_A], [GROUP_B], (0, 0), [GROUP_A]),
+        ([GROUP_A], [GROUP_A, GROUP_B], (0, 100), [GROUP_A]),  # it is there
+        ([OTHER], [GROUP_B], (0, 100), [GROUP_B]),
+    ],
+)
+def test_c60_a_group_without_traffic_gives_way(
+    wanted: list[str], now: list[str], weights: tuple[int, int], expected: list[str]
+) -> None:
+    asked = {"loadBalancers": [single(each) for each in wanted]}
+    live_ = {"loadBalancers": [single(each) for each in now]}
+    found = strategies.still_served(asked, live_, [forwarding(*weights)])
+    assert found == {"loadBalancers": [single(each) for each in expected]}
+
+
+def test_c60_a_group_gives_way_to_the_one_of_its_own_port_alone() -> None:
+    asked = {"loadBalancers": [single(GROUP_A), single(OTHER, 9999)]}
+    now = {"loadBalancers": [single(OTHER, 9999), single(GROUP_B)]}
+    found = strategies.still_served(asked, now, [forwarding(0, 100)])
+    assert found == {"loadBalancers": [single(GROUP_B), single(OTHER, 9999)]}
+    pair = {"loadBalancers": [ENTRY]}
+    assert strategies.still_served(pair, now, [forwarding(0, 100)]) == pair
+
+
+def test_only_a_group_in_the_place_of_another_is_asked_about() -> None:
+    def new(had: list[str], gets: list[str]) -> list[str]:
+        now, then = (plan.Live(live(loadBalancers=[single(each) for each in groups]), {}) for groups in (had, gets))
+        return preflight_network.new_groups(now, then)
+
+    assert new([GROUP_A], [GROUP_B]) == [GROUP_B]
+    assert new([GROUP_A], [GROUP_A, GROUP_B]) == new([], [GROUP_B]) == new([GROUP_A], []) == []
+    classic = plan.Live(
+        live(loadBalancers=[{"loadBalancerName": "old", "containerName": "web", "containerPort": 80}]), {}
+    )
+    assert preflight_network.new_groups(plan.Live(live(loadBalancers=[single(GROUP_A)]), {}), classic) == []
+    assert preflight_network.new_groups(plan.Live(shifting(), {}), plan.Live(live(), {})) == []
+
+
+def test_a_group_that_no_rule_gives_weight_is_refused() -> None:
+    assert preflight_network.served(GROUP_A, [forwarding(1, 0)])["ok"]
+    assert not preflight_network.served(GROUP_B, [forwarding(1, 0)])["ok"]
+    assert preflight_network.served(OTHER, [forwarding(1, 0)])["found"] == "no rule forwards to it"

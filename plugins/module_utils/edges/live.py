@@ -7,7 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import autoscaling, reads, stores
-from ansible_collections.steady.ecs.plugins.module_utils.rules import images, looks, ownership, states, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    images,
+    looks,
+    ownership,
+    release,
+    restore,
+    states,
+    strategies,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared, Live
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
@@ -94,6 +102,17 @@ def reachable(task: Task, wanted: Document, now: Document) -> Document:
     if not strategies.leads_back(wanted, now):
         return wanted
     return strategies.reachable(wanted, now, serving(task, now))
+
+
+def restoration(task: Task, target: Document, records: release.Records, found: Document) -> Document:
+    """What restoring a release means (:func:`restore.restoration`), in the target groups that serve by now."""
+    restored = restore.restoration(target, records, found)
+    wanted, now = restored["settings"], found["settings"]
+    if strategies.leads_back(wanted, now):
+        wanted = reachable(task, wanted, now)
+    elif rules := restore.rules_of_pairs(restored, records):
+        wanted = strategies.still_served(wanted, now, reads.listener_rules(task, rules))
+    return {**restored, "settings": wanted}
 
 
 def whole(task: Task) -> Live:

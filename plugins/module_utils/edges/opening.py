@@ -71,8 +71,7 @@ class Look:
         choice = restore.choose(head, records, self.live, self.task.params["restores"])
         if choice.record is None:
             raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
-        found = restore.restoration(choice.record, records, self.live)
-        return {**found, "settings": live.reachable(self.task, found["settings"], self.live["settings"])}
+        return live.restoration(self.task, choice.record, records, self.live)
 
     def _request(self) -> release.Request:
         params = self.task.params

@@ -7,7 +7,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import together
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
@@ -33,8 +32,8 @@ def intent(
 ) -> Document:
     """``intent`` of a record. ``attributes`` by target-group ARN, as text; the others as the modules' options take
     them."""
-    wanted = flat_settings(together.taken_along(settings))
-    count = wanted.pop(COUNT, None)
+    count = flat_settings(settings).get(COUNT)
+    kept = {path: value for path, value in flat_settings(settings).items() if path != COUNT}
     return {
         "task_definition": {
             "family": live_arn.rsplit("/", 1)[-1].rsplit(":", 1)[0],
@@ -42,7 +41,7 @@ def intent(
             "images": [images[name] for name in sorted(images)],
             "changes": sorted({*_changed(changes), *_changed_whole(definition), *_changed_images(images)}),
         },
-        "settings": nested_settings(wanted),
+        "settings": nested_settings(kept),
         "count_policy": {"mode": "keep" if count is None else "fixed", "count": None if count is None else int(count)},
         "attributes": {arn: dict(sorted(values.items())) for arn, values in sorted(attributes.items()) if values},
     }

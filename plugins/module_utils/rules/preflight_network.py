@@ -111,14 +111,15 @@ def weighted(group: str, applications: bool, rules: Iterable[Answer]) -> Check:
 
 
 def new_groups(live: plan.Live, becoming: plan.Live) -> list[str]:
-    """ARNs of the groups that a service which shifts no traffic gets, and did not have. Of one that shifted it until
-    now :mod:`preflight_shifting` says which group serves."""
+    """ARNs of the groups that a service which shifts no traffic gets in the place of others. Of one that shifted it
+    until now :mod:`preflight_shifting` says which group serves."""
     if strategies.shifts(becoming.service) or strategies.production_rules(live.service):
         return []
     had, gets = (
-        [str(each.get("targetGroupArn")) for each in one.service.get("loadBalancers") or []] for one in (live, becoming)
+        [str(each["targetGroupArn"]) for each in one.service.get("loadBalancers") or [] if each.get("targetGroupArn")]
+        for one in (live, becoming)
     )
-    return [each for each in gets if each not in had]
+    return [] if set(had) <= set(gets) else [each for each in gets if each not in had]
 
 
 def served(group: str, rules: Iterable[Answer]) -> Check:

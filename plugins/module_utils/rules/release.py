@@ -163,7 +163,7 @@ def opening(
     next_head = written(head, request.nonce, seq=seq + 1, open=seq + 1, current=base)
     applying = moved(record, APPLYING, now)
     writes += [Write(CREATE, record), Write(HEAD, next_head), Write(REPLACE, applying)]
-    unproven = is_ours and base is not None and bool(differences(state_of(known[base]), live))
+    unproven = is_ours and base is not None and bool(differences(state_of(known[base], known), live))
     return Opening(record=applying, writes=writes, baseline=baseline, unproven=unproven)
 
 
@@ -183,7 +183,7 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
     """
     if base is None:
         return False
-    state = state_of(records[base])
+    state = state_of(records[base], records)
     if not differences(state, live):
         return True
     later = [records[number] for number in records if number > base]

@@ -27,9 +27,10 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     proven,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, explained, opened, settled
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE, SCALING
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
+    changed_settings,
     declared,
     differences,
     flat_settings,
@@ -68,7 +69,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
     if open_record:
         return _undone(open_record, records)
     current = records[head["current"]]
-    if differences(state_of(current), live):
+    if differences(state_of(current, records), live):
         halfway = _halfway(current, records, live)
         if halfway is not None:
             return Choice(records[halfway["restores"]], f"rollback {halfway['seq']} got halfway only")
@@ -88,8 +89,9 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     declared since, but unknown to that release (a target group attached later), or of a group or a scalable target that
     is gone since.
     """
-    state = state_of(target)
-    later = [declared(each) for number, each in records.items() if number > target["seq"]]
+    state = state_of(target, records)
+    since = [each for number, each in records.items() if number > target["seq"]]
+    later = [declared(each) for each in since]
     attributes: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
     for arn, key in sorted({(arn, key) for each in later for arn, keys in each["attributes"].items() for key in keys}):
@@ -100,13 +102,13 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         elif not target_group.unset(key, value):
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
-    paths = sorted({path for each in later for path in each["settings"]} - {LAUNCH_TYPE})
+    paths = {path for each in since for path in changed_settings(each)} - {LAUNCH_TYPE}
+    if BALANCERS in paths:  # the grace period comes with them, and goes with them
+        paths = paths | {GRACE} if known.get(BALANCERS) else paths - {GRACE}
     if SCALING not in live.get("settings", {SCALING: {}}):
         known = {path: value for path, value in known.items() if not path.startswith(SCALING)}
-    unknown += [path for path in paths if path not in known]
-    settings: dict[str, Any] = {path: known[path] for path in paths if path in known}
-    if BALANCERS in settings:
-        settings[BALANCERS] = _where_it_serves(settings[BALANCERS], records, live)
+    unknown += sorted(paths - set(known))
+    settings: dict[str, Any] = {path: known[path] for path in sorted(paths) if path in known}
     count = _count(target, records, live)
     settings.update(count)
     if not count and _fixed_since(target, records):
@@ -124,29 +126,14 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     }
 
 
-def _where_it_serves(entries: list[Document], records: Records, live: Document) -> list[Document]:
-    """Load-balancer entries with the group that a rolling service has now in the place of the one that it was paired
-    with: ECS alternates between the groups of a pair, so the one that was named then may have no traffic (case C60)."""
-    known = [_balancers(each[part]) for each in records.values() for part in ("before", "intent")]
-    pairs = [set(groups_of(entry)) for each in known for entry in each if len(groups_of(entry)) > 1]
-    now = [groups_of(each)[0] for each in _balancers(live) if len(groups_of(each)) == 1]
-    found = []
-    for entry in entries:
-        named = groups_of(entry)[:1]
-        serves = next((each for each in now if [each] != named and {each, *named} in pairs), None)
-        if serves:
-            entry = {**entry, "targetGroupArn": serves}
-            if len(groups_of(entry)) > 1:
-                entry["advancedConfiguration"] = {
-                    **entry["advancedConfiguration"],
-                    "alternateTargetGroupArn": named[0],
-                }
-        found.append(entry)
-    return found
-
-
-def _balancers(part: Document) -> list[Document]:
-    return part.get("settings", {}).get(BALANCERS) or []
+def rules_of_pairs(restored: Document, records: Records) -> list[str]:
+    """ARNs of the production rules of the pairs that the target groups to be restored were ever in: ECS alternates
+    between the groups of a pair, so the one that was named then may have no traffic any more (case C60)."""
+    wanted = {group for entry in restored["settings"].get(BALANCERS) or [] for group in groups_of(entry)}
+    known = [each[part]["settings"].get(BALANCERS) or [] for each in records.values() for part in ("before", "intent")]
+    pairs = [entry for entries in known for entry in entries if len(groups_of(entry)) > 1]
+    theirs = [each["advancedConfiguration"] for each in pairs if wanted & set(groups_of(each))]
+    return sorted({each["productionListenerRule"] for each in theirs if each.get("productionListenerRule")})
 
 
 def _found_later(target: Document, records: Records) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
     if low is not None and high is not None and low > high:
         raise DeclarationError(f"{SCALING}.minCapacity {low} is above its maxCapacity {high}. Swap or correct them.")
     count = _number(declared, {}, "desiredCount")
-    if _rests({**((there or {}).get("suspendedState") or {}), **(wanted.get("suspendedState") or {})}):
+    suspended = wanted.get("suspendedState", {})
+    if suspended is not None and _rests({**((there or {}).get("suspendedState") or {}), **suspended}):
         return
     if count is not None and not (low or 0) <= count <= (count if high is None else high):
         raise DeclarationError(

@@ -22,6 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
+    GRACE,
     NO_DEFAULT,
     SETTINGS,
     TAG,
@@ -42,7 +43,7 @@ WRITTEN_DOWN = (
     f"{_CONFIGURATION}.minimumHealthyPercent",
     f"{_BREAKER}.enable",
     f"{_BREAKER}.rollback",
-    together.GRACE,
+    GRACE,
 )
 """What ``init`` declares: the settings that decide about downtime. Never the count, which autoscaling may own, nor
 what the template that made the service owns (network, capacity, load balancers)."""
@@ -53,14 +54,14 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
 
     Raises DeclarationError for a name outside the table, a value of the wrong kind, and contradictions.
     """
-    leaves, found = _leaves(together.taken_along(declared)), []
+    leaves, found = _leaves(declared), []
     _refuse_contradictions(declared, live)
     for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
         setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
         if expected != actual:
             found.append(Difference(RESOURCE, path, expected, actual))
-    return found
+    return found + _taken_along(declared, leaves, {each.path for each in found}, live)
 
 
 def planned(task_definition: str | None, settings: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
@@ -169,9 +170,7 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
             place.pop(inner[-1], None)
         else:
             place[inner[-1]] = each.expected
-    _complete(arguments)
-    if arguments.get(together.GRACE) == 0 and not arguments.get("loadBalancers", live.get("loadBalancers")):
-        del arguments[together.GRACE]  # AWS has refused it without a load balancer, and it is its default
+    _complete(arguments, {each.path for each in differences})
     if force or "capacityProviderStrategy" in arguments:
         arguments["forceNewDeployment"] = True
     return arguments
@@ -181,7 +180,7 @@ def declared_from(live: dict[str, Any]) -> dict[str, Any]:
     """The settings of a live service that an inventory should declare, in the form that ``settings`` takes."""
     found: dict[str, Any] = {}
     for path in WRITTEN_DOWN:
-        if path == together.GRACE and not live.get("loadBalancers"):
+        if path == GRACE and not live.get("loadBalancers"):
             continue
         place, steps = found, path.split(".")
         for step in steps[:-1]:
@@ -224,6 +223,19 @@ def _unknown(path: str) -> str:
         return "taskDefinition is not a setting: give the revision as task_definition."
     place = f" in {above}" if above else ""
     return f"The service setting {name}{place} is not known. Settings{place}: {', '.join(known)}."
+
+
+def _taken_along(
+    declared: dict[str, Any], leaves: dict[str, Any], changed: set[str], live: dict[str, Any]
+) -> list[Difference]:
+    """What goes with the declared values that change, as far as it is there."""
+    along = _leaves(together.taken_along(declared)).keys() - leaves.keys()
+    found = [(path, each) for path, each in SETTINGS.items() if path in along and together.switch(path) in changed]
+    return [
+        Difference(RESOURCE, path, None, actual)
+        for path, setting in found
+        if (actual := _actual(path, setting, live)) != setting.default
+    ]
 
 
 def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> None:
@@ -279,10 +291,13 @@ def _copied(value: Any) -> Any:
     return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
-def _complete(arguments: dict[str, Any]) -> None:
-    """Fill in what AWS requires beside a declared member: enable and rollback of breaker and alarms, type and value."""
+def _complete(arguments: dict[str, Any], changed: set[str]) -> None:
+    """Fill in what AWS requires beside a declared member: enable and rollback of breaker and alarms, type and value.
+    And leave out what it would refuse: a grace period of 0, the default, in the call that takes the load balancers."""
+    if arguments.get("loadBalancers") == [] and arguments.get(GRACE) == 0:
+        del arguments[GRACE]
     configuration = arguments.get(_CONFIGURATION, {})
-    strategies.complete(configuration)
+    strategies.complete(configuration, f"{_CONFIGURATION}.strategy" in changed)
     breaker = configuration.get("deploymentCircuitBreaker")
     if breaker is not None:
         breaker.update({"enable": False, "rollback": False} | breaker)

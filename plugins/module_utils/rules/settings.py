@@ -43,6 +43,7 @@ class Setting:
     """Changing it triggers a new service deployment."""
 
 
+GRACE = "healthCheckGracePeriodSeconds"
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
@@ -58,7 +59,7 @@ _TAG = re.compile(rf"{TAGS}\[(.+)\]", re.DOTALL)
 
 SETTINGS: dict[str, Setting] = {
     "desiredCount": Setting(values.whole),
-    "healthCheckGracePeriodSeconds": Setting(values.whole, 0),
+    GRACE: Setting(values.whole, 0),
     f"{_CONFIGURATION}.maximumPercent": Setting(values.whole, 200),
     f"{_CONFIGURATION}.minimumHealthyPercent": Setting(values.whole, 100),
     f"{_CONFIGURATION}.strategy": Setting(values.text, "ROLLING"),

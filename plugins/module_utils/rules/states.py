@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group, together
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
+    GRACE,
     NO_DEFAULT,
     SCALING,
     SETTINGS,
@@ -96,14 +97,21 @@ def scales(head: Document, records: Mapping[int, Document]) -> bool:
     return any(SCALING in each[part]["settings"] for each in named for part in ("before", "intent"))
 
 
-def state_of(record: Document) -> Document:
+def state_of(record: Document, records: Mapping[int, Document] | None = None) -> Document:
     """The state that a record's release has brought about, or was to bring about: what it found, and its own on top.
 
-    Of a scalable target only what the release declared: the rest is moved by whoever owns it, scheduled actions too.
+    Of a scalable target only what it declared, or one after it in ``records``: the rest is moved by whoever owns it,
+    scheduled actions too. What becomes of the grace period of load balancers that are taken away only AWS knows.
     """
     before, intent = record["before"], record["intent"]
-    found = {path: value for path, value in flat_settings(before["settings"]).items() if not path.startswith(SCALING)}
-    settings = {**found, **settled(intent["settings"])}
+    later = [each for number, each in (records or {}).items() if number > record["seq"]]
+    ours = {path for each in later for path in flat_settings(each["intent"]["settings"])}
+    found = flat_settings(before["settings"])
+    found = {path: value for path, value in found.items() if path in ours or not path.startswith(SCALING)}
+    wanted = settled(intent["settings"])
+    if wanted.get("loadBalancers") == []:
+        found.pop(GRACE, None)
+    settings = {**found, **wanted}
     revision = record["steps"]["task_definition"] or intent["task_definition"]["revision"]
     return {
         "task_definition": revision or before["task_definition"],
@@ -113,9 +121,10 @@ def state_of(record: Document) -> Document:
 
 
 def settled(declared: Document) -> Document:
-    """Declared settings by path, null replaced by AWS's default, in the form in which equal means equal."""
+    """Declared settings by path, and what they take along, null replaced by AWS's default, in the form in which equal
+    means equal."""
     found: Document = {}
-    for path, value in flat_settings(declared).items():
+    for path, value in flat_settings(together.taken_along(declared)).items():
         known = setting(path)
         if path == COUNT or known is None:
             continue
@@ -156,6 +165,11 @@ def differences(state: Document, live: Document) -> list[Difference]:
         if actual.get((resource, path), value) != value and not nothing:
             found.append(Difference(resource, path, value, actual[resource, path]))
     return found
+
+
+def changed_settings(record: Document) -> list[str]:
+    """The paths of the settings that a release changed: what it declared, and what that takes along."""
+    return sorted(flat_settings(together.taken_along(record["intent"]["settings"])))
 
 
 def declared(record: Document) -> Document:

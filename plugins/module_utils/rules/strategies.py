@@ -91,14 +91,14 @@ def hooks(path: str, value: Any) -> list[Answer]:
     return sorted((_normal_hook(path, each) for each in values.members(path, value)), key=repr)
 
 
-def complete(configuration: Answer) -> None:
-    """Fill in the bake time, which BLUE_GREEN requires, and leave out what is empty: nothing is left in it of a
-    strategy that is given up."""
+def complete(configuration: Answer, changes: bool) -> None:
+    """Fill in the bake time, which BLUE_GREEN requires, and leave out what is empty: where the strategy ``changes``,
+    nothing is left in it of the one that is given up."""
     if of(configuration) in SHIFTING:
         configuration.setdefault("bakeTimeInMinutes", 0)
     for name, those in OWN.items():
-        is_empty = name in configuration and not configuration[name]
-        if is_empty and (of(configuration) not in those or name in ("linearConfiguration", "canaryConfiguration")):
+        gone = changes and of(configuration) not in those
+        if name in configuration and not configuration[name] and (gone or name.endswith("Configuration")):
             del configuration[name]
 
 
@@ -168,6 +168,26 @@ def reachable(settings: Answer, live: Answer, serving: Answer) -> Answer:
         for each in entries
     ]
     return {**settings, "loadBalancers": found}
+
+
+def still_served(settings: Answer, now: Answer, rules: list[Answer]) -> Answer:
+    """Settings that lead to target groups, but for a group without traffic: it gives way to the one that the same port
+    has now and that these listener rules forward to."""
+    weight: dict[str, int] = {}
+    for rule in rules:
+        weight.update({group: weight.get(group, 0) + share for group, share in weights(rule).items()})
+    has = {_port(each): str(each.get("targetGroupArn")) for each in now.get("loadBalancers") or []}
+    there = {group for each in now.get("loadBalancers") or [] for group in looks.groups_of(each)}
+    found = []
+    for entry in settings["loadBalancers"]:
+        group, mine = entry.get("targetGroupArn"), has.get(_port(entry), "")
+        moves = len(looks.groups_of(entry)) == 1 and group not in there and weight.get(mine)
+        found.append({**entry, "targetGroupArn": mine} if moves and not weight.get(group) else entry)
+    return {**settings, "loadBalancers": found}
+
+
+def _port(entry: Answer) -> tuple[str, str]:
+    return str(entry.get("containerName")), str(entry.get("containerPort"))
 
 
 def reached(wanted: str | None, rollout: Answer | None) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Settings that mean something only together: what a declared value takes along although nobody names it.
 
-A plan shows it, UpdateService is told of it, and a release's record has it, so that the way back brings it back.
+A plan shows it, UpdateService is told of it, and the way back brings it back. Records keep what was declared alone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, strategies
 
-GRACE = "healthCheckGracePeriodSeconds"
 _OF_CONNECT = ("namespace", "services", "logConfiguration", "accessLogConfiguration")
 
 
 def taken_along(declared: dict[str, Any]) -> dict[str, Any]:
-    """Declared settings with null for what goes with them: what the given strategy does not have, what Service Connect
-    says once it is switched off, the grace period of load balancers that the service leaves (case C60)."""
+    """Declared settings with null for what goes with them: what the given strategy does not have, and what Service
+    Connect says once it is switched off (case C60)."""
     found = dict(declared)
     given = declared.get(strategies.CONFIGURATION)
     if isinstance(given, dict) and "strategy" in given:
@@ -25,9 +24,12 @@ def taken_along(declared: dict[str, Any]) -> dict[str, Any]:
     given = declared.get(connect.NAME)
     if isinstance(given, dict) and "enabled" in given and connect.is_off(given["enabled"]):
         found[connect.NAME] = {**dict.fromkeys(_OF_CONNECT), **given}
-    if "loadBalancers" in declared and not declared["loadBalancers"]:
-        found = {GRACE: None, **found}
     return found
+
+
+def switch(path: str) -> str:
+    """The setting that takes along the one at a path."""
+    return f"{connect.NAME}.enabled" if path.startswith(connect.NAME) else f"{strategies.CONFIGURATION}.strategy"
 
 
 def _gone(given: dict[str, Any]) -> dict[str, Any]:
