@@ -250,15 +250,15 @@ class Rollout:
         self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
         self.resumes = self.undone or (in_progress and not updates)
         force = self.params["force"] and not self.resumes and not self.forced_already()
-        self.arguments = {} if self.undone else service.request(self.differences, self.live, force)
+        self.arguments, self.later = ({}, {}) if self.undone else service.calls(self.differences, self.live, force)
         self.beside = [] if self.undone else beside.calls(task, self.live, self.differences)
         settled = progress.Progress(self.before, 0, settled=True)
         self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
 
     def first_look(self) -> Answer:
-        """The service as it is live. In a release that goes on, what would be begun is believed from a second look
-        only: the first may be older than what the interrupted run has begun."""
+        """The service as it is live. In a release that goes on a second look is believed: the first may be older than
+        what the interrupted run has begun."""
         found = live.asked(self.task)
         if self.left is None:
             return found
@@ -284,14 +284,16 @@ class Rollout:
             fence.passed(self.task, self.hold, self.live)
             settle()
         if self.arguments:
-            listed = following.listed(self.task, self.cluster, self.name)
-            known = {each["serviceDeploymentArn"] for each in listed}
+            where = self.task, self.cluster, self.name
+            known = {each["serviceDeploymentArn"] for each in following.listed(*where)}
             fence.passed(self.task, self.hold, self.live)
             with shielded():
-                self.following.now = writes.update_service(
-                    self.task, self.cluster, self.name, self.arguments, self.arrived
-                )
+                self.following.now = writes.update_service(*where, self.arguments, self.arrived)
                 self.note()
+            if self.later:
+                fence.passed(self.task, self.hold)
+                has = self.later.items()
+                writes.update_service(*where, self.later, lambda found: has <= found.items())
         elif self.left and self.undone:
             self.follow_what_was_undone(self.left)
             return
@@ -306,9 +308,8 @@ class Rollout:
         self.following.progress = progress.Progress(ours, hold, settled, **asked)
 
     def follow_what_was_undone(self, left: Answer) -> None:
-        """The interrupted run's deployment is replaced by one of what was before. To begin it anew would only fail
-        anew: its own end is the verdict, and whether that is said by ECS or by a person stands in its service
-        deployment, the newest."""
+        """The interrupted run's deployment is replaced by one of what was before. Begun anew it would fail anew: its
+        own end is the verdict, and who says so stands in its service deployment, the newest."""
         revision, deployment = left["steps"]["task_definition"], left["steps"]["deployment"]
         others = [each for each in self.live["deployments"] if each["taskDefinition"] == revision]
         if not others and not ecs_goes_back(self.newest):
@@ -331,7 +332,8 @@ class Rollout:
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
-        if [each for each in planned(self.task, {**self.live, **found}) if not settings.beside(each.path)]:
+        left = [each.path for each in planned(self.task, {**self.live, **found}) if each.path not in self.later]
+        if not all(map(settings.beside, left)):
             return False
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
         return not new_tasks or looks.primary(found).get("id") != self.before.get("id")

@@ -125,6 +125,8 @@ class Services(Deployments):
         if "taskDefinition" in p:
             definition = self.definition(p["taskDefinition"], active=True)
         settings = {**service.settings, **{k: p[k] for k in STORED if k in p}}
+        grace = p.get("healthCheckGracePeriodSeconds")
+        checks.grace_period({**service.settings, "healthCheckGracePeriodSeconds": grace})
         if not settings["loadBalancers"] and "healthCheckGracePeriodSeconds" not in p:
             settings.pop("healthCheckGracePeriodSeconds", None)  # it goes with the last load balancer
         configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import release as release_rules
 from ansible_collections.steady.ecs.plugins.module_utils.rules import restore, settings, states
-from ansible_collections.steady.ecs.plugins.modules import deployment, service_drift, service_preflight
+from ansible_collections.steady.ecs.plugins.modules import deployment, release_info, service_drift, service_preflight
 
 from tests.cases.conftest import Answer, Place, gone_back, released
 
@@ -194,3 +194,18 @@ def test_a_lost_answer_to_a_tag_is_no_failure(place: Place, kind: str) -> None:
     released(place, {"tags": {"team": None, "more": "b"}})
     place.bed.admin("DELETE", "/_bed/faults")
     assert tags(place) == {"more": "b"}
+
+
+def test_load_balancers_come_back_with_their_grace_period(place: Place) -> None:
+    """ECS takes a grace period only from a service that has load balancers by then: two calls, one deployment."""
+    at_rest(place)
+    place.update(healthCheckGracePeriodSeconds=60)
+    before = place.service()
+    released(place, {"loadBalancers": []})
+    assert "healthCheckGracePeriodSeconds" not in place.service()
+    place.forget()
+    gone_back(place)
+    now = place.service()
+    assert (now["loadBalancers"], now["healthCheckGracePeriodSeconds"]) == (before["loadBalancers"], 60)
+    assert place.asked("UpdateService") == ["UpdateService"] * 2
+    assert place.run(release_info)["live_is_current"]

@@ -176,6 +176,15 @@ def request(differences: list[Difference], live: dict[str, Any], force: bool = F
     return arguments
 
 
+def calls(differences: list[Difference], live: dict[str, Any], force: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of UpdateService, and those of a second call: ECS takes a grace period only for a service that has
+    load balancers by then (aws-cloudformation/cloudformation-coverage-roadmap#1313)."""
+    first = request(differences, live, force)
+    if live.get("loadBalancers") or not first.get("loadBalancers") or GRACE not in first:
+        return first, {}
+    return first, {GRACE: first.pop(GRACE)}
+
+
 def declared_from(live: dict[str, Any]) -> dict[str, Any]:
     """The settings of a live service that an inventory should declare, in the form that ``settings`` takes."""
     found: dict[str, Any] = {}
