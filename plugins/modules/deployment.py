@@ -278,7 +278,7 @@ class Rollout:
         return self.record is not None and self.before.get("id") != self.record["before"]["deployment"]
 
     def update(self) -> None:
-        """Make the one call, and take the identity of what is followed from its answer."""
+        """Make the call (two where ECS wants two), and take the identity of what is followed from its answer."""
         known: set[str] = set()
         for settle in self.beside:
             fence.passed(self.task, self.hold, self.live)
@@ -332,8 +332,8 @@ class Rollout:
 
     def arrived(self, found: Answer) -> bool:
         """Whether a service shows the change whose answer was lost: its content, and for new tasks a new deployment."""
-        left = [each.path for each in planned(self.task, {**self.live, **found}) if each.path not in self.later]
-        if not all(map(settings.beside, left)):
+        left = planned(self.task, {**self.live, **found})
+        if any(each.path.split(".")[0] in self.arguments for each in left):
             return False
         new_tasks = self.arguments.get("forceNewDeployment") or service.deploys(self.differences, self.live)
         return not new_tasks or looks.primary(found).get("id") != self.before.get("id")

@@ -10,7 +10,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import release, restore, scaling, service, states
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, release, restore, scaling, service, states
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -263,3 +263,38 @@ def test_a_grace_period_that_ecs_keeps_without_load_balancers_is_nobodys_change(
     assert told.open(settings={"enableExecuteCommand": True}).baseline is None
     (found,) = service.compare({GRACE: 0}, told.now)
     assert service.request([found], told.now) == {GRACE: 0}
+
+
+def test_a_range_that_its_owner_moved_goes_back_to_what_was_found() -> None:
+    told = Told()
+    told.end(told.begin({"scalableTarget": {"minCapacity": 1}}))
+    told.now["scalableTarget"]["maxCapacity"] = 40
+    told.see()
+    record = told.begin({"scalableTarget": {"maxCapacity": 50}})
+    start = told.records[record["base"]]
+    assert start["kind"] == "deploy", "what nobody declared is nobody's change"
+    assert told.goes_back(start)[0]["scalableTarget.maxCapacity"] == 40
+    told.end(record)
+    assert told.goes_back(start)[0]["scalableTarget.maxCapacity"] == 40
+
+
+def test_a_grace_period_that_nobody_declared_stays_where_groups_are_swapped() -> None:
+    told = Told()
+    record = told.begin({BALANCERS: [{**SINGLE, "targetGroupArn": SINGLE["targetGroupArn"].replace("tg-a", "tg-c")}]})
+    told.end(record)
+    told.now["healthCheckGracePeriodSeconds"] = 180  # by a stack, or by hand
+    told.see()
+    restored = restore.restoration(told.records[record["base"]], told.records, told.live)["settings"]
+    assert restored == {BALANCERS: [dict(sorted(SINGLE.items()))]}
+
+
+def test_what_the_second_call_has_yet_to_set_is_no_work_of_somebody_else() -> None:
+    """A run that died before it noted its deployment, between both calls."""
+    told = Told()
+    told.end(told.begin({BALANCERS: []}))
+    record = told.open(settings={BALANCERS: [SINGLE], GRACE: 60}).record
+    now = {**told.now, BALANCERS: [SINGLE], "deployments": [{"id": "ecs-svc/2", "status": "PRIMARY"}]}
+    now["taskDefinition"] = told.live["task_definition"]
+    assert fence.problem(record, now) is None
+    elsewhere = {**SINGLE, "targetGroupArn": SINGLE["targetGroupArn"].replace("tg-a", "tg-c")}
+    assert fence.problem(record, {**now, BALANCERS: [elsewhere]}) is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import calls, service
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
 GROUP_A = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/tg-a/1111111111111111"
@@ -260,3 +260,19 @@ def test_a_strategy_that_stays_takes_nothing_along() -> None:
     assert service.compare({"deploymentConfiguration": {"strategy": "ROLLING"}}, left) == []
     (found,) = service.compare({"deploymentConfiguration": {"bakeTimeInMinutes": 0}}, left)
     assert service.request([found], left)["deploymentConfiguration"]["bakeTimeInMinutes"] == 0
+
+
+def test_load_balancers_and_a_grace_period_are_two_calls_for_a_service_that_had_none() -> None:
+    entries = live()["loadBalancers"]
+    declared = {"loadBalancers": entries, "healthCheckGracePeriodSeconds": 30}
+    none = live(loadBalancers=[], healthCheckGracePeriodSeconds=None)
+    found = service.compare(declared, none)
+    first, second = service.calls(found, none, False)
+    assert (set(first), second) == ({"loadBalancers"}, {"healthCheckGracePeriodSeconds": 30})
+    told = calls.lines(found, {**none, "loadBalancers": entries}, 0, None)
+    assert [each.partition("),")[0] for each in told] == [
+        "call 1: ecs:UpdateService (loadBalancers",
+        "call 2: ecs:UpdateService (healthCheckGracePeriodSeconds",
+    ]
+    assert "starts no deployment" in told[1]
+    assert service.calls(service.compare(declared, live()), live(), False)[1] == {}

@@ -110,7 +110,7 @@ def restoration(task: Task, target: Document, records: release.Records, found: D
     wanted, now = restored["settings"], found["settings"]
     if strategies.leads_back(wanted, now):
         wanted = reachable(task, wanted, now)
-    elif rules := restore.rules_of_pairs(restored, records):
+    elif rules := restore.rules_of_pairs(restored, records, found):
         wanted = strategies.still_served(wanted, now, reads.listener_rules(task, rules))
     return {**restored, "settings": wanted}
 

@@ -10,7 +10,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import service, s
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING, beside
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE, SCALING, beside
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE
 
 Answer = dict[str, Any]
@@ -47,9 +47,12 @@ def lines(
     if removed:
         found.append(f"ecs:UntagResource ({', '.join(removed)})")
     if content or settings:
-        names = ["taskDefinition"] * bool(content) + [each.path for each in settings]
+        first = any(each.path == "loadBalancers" and each.expected and not each.actual for each in settings)
+        late = [each.path for each in settings if each.path == GRACE and first]  # service.calls
+        names = ["taskDefinition"] * bool(content) + [each.path for each in settings if each.path not in late]
         starts = bool(content) or service.deploys(settings, becoming)
         found.append(f"ecs:UpdateService ({', '.join(names)}), {_deployment(becoming, last, starts)}")
+        found += [f"ecs:UpdateService ({each}), {_deployment(becoming, last, False)}" for each in late]
     return [f"call {number}: {text}" for number, text in enumerate(found, 1)]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
     live_settings,
@@ -80,7 +81,10 @@ def _has_our_content(record: Document, service: Answer) -> bool:
     if intent["changes"] and not (record["steps"]["task_definition"] or intent["revision"]):
         return False  # its content is not known yet
     wanted = record["steps"]["task_definition"] or intent["revision"] or before["task_definition"]
-    settings = nested_settings(settled(record["intent"]["settings"]))
+    wanted_settings = settled(record["intent"]["settings"])
+    if before["settings"].get("loadBalancers") == []:
+        wanted_settings.pop(GRACE, None)  # a second call sets it (service.calls)
+    settings = nested_settings(wanted_settings)
     live = {"task_definition": service.get("taskDefinition"), "settings": live_settings(service), "attributes": {}}
     return not differences({"task_definition": wanted, "settings": settings, "attributes": {}}, live)
 

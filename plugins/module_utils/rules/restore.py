@@ -103,8 +103,11 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
     paths = {path for each in since for path in changed_settings(each)} - {LAUNCH_TYPE}
-    if BALANCERS in paths:  # the grace period comes with them, and goes with them
-        paths = paths | {GRACE} if known.get(BALANCERS) else paths - {GRACE}
+    taken = [each for each in since if BALANCERS in each["intent"]["settings"] and not _balancers(each["intent"])]
+    if BALANCERS in paths and not known.get(BALANCERS):
+        paths -= {GRACE}  # it goes with them, and comes with them
+    elif BALANCERS in paths and (taken or not _balancers(live)):
+        paths |= {GRACE}
     if SCALING not in live.get("settings", {SCALING: {}}):
         known = {path: value for path, value in known.items() if not path.startswith(SCALING)}
     unknown += sorted(paths - set(known))
@@ -126,14 +129,21 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     }
 
 
-def rules_of_pairs(restored: Document, records: Records) -> list[str]:
-    """ARNs of the production rules of the pairs that the target groups to be restored were ever in: ECS alternates
-    between the groups of a pair, so the one that was named then may have no traffic any more (case C60)."""
-    wanted = {group for entry in restored["settings"].get(BALANCERS) or [] for group in groups_of(entry)}
-    known = [each[part]["settings"].get(BALANCERS) or [] for each in records.values() for part in ("before", "intent")]
+def rules_of_pairs(restored: Document, records: Records, live: Document) -> list[str]:
+    """ARNs of the production rules of the pairs in which target groups ever were that are to be restored and are not
+    there: ECS alternates between the groups of a pair, so the one that was named then may have no traffic any more
+    (case C60)."""
+    there = {group for entry in _balancers(live) for group in groups_of(entry)}
+    single = [groups_of(entry) for entry in _balancers(restored) if len(groups_of(entry)) == 1]
+    wanted = {group for groups in single for group in groups} - there
+    known = [_balancers(each[part]) for each in records.values() for part in ("before", "intent")]
     pairs = [entry for entries in known for entry in entries if len(groups_of(entry)) > 1]
     theirs = [each["advancedConfiguration"] for each in pairs if wanted & set(groups_of(each))]
     return sorted({each["productionListenerRule"] for each in theirs if each.get("productionListenerRule")})
+
+
+def _balancers(part: Document) -> list[Document]:
+    return part.get("settings", {}).get(BALANCERS) or []
 
 
 def _found_later(target: Document, records: Records) -> dict[str, Any]:

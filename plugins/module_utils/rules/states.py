@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group, together
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLED_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     GRACE,
     NO_DEFAULT,
@@ -100,14 +100,18 @@ def scales(head: Document, records: Mapping[int, Document]) -> bool:
 def state_of(record: Document, records: Mapping[int, Document] | None = None) -> Document:
     """The state that a record's release has brought about, or was to bring about: what it found, and its own on top.
 
-    Of a scalable target only what it declared, or one after it in ``records``: the rest is moved by whoever owns it,
-    scheduled actions too. What becomes of the grace period of load balancers that are taken away only AWS knows.
+    Of a scalable target only what it declared, and what one after it in ``records`` found and changed: the rest is
+    moved by whoever owns it, scheduled actions too. What becomes of the grace period of load balancers that are taken
+    away only AWS knows.
     """
     before, intent = record["before"], record["intent"]
-    later = [each for number, each in (records or {}).items() if number > record["seq"]]
-    ours = {path for each in later for path in flat_settings(each["intent"]["settings"])}
     found = flat_settings(before["settings"])
-    found = {path: value for path, value in found.items() if path in ours or not path.startswith(SCALING)}
+    found = {path: value for path, value in found.items() if not path.startswith(SCALING)}
+    for number in sorted(records or {}, reverse=True):
+        if number > record["seq"] and records and records[number]["state"] != ROLLED_BACK:
+            theirs = flat_settings(records[number]["before"]["settings"])
+            ours = [path for path in flat_settings(records[number]["intent"]["settings"]) if path.startswith(SCALING)]
+            found.update({path: theirs[path] for path in ours if path in theirs})
     wanted = settled(intent["settings"])
     if wanted.get("loadBalancers") == []:
         found.pop(GRACE, None)
