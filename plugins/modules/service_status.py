@@ -114,6 +114,10 @@ services:
       type: list
       elements: dict
       sample: []
+    store_read:
+      description: Whether its releases could be read; if not, C(lease), C(open) and C(last_proven) say nothing.
+      type: bool
+      sample: true
     problems:
       description: What could not be read, and why.
       type: list

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, restore, states, undeclared
+from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, release, restore, states, undeclared
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -19,7 +19,8 @@ def of(task: Task) -> tuple[Answer | None, Answer | None, list[str]]:
     drift works without a store."""
     try:
         store = live.store(task)
-        records, current = store.records(), store.head()["current"]
+        records = store.records()
+        current = release.settled(store.head(), records)["current"]  # a run may have died before it wrote the head
         record = None if current is None else records[current]
         return record, record and restore.way_back(record, records), []
     except Failure as failure:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,9 +124,22 @@ def _schedules(task: Task) -> Iterator[tuple[str, str]]:
         scheduler = reading(task, "scheduler")
         for each in _pages(scheduler.list_schedules, "Schedules"):
             schedule = scheduler.get_schedule(Name=each["Name"], GroupName=each.get("GroupName", "default"))
-            named = ((schedule.get("Target") or {}).get("EcsParameters") or {}).get("TaskDefinitionArn")
+            target = schedule.get("Target") or {}
+            named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or _universal(target)
             if named:
                 yield named, f"schedule {each['Name']}"
+
+
+def _universal(target: Answer) -> str | None:
+    """The task definition that a universal target of ECS names in its input ("Using universal targets with EventBridge
+    Scheduler"): the target is the API's operation, and the input its parameters."""
+    if ":aws-sdk:ecs:" not in str(target.get("Arn")):
+        return None
+    try:
+        given = json.loads(target.get("Input") or "{}")
+    except ValueError:
+        return None
+    return str(given["TaskDefinition"]) if isinstance(given, dict) and given.get("TaskDefinition") else None
 
 
 def _pages(call: Any, key: str, **arguments: Any) -> Iterator[Answer]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, images
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
@@ -39,7 +39,7 @@ def entry(record: Document) -> Document:
         "duration_seconds": verdict["duration_seconds"] or _seconds(audit["started"], audit.get("finished")),
         "previous_task_definition": record["before"]["task_definition"],
         "task_definition": state_of(record)["task_definition"],
-        "images": verdict.get("images") or record["before"].get("images") or {},
+        "images": images.recorded(record),
         "changed": changed(record),
         "outcome": verdict["outcome"],
         "verdict": verdict["result"],

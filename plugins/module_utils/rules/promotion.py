@@ -61,6 +61,10 @@ def promotion(record: Document, live: Document, declared: dict[str, str], ours: 
     here = {each["name"]: str(each.get("image", "")) for each in live.get("containerDefinitions", [])}
     for container, image in known.items():
         _take(found, container, image, here.get(container))
+    for container in sorted({*_imaged(record), *here} - set(known)):
+        found.left.append(
+            f"{container}: no image of it is on record there (none, no digest, or tasks that differed), so it stays."
+        )
     for container, image in found.images.items():
         other = declared.get(container)
         if other and images.digest_of(other) != images.digest_of(image):
@@ -72,6 +76,12 @@ def promotion(record: Document, live: Document, declared: dict[str, str], ours: 
         raise DeclarationError(f"release_from: nothing can be taken. {' '.join(found.left)}")
     found.left += _names(record, ours)
     return found
+
+
+def _imaged(record: Document) -> set[str]:
+    """The containers whose image the release declared."""
+    changes = record["intent"]["task_definition"]["changes"] or []
+    return {each[len("containerDefinitions[") : -len("].image")] for each in changes if each.endswith("].image")}
 
 
 def _take(found: Promotion, container: str, image: str, live: str | None) -> None:

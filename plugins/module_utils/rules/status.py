@@ -70,6 +70,7 @@ def releases(head: Document, opened: Document | None, last: Document | None, liv
         },
         "live_is_proven": None if last is None else not found,
         "differences": [each.as_dict() for each in found],
+        "store_read": True,
     }
 
 
@@ -81,7 +82,11 @@ def missing(name: str) -> Answer:
     return {"service": name, **nothing, **counts, **UNKNOWN, "problems": [problem]}
 
 
-UNKNOWN: Answer = {"lease": None, "open": None, "last_proven": None, "live_is_proven": None, "differences": []}
+UNKNOWN: Answer = {
+    **dict.fromkeys(("lease", "open", "last_proven", "live_is_proven")),
+    "differences": [],
+    "store_read": False,
+}
 """What the store says when it cannot be read."""
 
 
@@ -123,10 +128,13 @@ def summary(found: list[Answer]) -> str:
     if len(found) == 1:
         return f"{lines(found[0])[0]}; {_proof(found[0])}"
     rolling = sum(1 for each in found if each.get("deployment"))
-    unproven = [each["service"] for each in found if each["live_is_proven"] is not True]
+    unread = [each["service"] for each in found if not each["store_read"]]
+    unproven = [each["service"] for each in found if each["store_read"] and each["live_is_proven"] is not True]
     said = f"{len(found)} services, {rolling} with a deployment under way"
+    said += f"; releases that could not be read: {', '.join(unread)}" if unread else ""
+    others = "all are" if not unread else "the others are"
     return said + (
-        f"; not what was last proven: {', '.join(unproven)}" if unproven else "; all are what was last proven"
+        f"; not what was last proven: {', '.join(unproven)}" if unproven else f"; {others} what was last proven"
     )
 
 
@@ -136,6 +144,8 @@ def _audit(record: Document) -> Answer:
 
 def _proof(found: Answer) -> str:
     last = found["last_proven"]
+    if not found["store_read"]:
+        return "its releases could not be read, so nobody knows what was proven or who is at work on it"
     if last is None:
         return "no release is proven"
     if found["live_is_proven"]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import history
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
 from ansible_collections.steady.ecs.plugins.modules import release_history as module
 
 from tests.unit.modules.records_of import ACCOUNT, CAUSE, REGION, Kept
+from tests.unit.test_release import Service
 
 
 class Nobody:
@@ -104,3 +106,13 @@ def test_nothing_on_record_is_said(tmp_path: Path) -> None:
     found, lines = show(tmp_path)
     assert (found["releases"], found["detail"]) == ([], "no release is on record")
     assert lines == [found["line"]]
+
+
+def test_what_ran_before_a_failed_release_is_not_told_as_its_images() -> None:
+    service = Service()
+    service.deploy(75, "100", outcome="failed")
+    found, failed = service.records[1], service.records[2]
+    for record in (found, failed):
+        record["before"]["images"] = {"app": f"app:1@sha256:{'1' * 64}"}
+    assert history.entry(failed)["images"] == {}
+    assert history.entry(found)["images"], "a baseline tells what ran when it was found"

@@ -148,3 +148,14 @@ def test_a_promoted_image_is_one_that_the_preflight_asks_for(world: World, stagi
     world.images[NEW] = NEW
     assert world.run(service_preflight, images=brought)["ok"]
     assert world.service["taskDefinition"] == f"{FAMILY}:74"
+
+
+def test_a_container_whose_proven_image_is_not_on_record_is_said_to_stay(world: World, staging: Staging) -> None:
+    """Half a release beside what was here was never proven together."""
+    record = staging.service.records[2]
+    del record["verdict"]["images"]["agent-1"]
+    record["intent"]["task_definition"]["changes"].append("containerDefinitions[agent-1].image")
+    staging.write()
+    found = world.run(module, promotes=str(staging.place))
+    assert found["images"] == {"coral": f"{HERE}/coral:1.2@{NEW}"}
+    assert any(each.startswith("agent-1: no image of it is on record there") for each in found["left"])

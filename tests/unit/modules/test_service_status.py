@@ -89,6 +89,9 @@ def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld
     assert one["running_count"] == 3
     assert one["live_is_proven"] is None
     assert "AWS refused it" in one["problems"][0]
+    assert not one["store_read"]
+    assert "no release is proven" not in world.lines[-1]
+    assert "could not be read" in world.lines[-1]
 
 
 def test_a_service_that_does_not_exist_ends_it(world: VerbWorld, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,7 @@ def test_c64_what_serves_is_never_deregistered_though_the_record_names_another(w
         "rule",
         "schedule",
         "schedule of a bare family",
+        "schedule of a universal target",
         "alarm watch",
     ],
 )
@@ -197,6 +199,13 @@ def named_by(world: Account, name: str) -> None:
         world.rules = [{**ECS_RULE}, {**ECS_RULE, **target}]
     elif name == "schedule":
         world.schedules = [{"Name": "nightly", "Target": target}]
+    elif name == "schedule of a universal target":
+        given = json.dumps({"Cluster": "c", "TaskDefinition": "web:2"})
+        universal = {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "Input": given}
+        world.schedules = [
+            {"Name": "broken", "Target": {**universal, "Input": "{"}},
+            {"Name": "nightly", "Target": universal},
+        ]
     elif name == "schedule of a bare family":
         bare = {"EcsParameters": {"TaskDefinitionArn": f"{ACCOUNT}task-definition/web"}}
         world.schedules = [{"Name": "nightly", "Target": bare}]
