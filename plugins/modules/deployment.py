@@ -257,8 +257,8 @@ class Rollout:
         self.word = verdict.UNKNOWN
 
     def first_look(self) -> Answer:
-        """The service as it is live. In a release that goes on a second look is believed: the first may be older than
-        what the interrupted run has begun."""
+        """The service as it is live. What a release that goes on would begin is believed from a second look only: the
+        first may be older than what the interrupted run has begun."""
         found = live.asked(self.task)
         if self.left is None:
             return found

@@ -34,6 +34,7 @@ ON = st.sampled_from([CONNECT, {**CONNECT, "namespace": "other"}, {"enabled": Tr
 STRATEGY, BALANCERS, GRACE = "deploymentConfiguration", "loadBalancers", "healthCheckGracePeriodSeconds"
 SHIFTS = configurations().filter(lambda each: each["strategy"] != "ROLLING")
 ROLLS = {STRATEGY: st.just({"strategy": "ROLLING"}), BALANCERS: st.just([SINGLE])}
+SPOT = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
 SUSPENDED = ("dynamicScalingInSuspended", "dynamicScalingOutSuspended", "scheduledScalingSuspended")
 PARTS: list[st.SearchStrategy[Answer]] = [  # settings that mean something together
     st.fixed_dictionaries({STRATEGY: SHIFTS, BALANCERS: st.just([ENTRY])}),
@@ -59,9 +60,7 @@ PARTS: list[st.SearchStrategy[Answer]] = [  # settings that mean something toget
     st.fixed_dictionaries(
         {"serviceConnectConfiguration": st.one_of(ON, st.sampled_from([{"enabled": False}, {"services": []}, None]))}
     ),
-    st.fixed_dictionaries(
-        {"capacityProviderStrategy": st.sampled_from([[], [{"capacityProvider": "FARGATE_SPOT", "weight": 1}], None])}
-    ),
+    st.fixed_dictionaries({"capacityProviderStrategy": st.sampled_from([[], SPOT, None])}),
     st.just({"launchType": "FARGATE"}),
     st.fixed_dictionaries(
         {
@@ -171,9 +170,6 @@ class Told(Service):
         """The settings once that release is restored, and what is said to stay."""
         found = restore.restoration(target, self.records, self.live)
         return states.flat_settings(states.live_settings(after(found["settings"], self.now))), found["not_restorable"]
-
-
-SPOT = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
 
 
 def sleeps(each: bool) -> Answer:

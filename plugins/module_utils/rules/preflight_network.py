@@ -90,7 +90,7 @@ def by_application(attributes: dict[str, str]) -> bool:
 
 def weighted(group: str, applications: bool, rules: Iterable[Answer]) -> Check:
     """Whether a group may become sticky: behind a rule that forwards to several, the rule has to be first (case C24),
-    and where it is an ``application's`` (stickiness.type app_cookie) there may be none.
+    and where the cookie is the application's (``applications``: stickiness.type app_cookie) there may be none.
 
     Elastic Load Balancing refuses the first otherwise, and "application-based stickiness does not work with weighted
     target groups" ("Sticky sessions for your Application Load Balancer").

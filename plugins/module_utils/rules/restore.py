@@ -105,7 +105,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     paths = {path for each in since for path in changed_settings(each)} - {LAUNCH_TYPE}
     taken = [each for each in since if BALANCERS in each["intent"]["settings"] and not _balancers(each["intent"])]
     if BALANCERS in paths and not known.get(BALANCERS):
-        paths -= {GRACE}  # it goes with them, and comes with them
+        paths -= {GRACE}  # ECS takes it only beside load balancers: it goes with them, and comes back with them
     elif BALANCERS in paths and (taken or not _balancers(live)):
         paths |= {GRACE}
     if SCALING not in live.get("settings", {SCALING: {}}):

@@ -107,10 +107,11 @@ def state_of(record: Document, records: Mapping[int, Document] | None = None) ->
     before, intent = record["before"], record["intent"]
     found = flat_settings(before["settings"])
     found = {path: value for path, value in found.items() if not path.startswith(SCALING)}
-    for number in sorted(records or {}, reverse=True):
-        if number > record["seq"] and records and records[number]["state"] != ROLLED_BACK:
-            theirs = flat_settings(records[number]["before"]["settings"])
-            ours = [path for path in flat_settings(records[number]["intent"]["settings"]) if path.startswith(SCALING)]
+    later = [each for number, each in (records or {}).items() if number > record["seq"]]
+    for each in sorted(later, key=lambda each: -each["seq"]):  # the first one has the last word
+        if each["state"] != ROLLED_BACK:
+            theirs = flat_settings(each["before"]["settings"])
+            ours = [path for path in flat_settings(each["intent"]["settings"]) if path.startswith(SCALING)]
             found.update({path: theirs[path] for path in ours if path in theirs})
     wanted = settled(intent["settings"])
     if wanted.get("loadBalancers") == []:
