@@ -152,21 +152,10 @@ previous_task_definition_arn:
   returned: always
   type: str
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
-desired_count:
-  description: Tasks that the service is to run now.
-  returned: always
-  type: int
-  sample: 3
-running_count:
-  description: Tasks of the service that run now.
-  returned: always
-  type: int
-  sample: 3
+desired_count: {description: Tasks that the service is to run now., returned: always, type: int, sample: 3}
+running_count: {description: Tasks of the service that run now., returned: always, type: int, sample: 3}
 duration_seconds:
-  description: Seconds that the task took, from its first read.
-  returned: always
-  type: float
-  sample: 412.5
+  {description: "Seconds that the task took, from its first read.", returned: always, type: float, sample: 412.5}
 events:
   description: Events of the service since the deployment began, oldest first.
   returned: always
@@ -249,6 +238,8 @@ class Rollout:
         self.newest = self.newest_service_deployment() if self.left and updates else None
         self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
         self.resumes = self.undone or (in_progress and not updates)
+        left_over = in_progress and self.left is not None  # between the two calls of service.calls, say
+        self.begun = self.resumes or (left_over and not any(each.path == "taskDefinition" for each in updates))
         force = self.params["force"] and not self.resumes and not self.forced_already()
         self.arguments, self.later = ({}, {}) if self.undone else service.calls(self.differences, self.live, force)
         self.beside = [] if self.undone else beside.calls(task, self.live, self.differences)
@@ -278,7 +269,7 @@ class Rollout:
         return self.record is not None and self.before.get("id") != self.record["before"]["deployment"]
 
     def update(self) -> None:
-        """Make the call (two where ECS wants two), and take the identity of what is followed from its answer."""
+        """Make the call, and take the identity of what is followed from its answer."""
         known: set[str] = set()
         for settle in self.beside:
             fence.passed(self.task, self.hold, self.live)
@@ -290,10 +281,6 @@ class Rollout:
             with shielded():
                 self.following.now = writes.update_service(*where, self.arguments, self.arrived)
                 self.note()
-            if self.later:
-                fence.passed(self.task, self.hold)
-                has = self.later.items()
-                writes.update_service(*where, self.later, lambda found: has <= found.items())
         elif self.left and self.undone:
             self.follow_what_was_undone(self.left)
             return
@@ -306,6 +293,14 @@ class Rollout:
         hold = self.params["stable_seconds"] if self.arguments or self.resumes else 0
         asked = {name: self.params[name] for name in ("fail_fast", "fail_on_timeout", "wait_until")}
         self.following.progress = progress.Progress(ours, hold, settled, **asked)
+
+    def update_later(self) -> None:
+        """Make the second call, where ECS wants two. The first one has begun a deployment by then."""
+        if self.later:
+            fence.passed(self.task, self.hold)
+            has = self.later.items()
+            where = self.task, self.cluster, self.name
+            writes.update_service(*where, self.later, lambda found: has <= found.items())
 
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. Begun anew it would fail anew: its
@@ -349,7 +344,7 @@ class Rollout:
             "deployment_id": "" if planned_only else seen.progress.ours["id"],
             "service_deployment_arn": seen.arn,
             "task_definition_arn": planned_only.get("taskDefinition", seen.now["taskDefinition"]),
-            "previous_task_definition_arn": looks.previous_revision(self.live, self.resumes),
+            "previous_task_definition_arn": looks.previous_revision(self.live, self.begun),
             "desired_count": seen.now["desiredCount"],
             "running_count": seen.now["runningCount"],
             "duration_seconds": round(seen.elapsed(), 1),
@@ -397,13 +392,14 @@ def run(task: Task) -> Answer:
     if rollout.hold:
         rollout.hold.known = rollout.known
     rollout.update()
-    if not task.params["wait"]:
-        return rollout.answer()
     try:
+        rollout.update_later()
+        if not task.params["wait"]:
+            return rollout.answer()
         following.begin(rollout.following, rollout.resumes)
         following.follow(rollout.following, task.params["wait_timeout"], task.params["wait_delay"])
     except Failure as failure:
-        # Whatever keeps us from looking is no failure of the deployment (case C78).
+        # Whatever keeps us from looking, or from the second call, is no failure of the deployment (case C78).
         raise Failure(
             f"{failure.msg} Deployment {rollout.following.progress.ours['id']} goes on; resume with the same command.",
             **{**rollout.answer(), **failure.fields},

@@ -67,6 +67,22 @@ options:
     description: Open a release although nothing differs, because a deployment is forced.
     type: bool
     default: false
+  approved_plan:
+    description:
+      - With O(state=opened), the digest that a plan of M(steady.ecs.service_drift) has printed. The plan is made again
+        under the lease, and any other than that one opens nothing.
+    type: str
+  before:
+    description: One-off tasks before the rollout, for O(approved_plan).
+    type: list
+    elements: dict
+    default: []
+  windows:
+    description: Release windows. Outside all of them, by AWS's clock, no deployment is opened, unless a run left one.
+    type: list
+    elements: str
+    default: []
+  window_override: {description: Why the windows do not count this time., type: str, default: ''}
   restores:
     description: With O(kind=rollback), which release to restore, as M(steady.ecs.release_info) takes it.
     type: str
@@ -231,7 +247,7 @@ target:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, opening
+from ansible_collections.steady.ecs.plugins.module_utils.edges import allowed, held, live, opening
 from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
@@ -249,7 +265,8 @@ SPEC = Spec(
         "state": {"type": "str", "required": True, "choices": list(STATES)},
         "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
         "differences": {"type": "list", "elements": "dict", "default": []},
-        "force": {"type": "bool", "default": False},
+        **allowed.APPROVAL_OPTIONS,
+        **allowed.WINDOW_OPTIONS,
         "restores": {"type": "str"},
         "why": {"type": "str", "default": ""},
         "commit": {"type": "str"},

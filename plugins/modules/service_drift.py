@@ -65,6 +65,10 @@ options:
     type: list
     elements: dict
     default: []
+  force:
+    description: Whether new tasks are started though nothing differs (C(rollout_force)). The digest binds it too.
+    type: bool
+    default: false
   variables:
     description: Names of the host's variables; one that is nearly a role's variable is refused as a misspelling.
     type: list
@@ -180,6 +184,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    allowed,
     change_sets,
     last_release,
     live,
@@ -199,7 +204,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
     preflight,
     redact,
-    release,
     states,
     template,
     undeclared,
@@ -228,8 +232,7 @@ SPEC = Spec(
             "options": {"path": _NEEDED, "resource": _TEXT, "reason": _NEEDED, "until": _NEEDED},
         },
         "digest": {"type": "bool", "default": False},
-        "approved_plan": {"type": "str"},
-        "before": {"type": "list", "elements": "dict", "default": []},
+        **allowed.APPROVAL_OPTIONS,
         "template": {"type": "path"},
         "file": {"type": "path"},
         "host": {"type": "str"},
@@ -278,19 +281,25 @@ def compared(task: Task, now: plan.Live) -> Found:
     declared, found = live.declared(task), Found(drift.IN_SYNC)
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
-    record, base, unread = last_release.of(task)
-    found.not_looked_at += unread
+    record, base, no_record = last_release.of(task)
+    found.not_looked_at += no_record
     now = with_scaling(task, now, record, found)
 
     def shown(differences: list[Difference]) -> list[Difference]:
         return [redact.difference(each, safe, key) for each in differences]
 
     differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
-    found.differences, found.digest = shown(differences), bound(task, now, differences)
+    whole = allowed.approved(task, now, differences)
+    found.differences, found.digest = shown(differences), bound(task, whole)
     if found.digest:
         becoming = plan.becoming(declared, now, {})
         found.calls = calls.lines(
-            differences, becoming.service, len(task.params["before"]), record, change_sets.calls(task, declared, now)
+            differences,
+            becoming.service,
+            len(task.params["before"]),
+            record,
+            change_sets.calls(task, declared, now),
+            task.params["force"],
         )
     found.elsewhere = shown(ignore.kept(plan.elsewhere(declared, now)))
     found.to_write = ownership.told(declared.owner, found.elsewhere)
@@ -300,7 +309,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.to_write += template.to_write(found.template)
     other, unread = last_release.other_images(task, declared, now, record)
     found.released, found.not_looked_at = shown(ignore.kept(other)), found.not_looked_at + unread
-    found.undeclared = shown(ignore.kept(undeclared.differences(declared, now, record) + beside.undeclared))
+    others = [] if no_record else undeclared.differences(declared, now, record)
+    found.undeclared = shown(ignore.kept(others + beside.undeclared))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
     found.ignored = [
         {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
@@ -310,6 +320,8 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.counted + found.template, found.undeclared, task.params["undeclared"])
+    if no_record and task.params["undeclared"] and found.status == drift.IN_SYNC:
+        found.status, found.reason = drift.NOT_CHECKED, f"undeclared properties count, and not read was {no_record[0]}"
     return found
 
 
@@ -324,17 +336,9 @@ def with_scaling(task: Task, now: plan.Live, record: Answer | None, found: Found
         return now
 
 
-def bound(task: Task, now: plan.Live, differences: list[Difference]) -> str:
-    """The digest of the plan. Raises Failure when it is not the one that was approved."""
-    gates = approval.gates(task.params["before"]) if differences else []
-    whole = approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences + gates)
-    if task.params["approved_plan"]:
-        store = live.store(task)
-        resumes = release.opened(store.head(), store.records()) is not None
-        refusal = approval.refusal(task.params["approved_plan"], whole, resumes)
-        if refusal:
-            raise Failure(refusal, reason="not_approved")
-    return approval.digest(whole) if task.params["digest"] and differences else ""
+def bound(task: Task, whole: approval.Plan) -> str:
+    """The digest of the plan, for whoever approves it; empty where nothing would be done."""
+    return approval.digest(whole) if task.params["digest"] and whole.differences else ""
 
 
 def looked(task: Task, region: str) -> Found:

@@ -169,6 +169,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    allowed,
     aws_time,
     live,
     models,
@@ -215,8 +216,7 @@ SPEC = Spec(
         "going_back": {"type": "bool", "default": False},
         "store": {"type": "str"},
         "rollback_to": {"type": "str"},
-        "windows": {"type": "list", "elements": "str", "default": []},
-        "window_override": {"type": "str", "default": ""},
+        **allowed.WINDOW_OPTIONS,
         "wait_timeout": {"type": "int", "default": 1800},
         "without_alarm_cover": {"type": "bool", "default": False},
         **hazards.OPTIONS,

@@ -199,6 +199,8 @@ def test_an_approval_and_a_window_hold_and_are_on_record(quick: Checkout) -> Non
         quick, "deploy", release_plan=digest, rollout_settings={"healthCheckGracePeriodSeconds": 77}, status=1
     )
     assert "not the one that was approved" in refused and "healthCheckGracePeriodSeconds of service" in refused
+    refused = play(quick, "deploy", release_plan=digest, rollout_force=True, status=1)
+    assert "rollout_force of service" in refused
     closed = {"release_windows": ["mon 00:00-00:01 UTC"]}
     refused = play(quick, "deploy", **closed, release_plan=digest, status=1)
     assert "The next one opens Mon" in refused

@@ -51,12 +51,15 @@ def test_anything_else_is_refused_by_name_and_without_a_value(now: approval.Plan
 
 
 def test_a_migration_other_than_the_approved_one_is_refused() -> None:
-    printed = approval.digest(plan(DURATION, *approval.gates([{"command": ["migrate", "canary"]}])))
+    printed = approval.digest(plan(DURATION, *approval.others([{"command": ["migrate", "canary"]}], False, True)))
     assert (
-        approval.refusal(printed, plan(DURATION, *approval.gates([{"command": ["migrate", "canary"]}])), False) is None
+        approval.refusal(
+            printed, plan(DURATION, *approval.others([{"command": ["migrate", "canary"]}], False, True)), False
+        )
+        is None
     )
     for other in ([], [{"command": ["drop", "canary"]}], [{"command": ["migrate", "canary"], "container": "web"}]):
-        found = approval.refusal(printed, plan(DURATION, *approval.gates(other)), resumes=False)
+        found = approval.refusal(printed, plan(DURATION, *approval.others(other, False, True)), resumes=False)
         assert found is not None and "canary" not in found
 
 
@@ -69,8 +72,22 @@ def test_a_run_that_resumes_half_of_an_approved_plan_is_known() -> None:
     assert approval.refusal(printed, plan(secret(), service="other"), resumes=True) is not None
 
 
-def test_where_nothing_is_left_to_do_nothing_is_refused() -> None:
+def test_where_nothing_is_left_to_do_nothing_is_refused_but_an_approval_of_another_service() -> None:
     assert approval.refusal(approval.digest(plan(DURATION)), plan(), resumes=False) is None
+    found = approval.refusal(approval.digest(plan(DURATION)), plan(service="other"), resumes=False)
+    assert found is not None and "made for another service" in found
+
+
+def test_new_tasks_by_force_are_an_entry_of_their_own() -> None:
+    gate = [{"command": ["migrate"]}]
+    assert approval.others(gate, force=False, differs=False) == []
+    forced = approval.others(gate, force=True, differs=False)
+    assert [each.path for each in forced] == ["rollout_force"], "where no content is rolled out, no gate is run"
+    printed = approval.digest(plan(DURATION))
+    found = approval.refusal(printed, plan(DURATION, *approval.others([], force=True, differs=True)), resumes=False)
+    assert found is not None and "rollout_force of service" in found
+    assert approval.refusal(printed, plan(*forced), resumes=False) is not None
+    assert approval.refusal(approval.digest(plan(*forced)), plan(*forced), resumes=False) is None
 
 
 SALT, WHOLE, TAGS = "0" * 16, "0" * 32, "0" * 24

@@ -48,6 +48,12 @@ def test_what_a_stack_sets_is_said_in_the_place_of_our_own_call() -> None:
     assert not any("Modify" in each for each in found)
 
 
+def test_new_tasks_by_force_are_a_call_though_nothing_differs() -> None:
+    (found,) = calls.lines([], live(), 1, None, force=True)
+    assert "UpdateService (forceNewDeployment), which starts a deployment of 3 tasks" in found
+    assert calls.lines([], live(), 1, None) == []
+
+
 def test_gates_come_between_the_revision_and_the_service() -> None:
     found = lines([CONTENT], live(), 2, None)
     assert ["RunTask" in each for each in found] == [False, True, True, False]

@@ -10,6 +10,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration impor
 from hypothesis import given
 from hypothesis import strategies as st
 
+SKIPPED = ["sun 02:00-03:00 Europe/Berlin", "sun 02:30-03:00 Europe/Berlin"]
+"""Within the hour that does not exist on the day on which clocks go forward."""
 WEEK = "mon-thu 09:00-16:00 Europe/Berlin"
 
 
@@ -71,6 +73,8 @@ def test_without_windows_nothing_is_looked_at() -> None:
         ("mon-thu 09:00-16:00 Europe/Berln", "no time zone Europe/Berln"),
         ("mon-thu 09:00-16:00 ../../etc/passwd", "is no window"),
         ("mon-thu 09:00-16:00 /etc/passwd", "no time zone"),
+        ("mon-thu 09:00-16:00 localtime", "no time zone localtime"),
+        ("mon-thu 09:00-16:00 right/Europe/Berlin", "no time zone"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(declared: str, words: str) -> None:
@@ -80,13 +84,18 @@ def test_what_cannot_be_meant_is_refused(declared: str, words: str) -> None:
 
 @given(
     st.datetimes(datetime.datetime(2024, 1, 1), datetime.datetime(2030, 1, 1)),
-    st.sampled_from([WEEK, "fri 22:00-04:00 America/New_York", "sun 02:00-03:00 Europe/Berlin", "sat 00:00-24:00 UTC"]),
+    st.sampled_from([WEEK, "fri 22:00-04:00 America/New_York", *SKIPPED, "sat 00:00-24:00 UTC"]),
 )
 def test_the_next_opening_is_in_the_future_and_open(moment: datetime.datetime, declared: str) -> None:
     now, found = moment.replace(tzinfo=datetime.UTC), windows.window(declared)
     if windows.is_open([found], now):
         return
     opening, _zone = windows.next_opening([found], now)
-    assert now < opening <= now + datetime.timedelta(days=8)
-    # On the day on which clocks go forward, an hour does not exist, and a window within it has no time.
-    assert windows.is_open([found], opening) or opening.month == 3
+    assert now < opening <= now + datetime.timedelta(days=15)
+    assert windows.is_open([found], opening), "what is announced opens"
+    assert not windows.is_open([found], opening - datetime.timedelta(seconds=1))
+
+
+def test_a_window_within_the_hour_that_is_skipped_is_announced_for_the_week_after() -> None:
+    found = windows.opened([SKIPPED[0]], "", at("2026-03-28T12:00"))
+    assert found is not None and "Sun 2026-04-05 02:00 Europe/Berlin" in found["remedy"]

@@ -12,7 +12,7 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import allowed, held, live, models, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     groups,
     intent,
@@ -116,9 +116,11 @@ def look(task: Task) -> Look:
 def claim(task: Task, hold: held.Held, before: Look) -> Look:
     """Open the release under the lease, or give the lease back when nothing is left to do."""
     differences = before.differences
-    # What a dead run left was perhaps not live yet when the plan was made.
-    if before.target is None and (before.settles or _said(hold.store.head()) != before.seen):
-        differences = _differences(task)
+    if before.target is None:
+        allowed.in_window(task)
+        # What a dead run left was perhaps not live yet when the plan was made.
+        if task.params["approved_plan"] or before.settles or _said(hold.store.head()) != before.seen:
+            differences = _differences(task)
     # Read first: what begins between the two reads is then in the state, and not taken for known.
     newest = live.newest_service_deployment(task)
     state = {**live.state(task, SCALING in before.live["settings"]), "service_deployment": newest}
@@ -203,10 +205,13 @@ def _content_differs(task: Task, left: Document, found: Document) -> bool:
 
 
 def _differences(task: Task) -> list[Answer]:
+    """The plan as it is now, and as it was approved. Raises Failure."""
+    now = live.whole(task)
     try:
-        found = plan.differences(live.declared(task), live.whole(task), models.task_definition())
+        found = plan.differences(live.declared(task), now, models.task_definition())
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
+    allowed.approved(task, now, found)
     key = redact.run_key()
     return [redact.difference(each, set(), key).as_dict() for each in found]
 

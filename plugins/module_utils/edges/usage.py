@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
-from ansible_collections.steady.ecs.plugins.module_utils.work import Task
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
 Named = list[tuple[str, str]]
@@ -125,21 +125,27 @@ def _schedules(task: Task) -> Iterator[tuple[str, str]]:
         for each in _pages(scheduler.list_schedules, "Schedules"):
             schedule = scheduler.get_schedule(Name=each["Name"], GroupName=each.get("GroupName", "default"))
             target = schedule.get("Target") or {}
-            named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or _universal(target)
+            who = f"schedule {each['Name']}"
+            named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or _universal(target, who)
             if named:
-                yield named, f"schedule {each['Name']}"
+                yield named, who
 
 
-def _universal(target: Answer) -> str | None:
+def _universal(target: Answer, who: str) -> str | None:
     """The task definition that a universal target of ECS names in its input ("Using universal targets with EventBridge
-    Scheduler"): the target is the API's operation, and the input its parameters."""
+    Scheduler"): the target is the API's operation, and the input its parameters. Raises Failure where that is not to be
+    understood: what it names must not be deregistered."""
     if ":aws-sdk:ecs:" not in str(target.get("Arn")):
         return None
     try:
         given = json.loads(target.get("Input") or "{}")
-    except ValueError:
-        return None
-    return str(given["TaskDefinition"]) if isinstance(given, dict) and given.get("TaskDefinition") else None
+        return str(given["TaskDefinition"]) if given.get("TaskDefinition") else None
+    except (ValueError, AttributeError):
+        raise Failure(
+            f"The input of {who} is no JSON object, so what it starts is not known. Nothing was deregistered. Correct "
+            "its target, or take the schedule away.",
+            reason="schedule",
+        ) from None
 
 
 def _pages(call: Any, key: str, **arguments: Any) -> Iterator[Answer]:

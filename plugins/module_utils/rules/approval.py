@@ -37,9 +37,12 @@ class Plan:
     differences: list[Difference]
 
 
-def gates(before: list[dict[str, Any]]) -> list[Difference]:
-    """The one-off tasks before a rollout, as entries of the plan: what they do is approved with the rest."""
-    return [Difference("one-off task", f"rollout_before[{number}]", each, None) for number, each in enumerate(before)]
+def others(before: list[dict[str, Any]], force: bool, differs: bool) -> list[Difference]:
+    """What a plan does beside settling its differences, as entries of it that are approved with the rest: the one-off
+    tasks ``before`` a rollout, and new tasks by ``force``, though nothing differs. None where nothing would be done."""
+    tasks = enumerate(before if differs else [])
+    gates = [Difference("one-off task", f"rollout_before[{number}]", each, None) for number, each in tasks]
+    return gates + ([Difference("service", "rollout_force", True, False)] if force else [])
 
 
 def digest(plan: Plan) -> str:
@@ -59,14 +62,14 @@ def refusal(approved: str, plan: Plan, resumes: bool) -> str | None:
             "release_plan is no digest as a plan prints it. Take it whole from the last lines of the plan "
             "(`--check --diff`)."
         )
-    if not plan.differences:
-        return None
     salt, rounds, whole, tags = found[1], int(found[2]), found[3], found[4]
     now = _digest(plan, salt, rounds)
     if now.split(".")[2] == whole:
         return None
     service, base, *entries = (tags[start : start + DIGITS] for start in range(0, len(tags), DIGITS))
     mine_service, mine_base, *mine = _tags(plan, salt, rounds)
+    if not plan.differences and mine_service.startswith(service):
+        return None
     named = list(zip(mine, _sorted(plan.differences), strict=True))
     other = [f"{each.path} of {each.resource}" for tag, each in named if tag[:DIGITS] not in entries]
     if resumes and not other and mine_service.startswith(service):

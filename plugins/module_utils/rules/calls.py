@@ -22,10 +22,11 @@ def lines(
     gates: int,
     last: Document | None,
     by_stack: list[str] | None = None,
+    force: bool = False,
 ) -> list[str]:
-    """The calls in their order, one line each; none for an empty plan. ``becoming``: the service
-    as they would make it. ``gates``: one-off tasks that come first. ``last``: the record of the current release.
-    ``by_stack``: what is said of the attributes where a stack owns them."""
+    """The calls in their order, one line each; none for an empty plan. ``becoming``: the service as they would make
+    it. ``gates``: one-off tasks that come first. ``last``: the record of the current release. ``by_stack``: what is
+    said of the attributes where a stack owns them. ``force``: new tasks though nothing differs."""
     content = [each for each in differences if each.resource == RESOURCE]
     of_service = [each for each in differences if each.resource == service.RESOURCE]
     settings = [each for each in of_service if not beside(each.path)]
@@ -46,11 +47,12 @@ def lines(
         found.append(f"ecs:TagResource ({', '.join(each['key'] for each in added)})")
     if removed:
         found.append(f"ecs:UntagResource ({', '.join(removed)})")
-    if content or settings:
+    if content or settings or force:
         first = any(each.path == "loadBalancers" and each.expected and not each.actual for each in settings)
         late = [each.path for each in settings if each.path == GRACE and first]  # service.calls
         names = ["taskDefinition"] * bool(content) + [each.path for each in settings if each.path not in late]
-        starts = bool(content) or service.deploys(settings, becoming)
+        names += ["forceNewDeployment"] * force
+        starts = bool(content) or force or service.deploys(settings, becoming)
         found.append(f"ecs:UpdateService ({', '.join(names)}), {_deployment(becoming, last, starts)}")
         found += [f"ecs:UpdateService ({each}), {_deployment(becoming, last, False)}" for each in late]
     return [f"call {number}: {text}" for number, text in enumerate(found, 1)]

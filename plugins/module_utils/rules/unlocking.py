@@ -56,9 +56,10 @@ def refusal(holder: Document, confirm: bool, key: str | None) -> str:
 
 
 def patience(held: Document) -> float:
-    """Seconds to watch a lease: a living holder renews at half of its ttl, and a call may take some time."""
+    """Seconds to watch a lease: between two tasks of a living run there may be a hook, of nearly the whole ttl, and the
+    call that renews may take some time."""
     ttl = float(held["ttl_s"])
-    return ttl / 2 + lease.call_limit(ttl)
+    return ttl + lease.call_limit(ttl)
 
 
 def alive(holder: Document, now: Document) -> str:

@@ -22,6 +22,8 @@ WINDOW = re.compile(
     r"([a-z]{3})(?:-([a-z]{3}))?((?:,[a-z]{3})*) +(\d\d?):(\d\d)-(\d\d?):(\d\d) +([A-Za-z0-9_+/-]+)", re.IGNORECASE
 )
 MIDNIGHT = 24 * 60
+NO_PLACE = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")
+"""Files of the time-zone database that are no zone: this machine's own one, and copies with other seconds."""
 FORM = "DAYS FROM-TO ZONE, such as mon-thu 09:00-16:00 Europe/Berlin, or sat,sun 00:00-24:00 UTC"
 NAME = "release window"
 
@@ -36,12 +38,14 @@ class Window:
     zone: zoneinfo.ZoneInfo
 
     def spans(self, now: datetime.datetime) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-        """Begin and end, in UTC, of each time that it is open from the day before ``now`` to eight days after it."""
+        """Begin and end, in UTC, of each time that it is open from the day before ``now`` to fifteen days after it: one
+        of a week's may lie within the hour that does not exist when clocks go forward."""
         today = now.astimezone(self.zone).date()
-        for offset in range(-1, 9):
+        for offset in range(-1, 16):
             day = today + datetime.timedelta(days=offset)
-            if day.weekday() in self.days:
-                yield self._moment(day, self.begin), self._moment(day, self.end)
+            begin, end = self._moment(day, self.begin), self._moment(day, self.end)
+            if day.weekday() in self.days and begin < end:
+                yield begin, end
 
     def _moment(self, day: datetime.date, minutes: int) -> datetime.datetime:
         # The wall clock counts, also on the day on which clocks are moved.
@@ -65,6 +69,8 @@ def window(text: str) -> Window:
     except ValueError:
         raise DeclarationError(f"release_windows: {text!r} has no such days. They are {', '.join(DAYS)}.") from None
     try:
+        if NO_PLACE.fullmatch(zone):
+            raise ValueError
         return Window(frozenset(days), begin, end if end > begin else end + MIDNIGHT, zoneinfo.ZoneInfo(zone))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise DeclarationError(

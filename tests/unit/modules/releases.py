@@ -68,6 +68,7 @@ class World:
     def describe_services(self, **_asked: Any) -> dict[str, Any]:
         service = {
             "serviceName": SERVICE,
+            "serviceArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{SERVICE}",
             "status": "ACTIVE",
             "desiredCount": 3,
             "runningCount": self.running,

@@ -249,6 +249,16 @@ def test_a_throttled_update_is_sent_again(world: World) -> None:
     assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
 
 
+def test_a_second_call_that_is_refused_says_that_the_deployment_goes_on(world: World) -> None:
+    balancers = world.service["loadBalancers"]
+    world.service |= {"loadBalancers": [], "healthCheckGracePeriodSeconds": None}
+    world.fail("update_service", None, refused("InvalidParameterException", "no"))
+    settings = {"loadBalancers": balancers, "healthCheckGracePeriodSeconds": 30}
+    found = roll(world, task_definition="web:2", settings=settings)
+    assert found["failed"] and "Deployment ecs-svc/2 goes on; resume with the same command" in found["msg"]
+    assert (found["verdict"], found["changed"]) == ("unknown", True)
+
+
 def test_a_refused_update_is_said_and_nothing_is_watched(world: World) -> None:
     world.fail("update_service", refused("InvalidParameterException", "no such group"))
     found = roll(world, task_definition="web:2")

@@ -20,7 +20,7 @@ from ansible_collections.steady.ecs.plugins.modules import (
 from tests.unit.answers import GROUP, revision
 from tests.unit.answers import deployment as deployed
 from tests.unit.modules.ecs_api import EcsApi
-from tests.unit.modules.world import World
+from tests.unit.modules.world import World, refused
 from tests.unit.task_definitions import RICH
 
 ACCOUNT = "111122223333"
@@ -191,6 +191,25 @@ def test_a_lost_answer_is_our_own_deployment_although_its_id_is_new(world: Balan
     found = of.task(deployment, task_definition="web:2")
     assert (found["verdict"], found["deployment_id"], len(world.writes())) == ("succeeded", "ecs-svc/2", 1)
     assert of.record()["steps"]["deployment"] == "ecs-svc/2"
+
+
+def test_after_a_death_between_two_calls_the_revision_before_is_named(world: Balanced, tmp_path: Path) -> None:
+    of = Release(world, tmp_path)
+    second = {"loadBalancers": world.service["loadBalancers"], "healthCheckGracePeriodSeconds": 30}
+    world.service |= {"loadBalancers": [], "healthCheckGracePeriodSeconds": None}
+    of.note(task_definition=revision(2))
+    world.fail("update_service", None, refused("AccessDeniedException"))
+    first = of.task(deployment, task_definition="web:2", settings=second)
+    assert first["failed"] and "Deployment ecs-svc/2 goes on; resume with the same command" in first["msg"]
+    assert first["previous_task_definition_arn"] == revision(1)
+    goes_well(world)
+    again = of.task(deployment, resumed=True, task_definition="web:2", settings=second)
+    assert [set(each) - {"cluster", "service"} for each in world.writes()] == [
+        {"taskDefinition", "loadBalancers"},
+        {"healthCheckGracePeriodSeconds"},
+        {"healthCheckGracePeriodSeconds"},
+    ]
+    assert (again["verdict"], again["previous_task_definition_arn"]) == ("succeeded", revision(1))
 
 
 def test_a_forced_deployment_whose_run_died_is_not_forced_again(world: Balanced, tmp_path: Path) -> None:

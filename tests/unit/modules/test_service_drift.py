@@ -263,22 +263,26 @@ def test_records_that_cannot_be_used_are_named_as_not_looked_at(system: System, 
     found = system.run(service_drift, store=str(tmp_path), **DECLARED)
     assert found["status"] == "IN_SYNC"
     assert found["not_looked_at"][-1].startswith("the last release: ")
+    counted = system.run(service_drift, store=str(tmp_path), undeclared=True, **DECLARED)
+    assert (counted["status"], counted["outcome"]) == ("NOT_CHECKED", "error"), "with what it is to be compared"
+    assert "the last release: " in counted["summary"]
+    system.attributes[GROUP][DURATION] = "3600"
+    assert system.run(service_drift, store=str(tmp_path), undeclared=True, **DECLARED)["status"] == "DRIFTED"
+
+
+def test_the_last_release_is_that_of_a_run_that_died_before_it_wrote_the_head(system: System, tmp_path: Path) -> None:
+    settled(system)
+    released(system, tmp_path, **DECLARED)
+    (head,) = tmp_path.rglob("head.json")
+    written = json.loads(head.read_text())
+    head.write_text(json.dumps({**written, "current": 1, "open": written["current"]}))
+    found = system.run(service_drift, store=str(tmp_path), **{**DECLARED, "settings": {}})
+    assert any("healthCheckGracePeriodSeconds: no longer declared" in each for each in found["findings"])
 
 
 def test_no_store_is_made_by_looking(system: System, tmp_path: Path) -> None:
     system.run(service_drift, **DECLARED)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_approval_holds_for_this_plan_and_no_other(system: System, tmp_path: Path) -> None:
-    declared = {**DECLARED, "store": str(tmp_path / "store")}
-    printed = system.run(service_drift, digest=True, **declared)["digest"]
-    assert f"this plan and no other: -e release_plan={printed}" in system.lines
-    assert system.run(service_drift, approved_plan=printed, **declared)["status"] == "DRIFTED"
-    changed = {**declared, "attributes": {**DECLARED["attributes"], DURATION: 7200}}
-    refused = system.run(service_drift, approved_plan=printed, **changed)
-    assert refused["failed"] and refused["reason"] == "not_approved"
-    assert f"{DURATION} of target group" in refused["msg"]
 
 
 def test_the_digest_of_a_plan_is_not_in_the_report_that_is_kept(system: System, tmp_path: Path) -> None:

@@ -181,6 +181,18 @@ def test_c64_whatever_names_a_revision_keeps_it(world: Account, name: str) -> No
     )
 
 
+@pytest.mark.parametrize("given", ["{", "[]", "null", '"web:2"'])
+def test_a_schedule_that_cannot_be_understood_keeps_everything(world: Account, given: str) -> None:
+    universal = {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "Input": given}
+    world.schedules = [{"Name": "broken", "Target": universal}]
+    found = world.verb(module, keep=1)
+    assert found["failed"] and "schedule broken" in found["msg"]
+    assert world.gone() == []
+    world.schedules = [{"Name": "other", "Target": {**universal, "Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"}}]
+    world.verb(module, keep=1)
+    assert world.gone(), "what is no call of ECS names no revision"
+
+
 def named_by(world: Account, name: str) -> None:
     """Something somewhere in the account names revision 2."""
     shop = {"serviceName": "shop", "status": "ACTIVE", "taskDefinition": f"{ACCOUNT}task-definition/shop:1"}
@@ -202,10 +214,7 @@ def named_by(world: Account, name: str) -> None:
     elif name == "schedule of a universal target":
         given = json.dumps({"Cluster": "c", "TaskDefinition": "web:2"})
         universal = {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "Input": given}
-        world.schedules = [
-            {"Name": "broken", "Target": {**universal, "Input": "{"}},
-            {"Name": "nightly", "Target": universal},
-        ]
+        world.schedules = [{"Name": "nightly", "Target": universal}]
     elif name == "schedule of a bare family":
         bare = {"EcsParameters": {"TaskDefinitionArn": f"{ACCOUNT}task-definition/web"}}
         world.schedules = [{"Name": "nightly", "Target": bare}]
