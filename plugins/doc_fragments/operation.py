@@ -34,7 +34,7 @@ options:
     type: int
     default: 90
   lease_wait:
-    description: Seconds to wait for another run's lease; after that the outcome is V(held).
+    description: Seconds to wait for another run's lease; after that the outcome is V(held). The default is 180, or as
+      long as the lease of a dead run takes to run out.
     type: int
-    default: 180
 """

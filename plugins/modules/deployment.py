@@ -295,12 +295,16 @@ class Rollout:
         self.following.progress = progress.Progress(ours, hold, settled, **asked)
 
     def update_later(self) -> None:
-        """Make the second call, where ECS wants two. The first one has begun a deployment by then."""
-        if self.later:
+        """Make the second call, where ECS wants two. Raises Failure, which says what the first one has begun."""
+        if not self.later:
+            return
+        has, where = self.later.items(), (self.task, self.cluster, self.name)
+        try:
             fence.passed(self.task, self.hold)
-            has = self.later.items()
-            where = self.task, self.cluster, self.name
             writes.update_service(*where, self.later, lambda found: has <= found.items())
+        except Failure as failure:
+            begun = f"{failure.msg.rstrip('.')}. Deployment {self.following.progress.ours['id']} had begun by then."
+            raise Failure(begun, **{**failure.fields, "changed": True}) from None
 
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. Begun anew it would fail anew: its
@@ -392,14 +396,14 @@ def run(task: Task) -> Answer:
     if rollout.hold:
         rollout.hold.known = rollout.known
     rollout.update()
+    rollout.update_later()
+    if not task.params["wait"]:
+        return rollout.answer()
     try:
-        rollout.update_later()
-        if not task.params["wait"]:
-            return rollout.answer()
         following.begin(rollout.following, rollout.resumes)
         following.follow(rollout.following, task.params["wait_timeout"], task.params["wait_delay"])
     except Failure as failure:
-        # Whatever keeps us from looking, or from the second call, is no failure of the deployment (case C78).
+        # Whatever keeps us from looking is no failure of the deployment (case C78).
         raise Failure(
             f"{failure.msg} Deployment {rollout.following.progress.ours['id']} goes on; resume with the same command.",
             **{**rollout.answer(), **failure.fields},

@@ -50,9 +50,9 @@ options:
     type: int
     default: 90
   lease_wait:
-    description: With O(state=opened), seconds to wait for another run's lease, before the task fails as C(held).
+    description: With O(state=opened), seconds to wait for another run's lease, before the task fails as C(held). The
+      default is 180, or as long as the lease of a dead run takes to run out.
     type: int
-    default: 180
   images:
     description: Declared image of each container; with O(state=closed), the one that runs, with its digest.
     type: dict

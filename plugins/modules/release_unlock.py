@@ -94,7 +94,7 @@ line:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import last_word, live, rolling, stores, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import release, unlocking, verbs
+from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, release, unlocking, verbs
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -140,12 +140,12 @@ def _unlocked(task: Task) -> Answer:
 def _watch(task: Task, store: stores.Store, head: Document, found: Answer) -> None:
     """Look for as long as a living holder would take to renew. Raises Failure when it does."""
     key = head["lease"]["key"]
-    seconds = unlocking.patience(head["lease"])
+    seconds = lease.patience(head["lease"])
     task.report(f"watching for {seconds:.0f} s whether the holder still renews")
 
     def renewed(_elapsed: float) -> Document | None:
-        lease = store.head()["lease"]
-        return lease if lease is not None and lease["key"] != key else None
+        now = store.head()["lease"]
+        return now if now is not None and now["key"] != key else None
 
     now = waits.until(renewed, seconds, min(unlocking.LOOK_EVERY, seconds / 4))
     if now is not None:

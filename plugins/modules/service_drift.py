@@ -281,15 +281,18 @@ def compared(task: Task, now: plan.Live) -> Found:
     declared, found = live.declared(task), Found(drift.IN_SYNC)
     key, safe = redact.run_key(), set(task.params["safe_environment"])
     ignore = Ignore(task.params["ignore"], store_files.utc_now()[:10])
-    record, base, no_record = last_release.of(task)
-    found.not_looked_at += no_record
+    last = last_release.of(task)
+    record = last.record
+    found.not_looked_at += [last.unread] if last.unread else []
     now = with_scaling(task, now, record, found)
 
     def shown(differences: list[Difference]) -> list[Difference]:
         return [redact.difference(each, safe, key) for each in differences]
 
     differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
-    whole = allowed.approved(task, now, differences)
+    whole = allowed.planned(task, now, differences)
+    if task.params["approved_plan"]:
+        allowed.approved(task, whole, allowed.left_open(task))
     found.differences, found.digest = shown(differences), bound(task, whole)
     if found.digest:
         becoming = plan.becoming(declared, now, {})
@@ -309,19 +312,19 @@ def compared(task: Task, now: plan.Live) -> Found:
     found.to_write += template.to_write(found.template)
     other, unread = last_release.other_images(task, declared, now, record)
     found.released, found.not_looked_at = shown(ignore.kept(other)), found.not_looked_at + unread
-    others = [] if no_record else undeclared.differences(declared, now, record)
+    others = [] if last.may_be else undeclared.differences(declared, now, record)
     found.undeclared = shown(ignore.kept(others + beside.undeclared))
     found.findings = undeclared.no_longer_declared(declared, now, record) + ignore.expired
     found.ignored = [
         {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
         for each, entry in ignore.left_out
     ]
-    gone, unread = way_back.missing(task, now.definition, base)
+    gone, unread = way_back.missing(task, now.definition, last.base)
     found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.counted + found.template, found.undeclared, task.params["undeclared"])
-    if no_record and task.params["undeclared"] and found.status == drift.IN_SYNC:
-        found.status, found.reason = drift.NOT_CHECKED, f"undeclared properties count, and not read was {no_record[0]}"
+    if last.may_be and task.params["undeclared"] and found.status == drift.IN_SYNC:
+        found.status, found.reason = drift.NOT_CHECKED, f"undeclared properties count, and not read was {last.unread}"
     return found
 
 

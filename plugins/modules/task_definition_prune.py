@@ -150,7 +150,7 @@ def _scheduled(task: Task) -> usage.Named:
     try:
         return usage.by_schedules(task)
     except Failure as failure:
-        if failure.fields.get("reason") not in ("access_denied", "refused"):
+        if failure.fields.get("reason") not in ("access_denied", "refused", usage.UNCLEAR):
             raise
         if not task.params["skip_schedules"]:
             raise Failure(

@@ -113,6 +113,8 @@ def test_an_empty_plan_still_says_what_runs() -> None:
 def test_check_mode_counts_the_differences() -> None:
     assert detail(Run(check_mode=True, plan={"differences": [{}]})) == "check mode: 1 difference would be settled"
     assert detail(Run(check_mode=True, plan={"differences": []})) == "no difference"
+    forced = {"differences": [], "calls": ["call 1: ecs:UpdateService (forceNewDeployment)"]}
+    assert detail(Run(check_mode=True, plan=forced)) == "check mode: new tasks would be started"
     assert detail(Run(check_mode=True, deployment={"differences": [{}, {}]})).startswith("check mode: 2 differences")
 
 

@@ -21,7 +21,7 @@ class Run:
     """One run: its tasks, each of them a new process, and what was shown."""
 
     def __init__(self, world: World, store: Path, **options: Any) -> None:
-        self.world, self.store, self.options = world, store, {"lease_seconds": 90, "lease_wait": 180, **options}
+        self.world, self.store, self.options = world, store, {"lease_seconds": 90, "lease_wait": None, **options}
         self.lines: list[str] = []
 
     def task(self, **params: Any) -> Task:
@@ -84,6 +84,22 @@ def test_a_killed_run_is_waited_for_and_taken_over(run: Run, world: World, tmp_p
     assert lease_of(hold)["nonce"] == hold.nonce, "what is not ours is not given back"
 
 
+@pytest.mark.parametrize("seconds", [20, 90, 300, 1800])
+def test_a_killed_run_is_taken_over_however_long_its_lease_is(world: World, tmp_path: Path, seconds: int) -> None:
+    Run(world, tmp_path, lease_seconds=seconds).take("the first")
+    began, other = world.now(), Run(world, tmp_path)
+    assert lease_of(other.take("the second"))["why"] == "the second"
+    assert seconds < world.now() - began <= seconds + 30
+
+
+def test_who_is_told_how_long_to_wait_is_told_that_this_was_too_short(world: World, tmp_path: Path) -> None:
+    Run(world, tmp_path, lease_seconds=300).take("the first")
+    began = world.now()
+    with pytest.raises(Failure, match=r"gave no sign of life; its lease runs out 325 s after") as found:
+        Run(world, tmp_path, lease_wait=180).take()
+    assert found.value.fields["reason"] == "held" and world.now() - began < 185
+
+
 def test_a_run_that_is_alive_keeps_the_other_out(run: Run, world: World, tmp_path: Path) -> None:
     alive, began = run.take("a long rollout"), world.now()
     sleep = world.sleep
@@ -97,7 +113,7 @@ def test_a_run_that_is_alive_keeps_the_other_out(run: Run, world: World, tmp_pat
         Run(world, tmp_path).take()
     assert (found.value.fields["reason"], found.value.fields["holder"]["why"]) == ("held", "a long rollout")
     assert 180 <= world.now() - began < 185
-    for word in ("user/ada", "a long rollout", "Nothing was changed", "180 s"):
+    for word in ("user/ada", "a long rollout", "Nothing was changed", "180 s, and it is still alive"):
         assert word in found.value.msg
     assert lease_of(alive)["key"].endswith("/4"), "renewed at each half of its time, not at each look"
 

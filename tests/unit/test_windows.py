@@ -10,7 +10,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration impor
 from hypothesis import given
 from hypothesis import strategies as st
 
-SKIPPED = ["sun 02:00-03:00 Europe/Berlin", "sun 02:30-03:00 Europe/Berlin"]
+SKIPPED = [f"sun {each} Europe/Berlin" for each in ("02:00-03:00", "02:30-03:00", "02:15-02:45")]
 """Within the hour that does not exist on the day on which clocks go forward."""
 WEEK = "mon-thu 09:00-16:00 Europe/Berlin"
 
@@ -94,6 +94,26 @@ def test_the_next_opening_is_in_the_future_and_open(moment: datetime.datetime, d
     assert now < opening <= now + datetime.timedelta(days=15)
     assert windows.is_open([found], opening), "what is announced opens"
     assert not windows.is_open([found], opening - datetime.timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("sun 02:30-03:15 Europe/Berlin", ("01:00", "01:15")),  # 03:00 is the moment at which 02:00 would have been
+        ("sun 01:30-02:30 Europe/Berlin", ("00:30", "01:00")),
+        ("sun 01:30-03:30 Europe/Berlin", ("00:30", "01:30")),
+        ("sun 02:10-02:20 Australia/Lord_Howe", None),  # half an hour is skipped there, in October
+    ],
+)
+def test_of_a_window_around_the_skipped_hour_the_rest_is_open(declared: str, expected: tuple[str, str] | None) -> None:
+    day = datetime.date(2026, 3, 29) if "Berlin" in declared else datetime.date(2026, 10, 4)
+    found = windows.window(declared)
+    spans = [
+        (f"{begin:%H:%M}", f"{end:%H:%M}")
+        for begin, end in found.spans(at(f"{day}T00:00"))
+        if begin.astimezone(found.zone).date() == day
+    ]
+    assert spans == ([expected] if expected else [])
 
 
 def test_a_window_within_the_hour_that_is_skipped_is_announced_for_the_week_after() -> None:

@@ -3,7 +3,8 @@
 """Whether a plan may be carried out now: its content was approved, and a release window is open.
 
 Both are asked before the lease, for a refusal at once, and again under it: a run that has waited for another one finds
-another plan, or another time of day.
+another plan, or another time of day. What a dead run left half done may be gone on with, at any time, by the run that
+resumes it. Before the lease whatever is open may be that.
 """
 
 from __future__ import annotations
@@ -28,30 +29,39 @@ WINDOW_OPTIONS: dict[str, Any] = {
 }
 
 
-def approved(task: Task, now: plan.Live, differences: list[Difference]) -> approval.Plan:
-    """The plan with all that is bound by its digest. Raises Failure ``not_approved`` when another one was approved."""
+def planned(task: Task, now: plan.Live, differences: list[Difference]) -> approval.Plan:
+    """The plan with all that its digest binds."""
     others = approval.others(task.params["before"], task.params["force"], bool(differences))
-    whole = approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences + others)
-    if task.params["approved_plan"]:
-        refusal = approval.refusal(task.params["approved_plan"], whole, _left_open(task))
-        if refusal:
-            raise Failure(refusal, reason="not_approved")
-    return whole
+    return approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences + others)
 
 
-def in_window(task: Task) -> None:
-    """Raise Failure ``window`` when no window is open by AWS's clock. What a run left open goes on at any time."""
+def approved(task: Task, whole: approval.Plan, resumes: bool) -> None:
+    """Raise Failure ``not_approved`` when another plan than this one was approved. ``resumes``: a part of it may be
+    live already, by a run that left its release open."""
+    refusal = approval.refusal(task.params["approved_plan"], whole, resumes) if task.params["approved_plan"] else None
+    if refusal:
+        raise Failure(refusal, reason="not_approved")
+
+
+def closed(task: Task) -> checks.Check | None:
+    """Why no window is open by AWS's clock; None when one is, or none counts."""
     if not task.params["windows"] or task.params["window_override"].strip():
-        return
+        return None
     try:
         at = aws_time.of(reads.caller_identity(task))
         found = windows.opened(task.params["windows"], task.params["window_override"], at)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
-    if found and not found["ok"] and not _left_open(task):
+    return None if found is None or found["ok"] else found
+
+
+def in_window(found: checks.Check | None) -> None:
+    """Raise Failure ``window`` when none is open (:func:`closed`)."""
+    if found:
         raise Failure(f"{checks.sentence(found)} Nothing was changed.", reason="window")
 
 
-def _left_open(task: Task) -> bool:
+def left_open(task: Task) -> bool:
+    """Whether a run, alive or dead, has a release open."""
     store = live.store(task)
     return release.opened(store.head(), store.records()) is not None

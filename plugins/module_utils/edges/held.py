@@ -35,7 +35,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 
 OPTIONS: dict[str, Any] = {
     "lease_seconds": {"type": "int", "default": lease.TTL},
-    "lease_wait": {"type": "int", "default": lease.WAIT},
+    "lease_wait": {"type": "int"},
 }
 """The options of every module that takes the lease."""
 
@@ -220,7 +220,8 @@ def _still_open() -> Iterator[None]:
 
 
 def take(task: Task, why: str) -> Held:
-    """Take the lease for ``lease_seconds``; wait at most ``lease_wait`` seconds for that of another run.
+    """Take the lease for ``lease_seconds``; wait at most ``lease_wait`` seconds for that of another run: when none are
+    given, for as long as that of a dead run takes to run out.
 
     A foreign lease that nobody renews is taken over after its ttl and one call. Raises Failure ``held`` with
     ``holder`` (who, host, why, since) when the other run is still alive, and ``wrong_account``.
@@ -251,10 +252,13 @@ def take(task: Task, why: str) -> Held:
         return sent
 
     pause = min(lease.LOOK_EVERY, held.ttl / 10)
-    sent = waits.until(look, task.params["lease_wait"], pause)
+    given = task.params["lease_wait"]
+    sent = waits.until(look, lease.WAIT if given is None else given, pause)
+    if sent is None and given is None and not watch.moved:
+        sent = waits.until(look, watch.left(waits.clock.now()), pause)
     if sent is None:
         raise Failure(
-            lease.held_text(foreign["holder"], store.place, waits.clock.now() - began),
+            lease.held_text(foreign["holder"], store.place, waits.clock.now() - began, watch),
             reason="held",
             holder=foreign["holder"],
         )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, release, restore, states, undeclared
@@ -14,17 +14,30 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 Answer = dict[str, Any]
 
 
-def of(task: Task) -> tuple[Answer | None, Answer | None, list[str]]:
-    """The current record of the store and that of the way back, if there are any, and what could not be looked at:
-    drift works without a store."""
+class Last(NamedTuple):
+    """What the store says of the last release."""
+
+    record: Answer | None = None
+    """Of the current one."""
+    base: Answer | None = None
+    """Of the one to go back to from it."""
+    unread: str = ""
+    """Why the store could not be looked at."""
+    may_be: bool = False
+    """Whether a store is declared that was not read: a release may be in it. Drift works without a store."""
+
+
+def of(task: Task) -> Last:
+    """The last release of the service, where the store can be read."""
     try:
         store = live.store(task)
         records = store.records()
         current = release.settled(store.head(), records)["current"]  # a run may have died before it wrote the head
         record = None if current is None else records[current]
-        return record, record and restore.way_back(record, records), []
+        return Last(record, record and restore.way_back(record, records))
     except Failure as failure:
-        return None, None, [f"the last release: {failure.msg}"]
+        may_be = failure.fields.get("reason") != "store_not_named"
+        return Last(unread=f"the last release: {failure.msg}", may_be=may_be)
 
 
 def other_images(

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import allowed, held, live, models, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    approval,
     groups,
     intent,
     ownership,
@@ -50,6 +51,11 @@ class Look:
     """There is nothing to open, but a dead run's name still stands in the head."""
     seen: tuple[int, int | None, int | None] = (0, None, None)
     """What the head said: the last number, the current release and the open one."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether what is opened is a dead run's release of the same intent."""
+        return self.opening is not None and self.opening.resumed
 
     def decide(self, head: Document, records: release.Records, now: str) -> list[release.Write]:
         """Settle what is to be opened, and answer the writes. Raises Failure where it cannot be meant."""
@@ -115,12 +121,12 @@ def look(task: Task) -> Look:
 
 def claim(task: Task, hold: held.Held, before: Look) -> Look:
     """Open the release under the lease, or give the lease back when nothing is left to do."""
-    differences = before.differences
-    if before.target is None:
-        allowed.in_window(task)
-        # What a dead run left was perhaps not live yet when the plan was made.
-        if task.params["approved_plan"] or before.settles or _said(hold.store.head()) != before.seen:
-            differences = _differences(task)
+    deploys, differences = before.target is None, before.differences
+    closed = allowed.closed(task) if deploys else None
+    whole: approval.Plan | None = None
+    # What a dead run left was perhaps not live yet when the plan was made.
+    if deploys and (task.params["approved_plan"] or before.settles or _said(hold.store.head()) != before.seen):
+        differences, whole = _planned(task)
     # Read first: what begins between the two reads is then in the state, and not taken for known.
     newest = live.newest_service_deployment(task)
     state = {**live.state(task, SCALING in before.live["settings"]), "service_deployment": newest}
@@ -132,6 +138,10 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     def deciding(head: Document, records: release.Records) -> tuple[list[release.Write], None]:
         writes = found.decide(head, records, hold.store.now())
         _as_said(before.target, found.target)
+        if whole:
+            allowed.approved(task, whole, found.resumes)
+        if not found.resumes and found.opening:
+            allowed.in_window(closed)
         return writes, None
 
     hold.claim(deciding)
@@ -204,16 +214,15 @@ def _content_differs(task: Task, left: Document, found: Document) -> bool:
     return bool(wanted.differences)
 
 
-def _differences(task: Task) -> list[Answer]:
-    """The plan as it is now, and as it was approved. Raises Failure."""
+def _planned(task: Task) -> tuple[list[Answer], approval.Plan]:
+    """The plan as it is now, as it may be shown and as it is approved."""
     now = live.whole(task)
     try:
         found = plan.differences(live.declared(task), now, models.task_definition())
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
-    allowed.approved(task, now, found)
     key = redact.run_key()
-    return [redact.difference(each, set(), key).as_dict() for each in found]
+    return [redact.difference(each, set(), key).as_dict() for each in found], allowed.planned(task, now, found)
 
 
 def _attributes(task: Task, found: Document) -> dict[str, dict[str, str]]:

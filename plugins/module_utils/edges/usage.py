@@ -15,6 +15,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 Answer = dict[str, Any]
 Named = list[tuple[str, str]]
 """Pairs of a task definition as it is named (an ARN, ``family:revision``, or a bare family) and of who names it."""
+UNCLEAR = "schedule"
+"""Reason of a Failure: what a schedule starts is not to be understood."""
 OVER = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
 """Status of a service deployment that has ended (ECS API reference, ServiceDeployment)."""
 
@@ -144,7 +146,7 @@ def _universal(target: Answer, who: str) -> str | None:
         raise Failure(
             f"The input of {who} is no JSON object, so what it starts is not known. Nothing was deregistered. Correct "
             "its target, or take the schedule away.",
-            reason="schedule",
+            reason=UNCLEAR,
         ) from None
 
 

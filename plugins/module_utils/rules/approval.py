@@ -82,7 +82,7 @@ def refusal(approved: str, plan: Plan, resumes: bool) -> str | None:
     if other:
         said.append(f"not in it, or with another value now or before: {', '.join(other)}")
     gone = len(set(entries) - {tag[:DIGITS] for tag in mine})
-    if gone:
+    if gone and mine_service.startswith(service):
         said.append(f"{gone} of its {len(entries)} differences {'is' if gone == 1 else 'are'} not in the plan any more")
     return (
         f"The plan is not the one that was approved: {'; '.join(said)}. Nothing was changed. Look at the plan "

@@ -120,9 +120,9 @@ def detail(run: Run) -> str:
         return f"{_undone(run)}{_left(run)}{_meanwhile(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode:
         count = len(run.plan.get("differences") or run.deployment.get("differences") or [])
-        return (
-            f"check mode: {count} difference{'' if count == 1 else 's'} would be settled" if count else "no difference"
-        )
+        if not count:
+            return "check mode: new tasks would be started" if run.plan.get("calls") else "no difference"
+        return f"check mode: {count} difference{'' if count == 1 else 's'} would be settled"
     summary = str(run.health.get("summary") or "")
     return summary if run.release or not run.plan else f"no difference; {summary}"
 

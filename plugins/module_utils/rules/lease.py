@@ -31,6 +31,13 @@ def call_limit(ttl: float) -> float:
     return min(LONGEST_CALL, ttl / 3)
 
 
+def patience(lease: Document) -> float:
+    """Seconds after which a lease that stands still is a dead run's: between two tasks of a living one there may be a
+    hook, of nearly the whole ttl, and the call that renews may take some time."""
+    ttl = float(lease["ttl_s"])
+    return ttl + call_limit(ttl)
+
+
 def taken(head: Document, nonce: str, ttl: int, holder: Document, now: str) -> Document:
     """The head with the lease given to ``nonce``: a new epoch, whoever had it before. ``holder``: who, host, why."""
     epoch = head["epoch"] + 1
@@ -83,11 +90,16 @@ def lost_text(found: Document | None, place: str) -> str:
     )
 
 
-def held_text(found: Document, place: str, waited: float) -> str:
+def held_text(found: Document, place: str, waited: float, watch: Watch) -> str:
     """Why a run gives up waiting, and what to do."""
+    seen = (
+        "it is still alive"
+        if watch.moved
+        else f"it gave no sign of life; its lease runs out {watch.patience:.0f} s after the last one"
+    )
     return (
-        f"Another run is at work on {place}: {holder_text(found)}. Waited {waited:.0f} s, and it is still alive. "
-        "Nothing was changed. Run the same command again when it has ended; `status` shows what it does."
+        f"Another run is at work on {place}: {holder_text(found)}. Waited {waited:.0f} s, and {seen}. Nothing was "
+        "changed. Run the same command again when it has ended; `status` shows what it does."
     )
 
 
@@ -97,16 +109,22 @@ class Watch:
 
     key: str | None = None
     first_seen: float = field(default=0.0)
+    moved: bool = False
+    """Whether it was renewed, or taken by another run, before our eyes."""
+    patience: float = 0.0
+    """Seconds for which it must stand still: its ttl, and one call that may have been sent in its last moment."""
 
     def is_over(self, head: Document, now: float) -> bool:
-        """Whether the lease may be taken: it is free, or its key has stood still for a ttl and one call.
-
-        The call: a holder may have sent a write in the last moment of its ttl.
-        """
+        """Whether the lease may be taken: it is free, or its key has stood still for its patience."""
         lease = head["lease"]
         if not lease:
             return True
         if lease["key"] != self.key:
+            self.moved = self.key is not None
             self.key, self.first_seen = lease["key"], now
-        ttl = float(lease["ttl_s"])
-        return now - self.first_seen >= ttl + call_limit(ttl)
+        self.patience = patience(lease)
+        return now - self.first_seen >= self.patience
+
+    def left(self, now: float) -> float:
+        """Seconds until it is over, if it goes on standing still."""
+        return max(0.0, self.first_seen + self.patience - now)

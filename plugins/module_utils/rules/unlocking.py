@@ -55,13 +55,6 @@ def refusal(holder: Document, confirm: bool, key: str | None) -> str:
     )
 
 
-def patience(held: Document) -> float:
-    """Seconds to watch a lease: between two tasks of a living run there may be a hook, of nearly the whole ttl, and the
-    call that renews may take some time."""
-    ttl = float(held["ttl_s"])
-    return ttl + lease.call_limit(ttl)
-
-
 def alive(holder: Document, now: Document) -> str:
     """Why a lease that moved is not taken away."""
     same = now["nonce"] == holder["nonce"]

@@ -48,11 +48,18 @@ class Window:
                 yield begin, end
 
     def _moment(self, day: datetime.date, minutes: int) -> datetime.datetime:
-        # The wall clock counts, also on the day on which clocks are moved.
+        # The wall clock counts, also on the day on which clocks are moved: for a time that is skipped stands the moment
+        # at which that is done, within the hour before what its earlier offset would make of it.
         day += datetime.timedelta(days=minutes // MIDNIGHT)
         hour, minute = divmod(minutes % MIDNIGHT, 60)
         local = datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
-        return local.astimezone(datetime.UTC)
+        moment = local.astimezone(datetime.UTC)
+        if moment.astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+            return moment
+        moment, after = local.replace(fold=1).astimezone(datetime.UTC), local.replace(fold=1).utcoffset()
+        while moment.astimezone(self.zone).utcoffset() != after:
+            moment += datetime.timedelta(minutes=1)
+        return moment
 
 
 def window(text: str) -> Window:

@@ -153,6 +153,21 @@ def test_a_window_that_closed_in_the_wait_for_the_lease_opens_nothing(world: Wai
     assert world.open(86400, windows=[WINDOW], window_override="the shop is down")["release"]["seq"] == 3
 
 
+def test_what_a_run_left_open_lets_no_other_release_through(world: Waiting) -> None:
+    """Half done is the other one: this one would leave it as it is, and begin anew."""
+    approved = world.plan(86400, digest=True)["digest"]
+    opened = world.open(7200, windows=[WINDOW])
+    world.system.run(release, state="interrupted", store=str(world.folder), release=opened["release"])
+    world.said(OUTSIDE)
+    assert world.open(86400, windows=[WINDOW])["reason"] == "window"
+    head, records = world.documents()
+    assert (head["lease"], head["open"], records) == (None, 2, [1, 2])
+    system = world.system
+    system.service["taskDefinition"] = system.register(75, system.definitions[system.service["taskDefinition"]])
+    assert world.open(86400, approved_plan=approved)["reason"] == "not_approved", "another revision is live by now"
+    assert world.documents()[1] == [1, 2]
+
+
 def test_what_a_run_left_open_goes_on_outside_the_window(world: Waiting) -> None:
     opened = world.open(7200, windows=[WINDOW])
     world.system.run(release, state="interrupted", store=str(world.folder), release=opened["release"])

@@ -12,22 +12,18 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import approval
-from ansible_collections.steady.ecs.plugins.modules import release, service_drift
+from ansible_collections.steady.ecs.plugins.modules import service_drift
 
 from testbed.elbv2.attributes import TARGET_GROUP
 from testbed.production import task_definition as production
+from tests.unit.modules.drifting import DECLARED, released, settled
 from tests.unit.modules.releases import ACCOUNT, CLUSTER, DURATION, FAMILY, GROUP, REGION, SERVICE
 from tests.unit.modules.stack_world import Stacks, template
 from tests.unit.modules.system import System
-from tests.unit.task_definitions import PRODUCTION_CHANGES, URL, URL_BEFORE
+from tests.unit.task_definitions import URL, URL_BEFORE
 
 SECRET = "canary-5e1d"
 SAFE = ["CORAL_SESSIONS", "CORAL_SSE_URL"]
-DECLARED: dict[str, Any] = {
-    "changes": PRODUCTION_CHANGES,
-    "attributes": {"stickiness.enabled": True, DURATION: 86400},
-    "settings": {"healthCheckGracePeriodSeconds": 120},
-}
 ANSWERED = {
     "changed",
     "status",
@@ -64,29 +60,6 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
 @pytest.fixture
 def system() -> System:
     return System()
-
-
-def settled(system: System) -> System:
-    """The system as the production deployment leaves it."""
-    content = production()
-    content["containerDefinitions"][0]["environment"] = []
-    for each in content["containerDefinitions"][1:]:
-        each["environment"] = [
-            {**item, "value": URL} if item["name"] == "CORAL_SSE_URL" else item for item in each["environment"]
-        ]
-    system.service["taskDefinition"] = system.register(75, content)
-    system.attributes[GROUP][DURATION] = "86400"
-    return system
-
-
-def released(system: System, store: Path, **declared: Any) -> None:
-    """A release of this declaration, as the live system now has it, on record."""
-    named = {"store": str(store), "region": REGION}
-    opened = system.run(release, state="opened", differences=[{}], **named, **declared)
-    done = {"task_definition": system.service["taskDefinition"], "deployment": "ecs-svc/1"}
-    system.run(release, state="applied", release=opened["release"], steps=done, **named)
-    closed = system.run(release, state="closed", release=opened["release"], outcome="proven", **named)
-    assert not closed.get("failed"), closed
 
 
 def paths(found: list[dict[str, Any]]) -> list[str]:
@@ -253,31 +226,6 @@ def test_an_image_that_the_last_release_was_given_is_held_against_what_runs(syst
     assert "taskDefinition" in paths(found["undeclared"])
     named = system.run(service_drift, store=str(tmp_path), images={"coral": "pardon/coral-server:1.0.0"})
     assert (named["status"], named["released"]) == ("IN_SYNC", [])
-
-
-def test_records_that_cannot_be_used_are_named_as_not_looked_at(system: System, tmp_path: Path) -> None:
-    settled(system)
-    released(system, tmp_path, **DECLARED)
-    (head,) = tmp_path.rglob("head.json")
-    head.write_text("{")
-    found = system.run(service_drift, store=str(tmp_path), **DECLARED)
-    assert found["status"] == "IN_SYNC"
-    assert found["not_looked_at"][-1].startswith("the last release: ")
-    counted = system.run(service_drift, store=str(tmp_path), undeclared=True, **DECLARED)
-    assert (counted["status"], counted["outcome"]) == ("NOT_CHECKED", "error"), "with what it is to be compared"
-    assert "the last release: " in counted["summary"]
-    system.attributes[GROUP][DURATION] = "3600"
-    assert system.run(service_drift, store=str(tmp_path), undeclared=True, **DECLARED)["status"] == "DRIFTED"
-
-
-def test_the_last_release_is_that_of_a_run_that_died_before_it_wrote_the_head(system: System, tmp_path: Path) -> None:
-    settled(system)
-    released(system, tmp_path, **DECLARED)
-    (head,) = tmp_path.rglob("head.json")
-    written = json.loads(head.read_text())
-    head.write_text(json.dumps({**written, "current": 1, "open": written["current"]}))
-    found = system.run(service_drift, store=str(tmp_path), **{**DECLARED, "settings": {}})
-    assert any("healthCheckGracePeriodSeconds: no longer declared" in each for each in found["findings"])
 
 
 def test_no_store_is_made_by_looking(system: System, tmp_path: Path) -> None:
