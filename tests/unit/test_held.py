@@ -95,7 +95,7 @@ def test_a_killed_run_is_taken_over_however_long_its_lease_is(world: World, tmp_
 def test_who_is_told_how_long_to_wait_is_told_that_this_was_too_short(world: World, tmp_path: Path) -> None:
     Run(world, tmp_path, lease_seconds=300).take("the first")
     began = world.now()
-    with pytest.raises(Failure, match=r"gave no sign of life; its lease runs out 325 s after") as found:
+    with pytest.raises(Failure, match=r"too short to tell: a lease is a dead run's 325 s after") as found:
         Run(world, tmp_path, lease_wait=180).take()
     assert found.value.fields["reason"] == "held" and world.now() - began < 185
 

@@ -92,11 +92,9 @@ def lost_text(found: Document | None, place: str) -> str:
 
 def held_text(found: Document, place: str, waited: float, watch: Watch) -> str:
     """Why a run gives up waiting, and what to do."""
-    seen = (
-        "it is still alive"
-        if watch.moved
-        else f"it gave no sign of life; its lease runs out {watch.patience:.0f} s after the last one"
-    )
+    seen = "it is still alive"
+    if not watch.moved:
+        seen = f"that is too short to tell: a lease is a dead run's {watch.patience:.0f} s after its last renewal"
     return (
         f"Another run is at work on {place}: {holder_text(found)}. Waited {waited:.0f} s, and {seen}. Nothing was "
         "changed. Run the same command again when it has ended; `status` shows what it does."
