@@ -88,6 +88,7 @@ def test_c91_no_canary_leaves_a_deployment_that_goes_well_or_a_rollback(runs: Ru
     assert json.loads((runs.folder / "callback.json").read_text().splitlines()[0])
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("runs", WAYS, indirect=True)
 def test_c91_no_canary_leaves_a_deployment_that_fails_and_is_rolled_back(runs: Runs) -> None:
     runs.place.ill()

@@ -86,6 +86,7 @@ def stopped_after(users: Users, what: Callable[[], object]) -> Summary:
     return summary
 
 
+@pytest.mark.walk
 def test_a_deployment_and_the_way_back_trouble_nobody(production: Production) -> None:
     users = production.users(count=60)
 
