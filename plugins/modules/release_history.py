@@ -179,7 +179,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import last_word, live, result_files
-from ansible_collections.steady.ecs.plugins.module_utils.rules import history
+from ansible_collections.steady.ecs.plugins.module_utils.rules import history, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute, plain
 
 SPEC = Spec(
@@ -202,7 +202,8 @@ def run(task: Task) -> Answer:
 
 def _shown(task: Task) -> Answer:
     params, store = task.params, live.store(task)
-    wanted, records, head = params["release"], store.records(), store.head()
+    wanted, records = params["release"], store.records()
+    head = release.settled(store.head(), records)
     numbers = sorted(records, reverse=True)[: max(0, params["limit"])] if wanted is None else [wanted]
     found = [history.entry(store.record(number)) for number in numbers]
     detail = history.summary(head, len(records), found[0] if wanted is not None else None)

@@ -97,8 +97,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, result_files
-from ansible_collections.steady.ecs.plugins.module_utils.rules import report, report_markdown, restore
+from ansible_collections.steady.ecs.plugins.module_utils.rules import by_hand, report, report_markdown, restore
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -125,9 +126,10 @@ def run(task: Task) -> dict[str, Any]:
     store = live.store(task)
     records = store.records()
     record = store.record(params["seq"])
-    found = _found(task)
+    service = reads.service(task, params["cluster"], params["service"])
+    found = _found(task, service)
     base = restore.way_back(record, records)
-    restored = restore.restoration(base, records, {"task_definition": found["task_definition"]}) if base else None
+    restored = _restored(params["rollback_command"], record, base, records, service) if base else None
     urls = [str(each["url"] if isinstance(each, dict) else each) for each in params["endpoints"]]
     made = report.report(record, found, {**params, "endpoints": urls, "traffic": _traffic(task)}, restored)
     text = report_markdown.markdown(made)
@@ -145,8 +147,15 @@ def run(task: Task) -> dict[str, Any]:
     return answer
 
 
-def _found(task: Task) -> Document:
-    service = reads.service(task, task.params["cluster"], task.params["service"])
+def _restored(playbook: str, record: Document, base: Document, records: Records, service: Document) -> Document:
+    """What going back restores, and what to type for it."""
+    restored = restore.restoration(base, records, {"task_definition": service["taskDefinition"]})
+    made, left = by_hand.commands(record["target"], restored, service)
+    typed = restore.command(playbook, record, base, records)
+    return {**restored, "command": typed, "commands": made, "left": left}
+
+
+def _found(task: Task, service: Document) -> Document:
     groups = reads.target_groups(task, live.group_arns(service))
     health = {
         each["TargetGroupArn"]: [target["state"] for target in reads.target_health(task, each["TargetGroupArn"])]

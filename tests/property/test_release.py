@@ -126,6 +126,19 @@ class World:
             self.allowed -= {("revision", self.last), ("seconds", self.last * 100)}
         self.write(writes[1:])
 
+    def typed_from_the_report(self) -> None:
+        """The command that the report of any closed release names goes back to where the report says."""
+        known = self.store.records()
+        for record in known.values():
+            base = restore.way_back(record, known) if record["kind"] in ("deploy", "rollback") else None
+            if base is None:
+                continue
+            _playbook, _name, number = restore.command("rollback.yml", record, base, known).partition("rollback_to=")
+            if not number and states.differences(states.state_of(record), self.live()):
+                continue  # somebody has changed it by hand since
+            choice = restore.choose(self.store.head(), known, self.live(), number or None)
+            assert choice.record and choice.record["seq"] == base["seq"], (record["seq"], choice)
+
     def act(self, what: str, dies: int, outcome: str) -> None:
         self.left = dies
         try:
@@ -148,6 +161,7 @@ def test_whatever_dies_the_store_is_readable_and_the_way_back_is_kept(story: lis
         for what, dies, outcome in story:
             was = world.store.head()["current"]
             world.act(what, dies, outcome)
+            world.typed_from_the_report()
             known = world.store.records()
             head = release.settled(world.store.head(), known)
             if head["current"] is not None:

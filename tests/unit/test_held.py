@@ -95,7 +95,7 @@ def test_a_killed_run_is_taken_over_however_long_its_lease_is(world: World, tmp_
 def test_who_is_told_how_long_to_wait_is_told_that_this_was_too_short(world: World, tmp_path: Path) -> None:
     Run(world, tmp_path, lease_seconds=300).take("the first")
     began = world.now()
-    with pytest.raises(Failure, match=r"too short to tell: a lease is a dead run's 325 s after") as found:
+    with pytest.raises(Failure, match=r"too short .* whether it is dead: 325 s without") as found:
         Run(world, tmp_path, lease_wait=180).take()
     assert found.value.fields["reason"] == "held" and world.now() - began < 185
 
@@ -113,9 +113,23 @@ def test_a_run_that_is_alive_keeps_the_other_out(run: Run, world: World, tmp_pat
         Run(world, tmp_path).take()
     assert (found.value.fields["reason"], found.value.fields["holder"]["why"]) == ("held", "a long rollout")
     assert 180 <= world.now() - began < 185
-    for word in ("user/ada", "a long rollout", "Nothing was changed", "180 s, and it is still alive"):
+    for word in ("user/ada", "a long rollout", "Nothing was changed", "180 s, and its last sign of life is "):
         assert word in found.value.msg
     assert lease_of(alive)["key"].endswith("/4"), "renewed at each half of its time, not at each look"
+
+
+def test_whoever_waits_for_a_long_lease_ends_when_its_holder_renews_it(run: Run, world: World, tmp_path: Path) -> None:
+    alive, began = Run(world, tmp_path, lease_seconds=600).take("a long rollout"), world.now()
+    sleep = world.sleep
+
+    def both(seconds: float) -> None:
+        sleep(seconds)
+        alive.renew_if_due()
+
+    world.sleep = both  # type: ignore[method-assign]
+    with pytest.raises(Failure, match="a long rollout"):
+        run.take()
+    assert 300 <= world.now() - began < 310, "it renews at half of its time"
 
 
 def test_who_must_not_wait_is_told_at_once(run: Run, world: World, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any
 
 import pytest
@@ -25,7 +24,6 @@ LIVE = {
 NOTHING: dict[str, Any] = {
     **dict.fromkeys(("differences", "checks", "cause", "timeline", "traffic")),
     "endpoints": ["https://example.com/health"],
-    "rollback_command": "ansible-playbook rollback.yml",
 }
 RESTORED = {
     "seq": 1,
@@ -34,6 +32,10 @@ RESTORED = {
     "task_definition": f"{FAMILY}:74",
     "attributes": {GROUP: {DURATION: "3600"}},
     "settings": {},
+    "force": False,
+    "command": "ansible-playbook rollback.yml",
+    "commands": ["aws ecs update-service", "aws ecs wait services-stable"],
+    "left": ["tags.team"],
 }
 
 
@@ -117,18 +119,24 @@ def test_alarms_are_on_metrics_that_exist() -> None:
     assert report.monitoring(record(), facts(balancers=[]), [])["alarms"] == []
 
 
-def test_the_commands_go_back_in_reverse_order() -> None:
-    update, modify, wait = report.rollback_commands(IDENTITY.as_dict(), RESTORED)
-    assert shlex.split(update)[-2:] == ["--task-definition", f"{FAMILY}:74"]
-    assert shlex.split(modify)[-2:] == ["--attributes", f"Key={DURATION},Value=3600"]
-    assert shlex.split(wait)[:4] == ["aws", "ecs", "wait", "services-stable"]
-    hostile = {**RESTORED, "attributes": {GROUP: {"a": "1; rm -rf /"}}}
-    assert shlex.split(report.rollback_commands(IDENTITY.as_dict(), hostile)[1])[-1] == "Key=a,Value=1; rm -rf /"
-
-
 def test_a_release_without_a_way_back_says_so() -> None:
     text = report_markdown.markdown(report.report(record(), facts(), NOTHING, None))
     assert "nothing to go back to" in text
+
+
+def test_what_the_commands_leave_is_said() -> None:
+    assert (
+        "    aws ecs update-service\n    aws ecs wait services-stable\n\nThese commands leave as they are: tags.team."
+        in page()
+    )
+    assert "By hand" not in report_markdown.markdown(
+        report.report(record(), facts(), NOTHING, {**RESTORED, "commands": [], "left": []})
+    )
+
+
+def test_what_a_run_that_goes_on_finds_live_is_a_change_of_the_release_too() -> None:
+    path = "containerDefinitions[coral].environment[CORAL_SESSIONS]"
+    assert f"| task definition | `{path}` | not recorded | not recorded |" in page(differences=[])
 
 
 def test_traffic_is_counted_or_said_not_to_be() -> None:
@@ -157,7 +165,9 @@ def test_a_failure_shows_its_cause_and_that_it_was_put_back() -> None:
     cause = {"container": "coral", "exit_code": 137, "meaning": None, "log_lines": ["out of\x1b[31m memory", "`x`"]}
     text = page(record("failed_rolled_back"), cause=cause)
     assert "# Release 2 of web: failed and rolled back" in text
-    assert "All of it was put back" in text
+    assert "It was put back, except what the reason above leaves out" in text
+    assert "Nothing is to be done: this release was put back to release 1." in text
+    assert "By hand" not in text and "web:75, and none is replaced" in text
     assert "| exit code | 137 |" in text and "meaning" not in text
     assert "    out of memory\n    `x`" in text
 

@@ -81,3 +81,17 @@ def test_a_name_chooses_only_what_serves_and_prefers_what_is_proven(
     if not wanted.isdigit():
         same = [each for each in service.records.values() if named_release.find({1: each}, wanted).record]
         assert records.proven(found.record) or not any(map(records.proven, same))
+
+
+def test_the_way_back_from_a_rollback_that_did_not_come_to_its_end_is_where_it_was_going() -> None:
+    service = Service()
+    for revision in (75, 76, 77):
+        service.deploy(revision, str(revision))
+    service.open("rollback", 3)
+    rollback = max(service.records)
+    for state in ("applying", "failed"):
+        record = {**service.records[rollback], "state": state}
+        base = restore.way_back(record, {**service.records, rollback: record})
+        assert base and base["seq"] == 3
+        assert restore.command("rollback.yml", record, base, service.records) == "rollback.yml -e rollback_to=3"
+    assert restore.way_back({**record, "state": "rolled_back"}, service.records) is None

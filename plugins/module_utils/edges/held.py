@@ -10,6 +10,7 @@ foreign task in between may take.
 from __future__ import annotations
 
 import dataclasses
+import math
 import platform
 import secrets
 from collections.abc import Callable, Iterator
@@ -231,7 +232,6 @@ def take(task: Task, why: str) -> Held:
     task.at_interrupt.append(held.interrupted)
     holder = {"who": held.who, "host": platform.node(), "why": why}
     watch, foreign = lease.Watch(), dict[str, Document]()
-    began = waits.clock.now()
 
     def taking(head: Document) -> tuple[list[Write], float | None]:
         now = waits.clock.now()
@@ -241,28 +241,26 @@ def take(task: Task, why: str) -> Held:
         taken = lease.taken(head, held.nonce, held.ttl, holder, store.now())
         return [Write(HEAD, taken)], now
 
+    given = task.params["lease_wait"]
+    limit = lease.WAIT if given is None else given
+
     def look(elapsed: float) -> float | None:
         waits_already = bool(foreign)
         with shielded():
             sent = stores.transact_head(store, taking)
-        if sent is None and not waits_already:
+        if sent is not None:
+            held._sent = sent
+            return sent
+        if not waits_already:
             task.report(f"{store.place} is held by {lease.holder_text(foreign['holder'])}; waiting")
-        if sent is None:
-            task.count(f"waiting for the lease of {foreign['holder']['who']}, {elapsed:.0f} s")
-        return sent
+        task.count(f"waiting for the lease of {foreign['holder']['who']}, {elapsed:.0f} s")
+        if elapsed >= limit and (given is not None or watch.moved):
+            text = lease.held_text(foreign["holder"], store.place, elapsed, watch, waits.clock.now())
+            raise Failure(text, reason="held", holder=foreign["holder"])
+        return None
 
-    pause = min(lease.LOOK_EVERY, held.ttl / 10)
-    given = task.params["lease_wait"]
-    sent = waits.until(look, lease.WAIT if given is None else given, pause)
-    if sent is None and given is None and not watch.moved:
-        sent = waits.until(look, watch.left(waits.clock.now()), pause)
-    if sent is None:
-        raise Failure(
-            lease.held_text(foreign["holder"], store.place, waits.clock.now() - began, watch),
-            reason="held",
-            holder=foreign["holder"],
-        )
-    held._sent = sent
+    # It ends at the latest when a lease that stands still is over.
+    waits.until(look, math.inf, min(lease.LOOK_EVERY, held.ttl / 10))
     task.lease = held
     return held
 

@@ -90,11 +90,11 @@ def lost_text(found: Document | None, place: str) -> str:
     )
 
 
-def held_text(found: Document, place: str, waited: float, watch: Watch) -> str:
+def held_text(found: Document, place: str, waited: float, watch: Watch, now: float) -> str:
     """Why a run gives up waiting, and what to do."""
-    seen = "it is still alive"
+    seen = f"its last sign of life is {now - watch.first_seen:.0f} s old"
     if not watch.moved:
-        seen = f"that is too short to tell: a lease is a dead run's {watch.patience:.0f} s after its last renewal"
+        seen = f"that is too short to tell whether it is dead: {watch.patience:.0f} s without a sign of life say so"
     return (
         f"Another run is at work on {place}: {holder_text(found)}. Waited {waited:.0f} s, and {seen}. Nothing was "
         "changed. Run the same command again when it has ended; `status` shows what it does."
@@ -122,7 +122,3 @@ class Watch:
             self.key, self.first_seen = lease["key"], now
         self.patience = patience(lease)
         return now - self.first_seen >= self.patience
-
-    def left(self, now: float) -> float:
-        """Seconds until it is over, if it goes on standing still."""
-        return max(0.0, self.first_seen + self.patience - now)

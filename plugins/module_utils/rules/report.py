@@ -8,16 +8,21 @@ the run's differences, redacted by the module that compared, or not at all: a re
 
 from __future__ import annotations
 
-import shlex
-
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import BASELINE, CALLER_SAYS, ROLLBACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    BASELINE,
+    CALLER_SAYS,
+    ROLLBACK,
+    ROLLED_BACK,
+    Document,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
     flat_settings,
     state_of,
 )
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE as CONTENT
 
 SCHEMA = 1
 NOT_RECORDED = "not recorded"
@@ -69,7 +74,8 @@ def report(record: Document, found: Document, results: Document, restored: Docum
     """The facts of one release.
 
     ``results``: differences (redacted), checks, cause, timeline, traffic, endpoints, rollback_command; what is null
-    is taken from the record. ``restored`` is what a rollback of it would put back, or None.
+    is taken from the record. ``restored`` is what a rollback of it would put back, with ``commands`` and ``left`` of
+    :mod:`by_hand` and the ``command`` of the playbook; None where there is nothing.
     """
     verdict, audit, target = record["verdict"], record["audit"], record["target"]
     seconds = verdict["duration_seconds"]
@@ -101,24 +107,9 @@ def report(record: Document, found: Document, results: Document, restored: Docum
         "verification": _verification(record, results["checks"]),
         "cause": results["cause"] or verdict["cause"],
         "traffic": _traffic(results["traffic"]),
-        "rollback": _rollback(record, restored, results["rollback_command"]),
+        "rollback": _rollback(record, restored),
         "monitoring": monitoring(record, found, results["endpoints"]),
     }
-
-
-def rollback_commands(target: Document, restored: Document) -> list[str]:
-    """AWS CLI commands that put back what :func:`restore.restoration` names, in the order of an undo."""
-    where = f"--cluster {shlex.quote(target['cluster'])} --service {shlex.quote(target['service'])}"
-    region = f"--region {shlex.quote(target['region'])}"
-    commands = [f"aws ecs update-service {region} {where} --task-definition {shlex.quote(restored['task_definition'])}"]
-    for arn, values in restored["attributes"].items():
-        pairs = " ".join(shlex.quote(f"Key={key},Value={text}") for key, text in values.items())
-        commands.append(
-            f"aws elbv2 modify-target-group-attributes {region} --target-group-arn {shlex.quote(arn)} "
-            f"--attributes {pairs}"
-        )
-    waits = where.replace("--service", "--services")
-    return [*commands, f"aws ecs wait services-stable {region} {waits}"]
 
 
 def monitoring(record: Document, found: Document, endpoints: list[str]) -> Document:
@@ -149,7 +140,7 @@ def monitoring(record: Document, found: Document, endpoints: list[str]) -> Docum
     )
     return {
         "first_hour": [
-            f"{desired} of {desired} tasks run on the new revision, and none is replaced",
+            f"{desired} of {desired} tasks run {name_of(found['task_definition'])}, and none is replaced",
             "every target of the service is healthy",
             f"no new errors in {logs}",
             "a user's conversation of several turns keeps its context",
@@ -209,21 +200,23 @@ def _changes(record: Document, found: list[Document] | None) -> list[Document]:
 
 
 def _content(record: Document, found: list[Document] | None) -> list[Document]:
-    """Changes inside the task definition: the run's own differences, or the names that the record has."""
-    if found is not None:
-        return [
-            {
-                "resource": each["resource"],
-                "property": each["path"],
-                "before": each.get("actual"),
-                "after": each.get("expected"),
-            }
-            for each in found
-            if each.get("resource") == "task definition"
-        ]
-    return [
-        {"resource": "task definition", "property": path, "before": NOT_RECORDED, "after": NOT_RECORDED}
+    """Changes inside the task definition: the run's own differences, and the names that the record has beside them, for
+    what a run that goes on finds live already is no difference to it."""
+    shown = [
+        {
+            "resource": each["resource"],
+            "property": each["path"],
+            "before": each.get("actual"),
+            "after": each.get("expected"),
+        }
+        for each in found or []
+        if each.get("resource") == CONTENT
+    ]
+    known = {each["property"] for each in shown}
+    return shown + [
+        {"resource": CONTENT, "property": path, "before": NOT_RECORDED, "after": NOT_RECORDED}
         for path in record["intent"]["task_definition"]["changes"] or []
+        if path not in known
     ]
 
 
@@ -285,9 +278,10 @@ def _traffic(summary: Document | None) -> Document | None:
     }
 
 
-def _rollback(record: Document, restored: Document | None, command: str) -> Document:
+def _rollback(record: Document, restored: Document | None) -> Document:
+    done = record["base"] if record["state"] == ROLLED_BACK else None
     if restored is None:
-        return {"restores": None, "command": None, "aws": []}
+        return {"restores": None, "done": done, "command": None, "aws": [], "not_by_commands": []}
     rows = [
         *(
             {"resource": f"target group {group_name(arn)}", "property": key, "value": text}
@@ -301,6 +295,8 @@ def _rollback(record: Document, restored: Document | None, command: str) -> Docu
     ]
     return {
         "restores": {**{name: restored[name] for name in ("seq", "kind", "proven", "task_definition")}, "values": rows},
-        "command": command,
-        "aws": rollback_commands(record["target"], restored),
+        "done": done,
+        "command": restored["command"],
+        "aws": restored["commands"],
+        "not_by_commands": restored["left"],
     }

@@ -137,7 +137,8 @@ def _changes(report: Document) -> str:
     )
     table = _table(("Resource", "Property", "Before", "After"), rows)
     undone = report["release"]["state"] == "rolled_back"
-    return f"## What changed\n\n{table}" + ("\n\nAll of it was put back: see the timeline." if undone else "")
+    said = "\n\nIt was put back, except what the reason above leaves out: see the timeline."
+    return f"## What changed\n\n{table}" + (said if undone else "")
 
 
 def _timeline(report: Document) -> str:
@@ -189,7 +190,9 @@ def _traffic(report: Document) -> str:
 
 def _rollback(report: Document) -> str:
     plan = report["rollback"]
-    restores = plan["restores"]
+    restores, left = plan["restores"], plan["not_by_commands"]
+    if plan["done"] is not None:
+        return f"## Rollback plan\n\nNothing is to be done: this release was put back to release {plan['done']}."
     if restores is None:
         return "## Rollback plan\n\nNothing older is on record, so there is nothing to go back to."
     kind = BASELINE if restores["kind"] == BASELINE else "release"
@@ -205,8 +208,8 @@ def _rollback(report: Document) -> str:
             _table(("Resource", "Property", "Value"), rows),
             "With the playbook, which also verifies:",
             _code([plan["command"]]),
-            "By hand, in this order:",
-            _code(plan["aws"]),
+            *(["By hand, in this order:", _code(plan["aws"])] if plan["aws"] else []),
+            *([f"These commands leave as they are: {escaped(', '.join(left))}."] if left else []),
         ]
     )
 

@@ -22,6 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     FINAL,
     RELEASES,
     ROLLBACK,
+    ROLLED_BACK,
     SUCCEEDED,
     Document,
     proven,
@@ -156,11 +157,24 @@ def _found_later(target: Document, records: Records) -> dict[str, Any]:
 
 
 def way_back(record: Document, records: Records) -> Document | None:
-    """What going back from this very release restores, whatever came after it: for its report."""
-    if record["state"] != SUCCEEDED:
-        return None if record["base"] is None else records.get(record["base"])
+    """What going back from this very release restores, whatever came after it: for its report. None where nothing is
+    older, and for one that was put back."""
+    if record["state"] == ROLLED_BACK:
+        return None
+    if record["state"] not in FINAL:
+        return _undone(record, records).record
+    if record["kind"] == ROLLBACK and record["state"] != SUCCEEDED:
+        return records.get(record["restores"])
     start = _before(record, records)
     return None if start is None else _proven_from(start, records, "").record
+
+
+def command(playbook: str, record: Document, base: Document, records: Records) -> str:
+    """What to type to go back from this very release: the rollback goes there by itself from the newest one only, and
+    only when that succeeded."""
+    newest = max(number for number, each in records.items() if each["kind"] in RELEASES)
+    goes_there = record["seq"] == newest and record["state"] == SUCCEEDED
+    return playbook if goes_there else f"{playbook} -e rollback_to={base['seq']}"
 
 
 def others(records: Records, chosen: Document, live: Document) -> list[Document]:

@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, lease
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
@@ -111,16 +111,20 @@ def lines(found: Answer) -> list[str]:
         opened = found["open"]
         said.append(
             f"release {opened['seq']} ({opened['kind']}) is open: {opened['state']}, begun {opened['started']} by "
-            f"{opened['who']}"
-            + (
-                ""
-                if found["lease"]
-                else "; nobody is at work on it: the same command resumes it, rollback.yml undoes it"
-            )
+            f"{opened['who']}" + ("" if found["lease"] else f"; nobody is at work on it: {_goes_on(opened)}")
         )
     said.append(_proof(found))
     said += [f"problem: {each}" for each in found["problems"]]
     return [one_line(each) for each in said]
+
+
+def _goes_on(opened: Answer) -> str:
+    """What the next run does with a release that a dead one left open."""
+    if opened["kind"] == ROLLBACK:
+        return "rollback.yml goes on with it"
+    if opened["state"] == ROLLING_BACK:
+        return "it was on its way back, and the same command or rollback.yml goes on undoing it"
+    return "the same command resumes it, rollback.yml undoes it"
 
 
 def summary(found: list[Answer]) -> str:

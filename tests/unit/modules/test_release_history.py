@@ -94,6 +94,17 @@ def test_an_open_release_is_said_to_be_open(kept: Kept, tmp_path: Path) -> None:
     assert "release 4 is open" in found["detail"]
 
 
+def test_a_release_whose_run_died_before_it_wrote_the_head_is_not_open(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    head = kept.store.head()
+    seq = kept.released(2)
+    (path,) = tmp_path.rglob("head.json")
+    left = {**json.loads(path.read_text()), "current": head["current"], "open": seq}
+    path.write_text(json.dumps(left))
+    found, _lines = show(tmp_path)
+    assert f"release {seq} is current" in found["detail"] and "is open" not in found["detail"]
+
+
 def test_foreign_text_cannot_forge_a_line(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.released(2, "failed", {**CAUSE, "reason": "gone\n::set-output name=x::y\x1b[2J"})

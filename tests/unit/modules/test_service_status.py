@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import status as rule
 from ansible_collections.steady.ecs.plugins.modules import service_status as module
 
 from tests.unit.answers import revision, service
@@ -80,6 +81,23 @@ def test_whoever_is_at_work_and_the_open_release_are_named(world: VerbWorld) -> 
     assert (one["lease"]["host"], one["lease"]["why"]) == ("runner-9", "a hotfix")
     assert (one["open"]["seq"], one["open"]["state"]) == (seq, "applying")
     assert one["open"]["who"].endswith("user/ada")
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "words"),
+    [
+        ("deploy", "applying", "the same command resumes it, rollback.yml undoes it"),
+        ("deploy", "rolling_back", "the same command or rollback.yml goes on undoing it"),
+        ("rollback", "applying", "rollback.yml goes on with it"),
+    ],
+)
+def test_what_the_next_run_does_with_an_open_release_is_said(
+    world: VerbWorld, kind: str, state: str, words: str
+) -> None:
+    found = {"kind": kind, "state": state, "seq": 2, "started": "2025-11-27T10:00:00Z", "who": "ada"}
+    one = {**status(world)["services"][0], "open": found, "lease": None}
+    (line,) = [each for each in rule.lines(one) if "release 2" in each]
+    assert line.endswith(words)
 
 
 def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld, tmp_path: Path) -> None:
