@@ -115,6 +115,9 @@ def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp
     assert "stickiness.lb_cookie.duration_seconds" in paths
     assert "containerDefinitions[coral].environment[CORAL_SESSIONS]" in paths
 
+    looked = production.run("./steady", "play", "verify.yml", "--check", "-e", "verify_wait_timeout=1")
+    assert looked.status == 4, "verification only reads, so check mode is no reason not to look"
+
     assert production.run("./steady", "play", "deploy.yml").status == 0
     production.admin("DELETE", "/_bed/calls")
     clean = production.run("./steady", "drift", "-e", f"drift_file={report}")

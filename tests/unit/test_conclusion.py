@@ -110,6 +110,13 @@ def test_an_empty_plan_still_says_what_runs() -> None:
     )
 
 
+def test_a_verification_in_check_mode_has_looked_or_says_that_it_has_not() -> None:
+    looked = Run(check_mode=True, health=HEALTHY)
+    assert (outcome(looked), detail(looked)) == ("proven", HEALTHY["summary"])
+    skipped = Run(check_mode=True, health={"skipped": True})
+    assert (outcome(skipped), "nothing was looked at" in detail(skipped)) == ("unchanged", True)
+
+
 def test_check_mode_counts_the_differences() -> None:
     assert detail(Run(check_mode=True, plan={"differences": [{}]})) == "check mode: 1 difference would be settled"
     assert detail(Run(check_mode=True, plan={"differences": []})) == "no difference"

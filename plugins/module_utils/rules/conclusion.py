@@ -100,7 +100,7 @@ def outcome(run: Run) -> str:
     """The run's last word."""
     if not run.failure:
         verified_only = not run.plan and bool(run.health.get("ok"))
-        return "proven" if (run.release or verified_only) and not run.check_mode else "unchanged"
+        return "proven" if verified_only or (run.release and not run.check_mode) else "unchanged"
     if _is_superseded(run):
         return "superseded"
     if _goes_on(run):
@@ -118,7 +118,9 @@ def detail(run: Run) -> str:
     """The outcome in one sentence; after a failure its cause, last."""
     if run.failure:
         return f"{_undone(run)}{_left(run)}{_meanwhile(run)}{run.failure.get('msg', 'a task failed without a message')}"
-    if run.check_mode:
+    if run.check_mode and not run.health.get("ok"):
+        if not (run.plan or run.deployment):
+            return "check mode after a plan: nothing was looked at, for what is declared is not live yet"
         count = len(run.plan.get("differences") or run.deployment.get("differences") or [])
         if not count:
             return "check mode: new tasks would be started" if run.plan.get("calls") else "no difference"
