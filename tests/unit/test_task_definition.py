@@ -357,3 +357,23 @@ def test_expected_environment() -> None:
     assert task_definition.expected_environment(None, RICH) == {"app": {"B": "2", "A": "1", "C": ""}}
     assert task_definition.expected_environment(app(cpu=1), None) == {}
     assert task_definition.expected_environment(None, None) == {}
+
+
+def test_null_in_a_list_that_is_replaced_is_what_is_not_there() -> None:
+    ports = [{"containerPort": 80, "name": "http", "appProtocol": None}]
+    assert plan(app(portMappings=ports)).declared["containerDefinitions"][0]["portMappings"] == [
+        {"containerPort": 80, "name": "http"}
+    ]
+    volumes = [{"name": "data", "dockerVolumeConfiguration": {"driver": "local", "labels": {"a": "b", "c": None}}}]
+    assert plan({"volumes": volumes}).declared["volumes"] == [
+        {"name": "data", "dockerVolumeConfiguration": {"driver": "local", "labels": {"a": "b"}}}
+    ]
+
+
+def test_null_deep_in_a_named_item_removes_it() -> None:
+    found = plan({"volumes": {"data": {"efsVolumeConfiguration": {"authorizationConfig": {"iam": None}}}}})
+    assert paths(found) == ["volumes[data].efsVolumeConfiguration.authorizationConfig.iam"]
+    assert again(found, {}) == []
+    assert paths(plan({"volumes": {"data": {"efsVolumeConfiguration": None}}})) == [
+        "volumes[data].efsVolumeConfiguration"
+    ]
