@@ -67,8 +67,7 @@ def plan(
         _typed(whole, model.request, (), WHOLE, by_name=False) if whole else None,
         images,
     )
-    if declared != live:
-        task_definition_shape.refuse_incomplete(declared, model)
+    task_definition_shape.refuse_incomplete(declared, live, model)
     return Plan(declared, live, sorted(set(_unwrapped(definition or {})) & model.answer_only))
 
 

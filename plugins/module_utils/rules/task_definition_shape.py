@@ -69,9 +69,11 @@ def typed(value: Any, shape: Shape, place: Place, path: str, by_name: bool) -> A
     return _scalar(value, shape, place, path)
 
 
-def refuse_incomplete(content: dict[str, Any], model: Model) -> None:
-    """Raise DeclarationError where a task definition in request form lacks what AWS requires."""
-    missing = _missing(content, model.required, (), "")
+def refuse_incomplete(declared: dict[str, Any], live: dict[str, Any], model: Model) -> None:
+    """Raise DeclarationError where a task definition in request form lacks what AWS requires. What the live one lacks
+    as well, AWS has taken, and nobody has declared."""
+    known = _missing(live, model.required, (), "")
+    missing = [each for each in _missing(declared, model.required, (), "") if each not in known]
     if missing:
         raise DeclarationError(
             f"The task definition would lack {', '.join(missing)}, which AWS requires: declare it, or take out what it "
