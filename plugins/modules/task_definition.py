@@ -275,8 +275,9 @@ def run(task: Task) -> Answer:
     base = base_of(task)
     plan = planned(task, base)
     differences = list(plan.differences)
-    if base["status"] != "ACTIVE":
-        # UpdateService does not take it any more, so neither could a rollback.
+    if task.params["restores"] and base["status"] != "ACTIVE":
+        # UpdateService takes no INACTIVE revision. The live one serves on: "Existing tasks and services that reference
+        # an INACTIVE task definition continue to run without disruption" (API reference, DeregisterTaskDefinition).
         differences.append(Difference(task_definition.RESOURCE, "status", "ACTIVE", base["status"]))
     found = existing(task, hold, base, plan.declared) if differences else base
     registered = found is None

@@ -11,6 +11,7 @@ import copy
 from typing import Any
 
 import botocore.session
+import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import models
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, task_definition
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -22,7 +23,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_m
     Place,
 )
 from botocore.validate import ParamValidator
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from testbed.ecs.definitions import stored
@@ -167,6 +168,90 @@ def test_a_plan_that_was_carried_out_is_empty(both: tuple[dict[str, Any], dict[s
     assert paths(plan(described(first.declared), changes=changes)) == []
     assert bool(first.differences) == bool(paths(plan(described(request), definition=first.declared)))
     assert not ParamValidator().validate(first.declared, REQUEST).has_errors()
+
+
+WRONG = st.sampled_from(
+    [None, 5, True, "x", [], {}, [None], ["x"], [{}], {"a": None}, {"a": "b"}, {"a": {"b": None}}, {"a": {"name": "b"}}]
+)
+
+
+def miswritten(draw: st.DrawFn, value: Any) -> Any:
+    """A declaration with one value, at whatever depth, replaced by what people may write there, or gone."""
+    if not isinstance(value, (dict, list)) or not value or draw(st.integers(0, 3)) == 0:
+        return draw(WRONG)
+    place = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+    changed = copy.copy(value)
+    if draw(st.integers(0, 5)) == 0:
+        del changed[place]
+    else:
+        changed[place] = miswritten(draw, value[place])
+    return changed
+
+
+@st.composite
+def miswritten_declarations(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    request, changes = draw(declarations())
+    mode, written = draw(st.sampled_from([("changes", changes), ("definition", request)]))
+    wrong = miswritten(draw, written)
+    assume(isinstance(wrong, dict))
+    return request, {mode: wrong}
+
+
+@settings(slow_to_draw, max_examples=300)
+@given(miswritten_declarations())
+def test_what_is_not_refused_is_what_aws_takes(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """By the model of the request that AWS publishes."""
+    request, declaration = both
+    try:
+        declared = plan(described(request), **declaration).declared
+    except DeclarationError:
+        return
+    assert ParamValidator().validate(declared, REQUEST).generate_report() == ""
+
+
+def shape_at(place: Place) -> Any:
+    shape = REQUEST
+    for name in place:
+        shape = shape.members[name]
+        shape = shape.member if shape.type_name == "list" else shape
+    return shape
+
+
+def nested(place: Place, value: Any) -> dict[str, Any]:
+    return {place[0]: nested(place[1:], value) if place[1:] else value}
+
+
+@pytest.mark.parametrize("place", sorted(set(NAMED) - {(CONTAINERS,)}))
+@slow_to_draw
+@given(st.data())
+def test_null_removes_a_member_of_an_item_of_every_named_list(place: Place, data: st.DataObject) -> None:
+    key, required = (
+        NAMED[place][0],
+        {"proxyConfiguration": {"containerName": "a"}, "logConfiguration": {"logDriver": "x"}},
+    )
+    in_container = place[0] == CONTAINERS
+    inner = place[1:] if in_container else place
+    item = data.draw(structure(shape_at(place), place))
+    assume(set(item) - {key})
+    member = data.draw(st.sampled_from(sorted(set(item) - {key})))
+    held = {
+        each: {**value, **required.get(each, {})} if inner[1:] else value
+        for each, value in nested(inner, [item]).items()
+    }
+    container = {"name": "a", "image": "x", **(held if in_container else {})}
+    live = {"family": "web", CONTAINERS: [container], **({} if in_container else held)}
+    change = nested(inner, {item[key]: {member: None}})
+    changes = {"containers": {"a": change}} if in_container else change
+    if member in shape_at(place).required_members or place[1:] in (("environment",), ("secrets",)):
+        with pytest.raises(DeclarationError, match=f"lack .*{member}, which AWS requires|must be text"):
+            plan(described(live), changes=changes)
+        return
+    found: Any = plan(described(live), changes=changes).declared
+    found = found[CONTAINERS][0] if in_container else found
+    for name in inner:
+        found = found[name]
+    (before,) = described(live)[inner[0]] if place in NAMED and not in_container and not inner[1:] else [item]
+    assert found == [{name: value for name, value in before.items() if name != member}]
 
 
 @slow_to_draw

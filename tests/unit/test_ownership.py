@@ -142,6 +142,11 @@ def task(address: str) -> dict[str, Any]:
     }
 
 
+def task_ipv6(address: str) -> dict[str, Any]:
+    """In an IPv6-only subnet."""
+    return {"attachments": [], "containers": [{"networkInterfaces": [{"attachmentId": "a", "ipv6Address": address}]}]}
+
+
 def target(address: str, state: str = "healthy") -> dict[str, Any]:
     return {"address": address, "port": 80, "state": state, "reason": "", "description": ""}
 
@@ -151,11 +156,14 @@ def target(address: str, state: str = "healthy") -> dict[str, Any]:
     [
         ([target("10.0.0.1"), target("10.0.0.2")], True),
         ([], True),
+        ([target("2001:db8::5"), target("2001:DB8:0::5")], True),
+        ([target("10.0.9.9"), target("2001:db8::5")], False),
         ([target("10.0.0.1"), target("10.0.9.9")], False),
         ([target("10.0.0.1"), target("10.0.9.9", "draining"), target("10.0.9.8", "unhealthy")], True),
     ],
 )
 def test_healthy_targets_that_are_no_task_of_the_service_are_anothers(targets: list[Any], alone: bool) -> None:
-    found = ownership.shared("tg-web", targets, [task("10.0.0.1"), task("10.0.0.2"), {"attachments": []}])
+    tasks = [task("10.0.0.1"), task("10.0.0.2"), task_ipv6("2001:db8::5"), {"attachments": []}]
+    found = ownership.shared("tg-web", targets, tasks)
     assert found["ok"] is alone
     assert ("10.0.9.9" in str(found["found"])) is not alone

@@ -27,6 +27,9 @@ from tests.unit.task_definitions import (
     whole,
 )
 
+APP = RICH["containerDefinitions"][0]
+WORKER = "arn:aws:iam::111122223333:role/worker"
+
 # -- the production change
 
 
@@ -221,7 +224,9 @@ def test_c14_a_variable_that_is_no_longer_there_goes() -> None:
         ({"cpu": "1 vCPU"}, {"cpu": "1024"}),
         ({"memory": "2GB"}, {"memory": "2GB"}),
         ({"memory": "2 GB"}, {"memory": "2048"}),
+        ({"memory": "1GB", "cpu": ".25 vCPU"}, {"memory": "1024", "cpu": "256"}),
         ({"taskRoleArn": "task"}, {"taskRoleArn": "arn:aws:iam::111122223333:role/task"}),
+        ({"executionRoleArn": "arn:aws:iam::1:role/team/task"}, {"executionRoleArn": "team/task"}),
         ({"requiresCompatibilities": ["FARGATE", "EC2"]}, {"requiresCompatibilities": ["EC2", "FARGATE"]}),
         ({}, {"requiresCompatibilities": []}),
         ({"volumes": [{"name": "v"}]}, {"volumes": [{"name": "v", "host": {}}]}),
@@ -236,6 +241,9 @@ def test_equal_in_other_words(declared: dict[str, Any], live: dict[str, Any]) ->
     [
         ({"taskRoleArn": "arn:aws:iam::1:role/task"}, {"taskRoleArn": "arn:aws:iam::2:role/task"}),
         ({"taskRoleArn": "task"}, {"taskRoleArn": "arn:aws:iam::1:role/mytask"}),
+        ({"taskRoleArn": "task"}, {"taskRoleArn": "arn:aws:iam::1:role/team/task"}),
+        ({"taskRoleArn": "task"}, {"executionRoleArn": "arn:aws:iam::1:role/task"}),
+        ({"taskRoleArn": ""}, {"taskRoleArn": "arn:aws:iam::1:role/task"}),
         ({"memory": "2 GB"}, {"memory": "2"}),
         ({"networkMode": "awsvpc"}, {}),
         ({"containerDefinitions": [{"name": "a"}]}, {"containerDefinitions": [{"name": "b"}]}),
@@ -247,6 +255,16 @@ def test_equal_in_other_words(declared: dict[str, Any], live: dict[str, Any]) ->
 )
 def test_not_equal(declared: dict[str, Any], live: dict[str, Any]) -> None:
     assert task_definition.compare(declared, live)
+    assert task_definition.compare(live, declared)
+
+
+def test_a_text_that_is_a_role_elsewhere_is_a_text() -> None:
+    live = {**RICH, "containerDefinitions": [{**APP, "environment": [{"name": "ROLE", "value": WORKER}]}]}
+    found = plan(app(environment={"ROLE": "worker"}), live=live)
+    assert paths(found) == ["containerDefinitions[app].environment[ROLE]"]
+    labelled = {**RICH, "containerDefinitions": [{**APP, "dockerLabels": {"taskRoleArn": WORKER}}]}
+    found = plan(app(dockerLabels={"taskRoleArn": "worker"}), live=labelled)
+    assert paths(found) == ["containerDefinitions[app].dockerLabels[taskRoleArn]"]
 
 
 # -- changes
@@ -339,3 +357,23 @@ def test_expected_environment() -> None:
     assert task_definition.expected_environment(None, RICH) == {"app": {"B": "2", "A": "1", "C": ""}}
     assert task_definition.expected_environment(app(cpu=1), None) == {}
     assert task_definition.expected_environment(None, None) == {}
+
+
+def test_null_in_a_list_that_is_replaced_is_what_is_not_there() -> None:
+    ports = [{"containerPort": 80, "name": "http", "appProtocol": None}]
+    assert plan(app(portMappings=ports)).declared["containerDefinitions"][0]["portMappings"] == [
+        {"containerPort": 80, "name": "http"}
+    ]
+    volumes = [{"name": "data", "dockerVolumeConfiguration": {"driver": "local", "labels": {"a": "b", "c": None}}}]
+    assert plan({"volumes": volumes}).declared["volumes"] == [
+        {"name": "data", "dockerVolumeConfiguration": {"driver": "local", "labels": {"a": "b"}}}
+    ]
+
+
+def test_null_deep_in_a_named_item_removes_it() -> None:
+    found = plan({"volumes": {"data": {"efsVolumeConfiguration": {"authorizationConfig": {"iam": None}}}}})
+    assert paths(found) == ["volumes[data].efsVolumeConfiguration.authorizationConfig.iam"]
+    assert again(found, {}) == []
+    assert paths(plan({"volumes": {"data": {"efsVolumeConfiguration": None}}})) == [
+        "volumes[data].efsVolumeConfiguration"
+    ]

@@ -39,6 +39,16 @@ from tests.unit.task_definitions import RICH, app, paths, plan, whole
         (app(ulimits={"nofile": 5}), r"containers\.app\.ulimits\.nofile must be a mapping"),
         (app(dockerLabels={"a": 1}), r"containers\.app\.dockerLabels\[a\] must be text; it is a number"),
         (app(command=["a", 1]), r"containers\.app\.command\[1\] must be text"),
+        (app(command=["a", None]), r"containers\.app\.command\[1\] is null: give it a value, or leave it out"),
+        (
+            app(ulimits={"core": {"softLimit": 1}}),
+            r"would lack containerDefinitions\[app\]\.ulimits\[core\]\.hardLimit",
+        ),
+        (
+            app(healthCheck={"command": None}),
+            r"would lack containerDefinitions\[app\]\.healthCheck\.command, which AWS",
+        ),
+        ({"tags": [{"key": "a"}, None]}, r"rollout_changes\.tags\[1\] is null"),
         ({"containers": {"app": None}}, r"containers\.app must be a mapping of what changes"),
         ({"containers": ["app"]}, r"rollout_changes\.containers must be a mapping"),
         ({"containerDefinitions": []}, r"rollout_changes\.containerDefinitions: write containers"),
@@ -86,6 +96,19 @@ def test_a_refusal_quotes_no_value() -> None:
             r"\[A\] must be text; it is null",
         ),
         ({"containerDefinitions": [{"name": "app", "memry": 1}]}, r"containerDefinitions\[app\]\.memry: "),
+        ({"tags": {"a": "b"}}, "tags must be a list of key and value, as describe-task-definition has it"),
+        ({"tags": "a"}, "tags must be a list"),
+        ({"tags": ["a"]}, r"tags\[0\] must be a mapping"),
+        ({"volumes": {"data": {}}}, "volumes must be a list of mappings with a name"),
+        *(
+            ({"containerDefinitions": [{"name": "app", member: {"x": value}}]}, rf"\[app\]\.{member} must be a list of")
+            for member, value in (
+                ("ulimits", {"softLimit": 1, "hardLimit": 2}),
+                ("dependsOn", "START"),
+                ("mountPoints", {"sourceVolume": "data"}),
+                ("systemControls", "1"),
+            )
+        ),
     ],
 )
 def test_a_whole_definition_is_refused_with_its_place(definition: dict[str, Any], message: str) -> None:

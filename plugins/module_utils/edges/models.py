@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, service_models, translated
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import Place
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
@@ -24,7 +26,7 @@ def task_definition() -> Model:
     ecs = ServiceModel(service_models().load_service_model("ecs", "service-2"), "ecs")
     request = ecs.operation_model("RegisterTaskDefinition").input_shape
     answer = ecs.operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"]
-    return Model(_shape(request), frozenset(_answer_only(answer, request, "")))
+    return Model(_shape(request), frozenset(_answer_only(answer, request, "")), dict(_required(request, ())))
 
 
 def _shape(shape: Any) -> Shape:
@@ -35,6 +37,17 @@ def _shape(shape: Any) -> Shape:
     if shape.type_name == "map":
         return {"*": _shape(shape.value)}
     return {"long": "integer"}.get(shape.type_name, str(shape.type_name))
+
+
+def _required(shape: Any, place: Place) -> Iterator[tuple[Place, list[str]]]:
+    """The structures of a shape that cannot be without some of their members."""
+    if shape.type_name == "list":
+        yield from _required(shape.member, place)
+    if shape.type_name == "structure":
+        if shape.required_members:
+            yield place, list(shape.required_members)
+        for name, member in shape.members.items():
+            yield from _required(member, (*place, name))
 
 
 def _answer_only(answer: Any, request: Any, path: str) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,13 +120,30 @@ def is_running(task: Answer) -> bool:
     return task.get("lastStatus") == "RUNNING" and task.get("desiredStatus") == "RUNNING"
 
 
+def addresses_of(task: Answer) -> list[str]:
+    """The addresses of a task's network interface, as AWS writes them; none in bridge and host mode.
+
+    In IPv6-only subnets there is none but ``ipv6Address`` ("Using a VPC in IPv6-only mode", developer guide; API
+    reference, NetworkInterface), and it is what an IPv6 target group knows the task by.
+    """
+    details = [each for attachment in task.get("attachments", []) for each in attachment.get("details", [])]
+    found = [each.get("value") for each in details if each.get("name") == "privateIPv4Address"]
+    interfaces = [each for container in task.get("containers", []) for each in container.get("networkInterfaces") or []]
+    found += [each.get(name) for name in ("privateIpv4Address", "ipv6Address") for each in interfaces]
+    return list(dict.fromkeys(str(each) for each in found if each))
+
+
 def address_of(task: Answer) -> str:
-    """The private address of a task's network interface; empty in bridge and host mode."""
-    for attachment in task.get("attachments", []):
-        for detail in attachment.get("details", []):
-            if detail.get("name") == "privateIPv4Address":
-                return str(detail.get("value", ""))
-    return ""
+    """The address that a task is called by; empty in bridge and host mode."""
+    return next(iter(addresses_of(task)), "")
+
+
+def comparable(address: Any) -> Any:
+    """An address in the form in which equal means equal, for IPv6 has several (RFC 5952); what is none, as it is."""
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return address
 
 
 def serving_container(service: Answer) -> str:
@@ -165,10 +183,10 @@ def targets_of(task: Answer, balancer: Answer, targets: list[Answer]) -> list[An
 
     Without a network interface of its own the task is known by its host port: the instance's id is not in the answer.
     """
-    address = address_of(task)
-    if address:
-        wanted = (address, balancer.get("containerPort"))
-        return [each for each in targets if (each["address"], each["port"]) == wanted]
+    own = {comparable(each) for each in addresses_of(task)}
+    if own:
+        port = balancer.get("containerPort")
+        return [each for each in targets if each["port"] == port and comparable(each["address"]) in own]
     ports = {
         binding.get("hostPort")
         for container in task.get("containers", [])

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 
@@ -134,14 +135,9 @@ def shared(name: str, targets: list[Answer], tasks: list[Answer]) -> Check:
     ``targets``: as reads.target_health gives them; ``tasks``: all of the service, those that have stopped too, for
     their targets go a moment later.
     """
-    ours = {
-        detail["value"]
-        for task in tasks
-        for attachment in task.get("attachments", [])
-        for detail in attachment.get("details", [])
-        if detail.get("name") == "privateIPv4Address"
-    }
-    strangers = sorted({str(each["address"]) for each in targets if each["state"] == "healthy"} - ours)
+    ours = {looks.comparable(address) for task in tasks for address in looks.addresses_of(task)}
+    healthy = {str(each["address"]) for each in targets if each["state"] == "healthy"}
+    strangers = sorted(each for each in healthy if looks.comparable(each) not in ours)
     return check(
         f"targets of {name}",
         "tasks of this service alone",

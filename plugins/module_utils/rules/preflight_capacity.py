@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import service, task_definition_meaning
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 
 Answer = dict[str, Any]
@@ -31,15 +31,18 @@ class Room:
 
 
 def is_asked(becoming: Answer) -> bool:
-    """Whether new tasks must find room on instances that nobody adds to while a deployment goes on."""
-    return becoming.get("launchType") == "EC2" and becoming.get("schedulingStrategy", "REPLICA") == "REPLICA"
+    """Whether new tasks must find room on instances that nobody adds to while a deployment goes on. With a strategy of
+    capacity providers somebody may, and a service that declares one still has its launch type (API reference,
+    UpdateService, capacityProviderStrategy)."""
+    of_instances = becoming.get("launchType") == "EC2" and not becoming.get("capacityProviderStrategy")
+    return of_instances and becoming.get("schedulingStrategy", "REPLICA") == "REPLICA"
 
 
 def needed(content: Answer) -> Room:
     """What one task takes: the task's own size, else the sum of its containers'. Their soft limit is what placement
     counts ("Amazon ECS task definition parameters", memoryReservation)."""
     containers = content.get("containerDefinitions", [])
-    cpu = int(content.get("cpu") or sum(int(each.get("cpu") or 0) for each in containers))
+    cpu = _number(content.get("cpu")) or sum(int(each.get("cpu") or 0) for each in containers)
     soft = sum(int(each.get("memoryReservation") or each.get("memory") or 0) for each in containers)
     ports = {
         (UDP if mapping.get("protocol") == "udp" else TCP, str(mapping["hostPort"]))
@@ -47,7 +50,13 @@ def needed(content: Answer) -> Room:
         for mapping in each["portMappings"]
         if mapping.get("hostPort")
     }
-    return Room(cpu, int(content.get("memory") or soft), frozenset(ports))
+    return Room(cpu, _number(content.get("memory")) or soft, frozenset(ports))
+
+
+def _number(size: Any) -> int:
+    """The task's own size in CPU units or MiB, which may be written with its unit; 0 where it has none."""
+    found = task_definition_meaning.amount(size)
+    return int(found) if found.isdecimal() else 0
 
 
 def fixing(content: Answer) -> list[Answer]:

@@ -64,9 +64,10 @@ def plan(
     declared = apply(
         live,
         _typed_changes(changes, model) if changes else None,
-        _typed(whole, model.request, (), WHOLE) if whole else None,
+        _typed(whole, model.request, (), WHOLE, by_name=False) if whole else None,
         images,
     )
+    task_definition_shape.refuse_incomplete(declared, live, model)
     return Plan(declared, live, sorted(set(_unwrapped(definition or {})) & model.answer_only))
 
 
@@ -78,8 +79,14 @@ def request_form(described: Content, answer_only: set[str] | frozenset[str]) -> 
     registered and are left out.
     """
     content: Content = _without(_unwrapped(described), answer_only, "")
-    tags = [each for each in content.pop("tags", []) if not str(each.get("key", "")).lower().startswith("aws:")]
+    tags = content.pop("tags", [])
+    if isinstance(tags, list):  # what else a declaration may hold is refused with its place, by its type
+        tags = [each for each in tags if not (isinstance(each, dict) and _is_of_aws(each))]
     return {**content, "tags": tags} if tags else content
+
+
+def _is_of_aws(tag: Content) -> bool:
+    return str(tag.get("key", "")).lower().startswith("aws:")
 
 
 def apply(base: Content, changes: Content | None, definition: Content | None, images: dict[str, str]) -> Content:
@@ -210,7 +217,7 @@ def _merged(current: Any, change: Any, place: Place, path: str) -> Any:
     if change is None:
         return None
     if not isinstance(change, dict):
-        return copy.deepcopy(change)
+        return _without(change, frozenset(), "")
     if place in NAMED:
         items = _merged_items(current or [], change, place, path)
         return items if items or current is not None else None
@@ -233,7 +240,7 @@ def _merged_items(current: list[Any], change: Content, place: Place, path: str) 
         if place[-1] in TEXTS:
             text(f"{path}.{name}", wanted)
         if isinstance(wanted, dict):
-            after = {**before, **(_merged(before, wanted, (*place, key), f"{path}.{name}") or {}), key: name}
+            after = {**(_merged(before, wanted, (*place, key), f"{path}.{name}") or {}), key: name}
         elif member is None:
             raise DeclarationError(f"{path}.{name} must be a mapping.")
         else:
@@ -305,8 +312,8 @@ def _refuse_twice(container: Content) -> None:
         )
 
 
-def _typed(content: Content, shape: Shape, place: Place, where: str) -> Content:
-    found: Content = task_definition_shape.typed(content, shape, place, where)
+def _typed(content: Content, shape: Shape, place: Place, where: str, by_name: bool = True) -> Content:
+    found: Content = task_definition_shape.typed(content, shape, place, where, by_name)
     return found
 
 

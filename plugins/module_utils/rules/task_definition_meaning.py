@@ -9,6 +9,7 @@ the way to a member without names and indexes: ``("containerDefinitions", "envir
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -111,8 +112,9 @@ DEFAULTS: dict[Place, dict[str, Any]] = {
 of these into its answer and leaves others out, so both sides are filled in before they are compared."""
 
 SAME_PORT = ("awsvpc", "host")
+ROLES = ("taskRoleArn", "executionRoleArn")
 UNITS = {"vcpu": 1024, "gb": 1024}
-"""``1 vCPU`` and ``1 GB`` are kept as ``1024`` (developer guide, "Task size")."""
+"""``1 vCPU``, ``1 GB`` and ``1GB`` are kept as ``1024`` (developer guide, "Task size"; RegisterTaskDefinition)."""
 
 
 def meaning(content: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +135,8 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[Difference]:
     elif isinstance(expected, dict) and isinstance(actual, dict):
         form = "{}.{}" if path else "{}{}"
     else:
-        return [] if _same_role(expected, actual) else [Difference(RESOURCE, path, expected, actual)]
+        same = path in ROLES and _is_same_role(expected, actual)
+        return [] if same else [Difference(RESOURCE, path, expected, actual)]
     return [
         each
         for name in {**expected, **actual}
@@ -141,10 +144,10 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[Difference]:
     ]
 
 
-def _same_role(one: Any, other: Any) -> bool:
-    """Roles may be given by name or by ARN."""
-    both = sorted((str(one), str(other)), key=len)
-    return both[1].startswith("arn:") and ":role/" in both[1] and both[1].rsplit("/", 1)[-1] == both[0]
+def _is_same_role(one: Any, other: Any) -> bool:
+    """Whether one is an ARN and the other the name in it, with the path that the role has: ``team/worker``."""
+    names = [value.partition(":role/")[2] for value in (one, other) if isinstance(value, str) and ":role/" in value]
+    return one in names or other in names
 
 
 def _normal(value: Any, place: Place, network: str) -> Any:
@@ -159,7 +162,7 @@ def _normal(value: Any, place: Place, network: str) -> Any:
         items = [_normal(each, place, network) for each in value]
         return (sorted(items, key=_order) if place in UNORDERED else items) or None
     if place in (("cpu",), ("memory",)):
-        return _amount(value)
+        return amount(value)
     return value
 
 
@@ -209,10 +212,11 @@ def _named_value(item: Any, place: Place, network: str) -> Any:
     return item.get(value) if item.get(value) is not None else ""
 
 
-def _amount(value: Any) -> str:
+def amount(value: Any) -> str:
     """Task CPU and memory as AWS keeps them; what is no amount, as it is written."""
-    number, _space, unit = str(value).strip().partition(" ")
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([a-z]*)", str(value).strip().lower())
+    number, unit = found.groups() if found else ("", "")
     try:
-        return str(int(float(number) * UNITS[unit.strip().lower()])) if unit else str(int(number))
+        return str(int(float(number) * UNITS[unit])) if unit else str(int(number))
     except (KeyError, ValueError):
         return str(value)

@@ -33,6 +33,8 @@ class Model:
     request: Shape
     answer_only: frozenset[str]
     """Members that only answers have, as dotted paths such as ``taskDefinitionArn``."""
+    required: dict[Place, list[str]]
+    """Members that a structure cannot be without."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -50,47 +52,88 @@ def text(path: str, value: Any) -> str:
     raise DeclarationError(f'{path} must be text; it is {kind} in YAML. Quote it: "..."')
 
 
-def typed(value: Any, shape: Shape, place: Place, path: str) -> Any:
+def typed(value: Any, shape: Shape, place: Place, path: str, by_name: bool) -> Any:
     """The value with numbers and truth values as AWS's model wants them; null stays.
 
-    A named list may be written as a mapping of its names. Raises DeclarationError for a name that the model does not
-    have and a value of another kind.
+    ``by_name``: a named list may be written as a mapping of its names, for it is merged. Raises DeclarationError for a
+    name that the model does not have and a value of another kind.
     """
     if value is None:
         return None
     if isinstance(shape, list):
-        return _list(value, shape[0], place, path)
+        return _list(value, shape[0], place, path, by_name)
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             raise DeclarationError(f"{path} must be a mapping.")
-        return {name: _member(name, item, shape, place, path) for name, item in value.items()}
+        return {name: _member(name, item, shape, place, path, by_name) for name, item in value.items()}
     return _scalar(value, shape, place, path)
 
 
-def _member(name: str, value: Any, shape: dict[str, Any], place: Place, path: str) -> Any:
+def refuse_incomplete(declared: dict[str, Any], live: dict[str, Any], model: Model) -> None:
+    """Raise DeclarationError where a task definition in request form lacks what AWS requires. What the live one lacks
+    as well, AWS has taken, and nobody has declared."""
+    known = _missing(live, model.required, (), "")
+    missing = [each for each in _missing(declared, model.required, (), "") if each not in known]
+    if missing:
+        raise DeclarationError(
+            f"The task definition would lack {', '.join(missing)}, which AWS requires: declare it, or take out what it "
+            "belongs to."
+        )
+
+
+def _missing(value: Any, required: dict[Place, list[str]], place: Place, path: str) -> list[str]:
+    if isinstance(value, list):
+        named = zip(_item_names(value, place), value, strict=True)
+        return [each for name, item in named for each in _missing(item, required, place, f"{path}[{name}]")]
+    if not isinstance(value, dict):
+        return []
+    begin = f"{path}." if path else ""
+    found = [f"{begin}{name}" for name in required.get(place, []) if name not in value]
+    for name, item in value.items():
+        found += _missing(item, required, (*place, name), f"{begin}{name}")
+    return found
+
+
+def _member(name: str, value: Any, shape: dict[str, Any], place: Place, path: str, by_name: bool) -> Any:
     if "*" in shape:
-        return typed(value, shape["*"], (*place, name), f"{path}[{name}]")
+        return typed(value, shape["*"], (*place, name), f"{path}[{name}]", by_name)
     if name not in shape:
         raise DeclarationError(
             f"{path}.{name}: AWS has no such field here. {nearest(name, shape)}Fields: {', '.join(sorted(shape))}."
         )
-    return typed(value, shape[name], (*place, name), f"{path}.{name}")
+    return typed(value, shape[name], (*place, name), f"{path}.{name}", by_name)
 
 
-def _list(value: Any, item: Shape, place: Place, path: str) -> Any:
+def _list(value: Any, item: Shape, place: Place, path: str, by_name: bool) -> Any:
     if isinstance(value, dict) and place in NAMED and isinstance(item, dict):
-        member = NAMED[place][1]
+        key, member = NAMED[place]
+        if not by_name:
+            of = f"{key} and {member}" if member else f"mappings with a {key}"
+            raise DeclarationError(f"{path} must be a list of {of}, as describe-task-definition has it.")
         return {
             name: typed(
-                each, item[member] if member and not isinstance(each, dict) else item, (*place,), f"{path}.{name}"
+                each, item[member] if member and not isinstance(each, dict) else item, place, f"{path}.{name}", by_name
             )
             for name, each in value.items()
         }
     if not isinstance(value, list):
         raise DeclarationError(f"{path} must be a list.")
+    return [
+        _item(each, item, place, f"{path}[{name}]", by_name)
+        for name, each in zip(_item_names(value, place), value, strict=True)
+    ]
+
+
+def _item(value: Any, shape: Shape, place: Place, path: str, by_name: bool) -> Any:
+    if value is None:  # a dash with nothing behind it: in a list it has no name whose removal it could mean
+        raise DeclarationError(f"{path} is null: give it a value, or leave it out of the list.")
+    return typed(value, shape, place, path, by_name)
+
+
+def _item_names(items: list[Any], place: Place) -> list[str]:
+    """What items of a list are called in messages: by their names, else by their numbers."""
     key = NAMED.get(place, ("name", None))[0]
-    names = [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(value)]
-    return [typed(each, item, place, f"{path}[{name}]") for name, each in zip(names, value, strict=True)]
+    return [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(items)]
 
 
 def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:

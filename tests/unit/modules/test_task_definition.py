@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.held import NOTHING_OPENED
 from ansible_collections.steady.ecs.plugins.modules import task_definition as module
 from botocore.exceptions import ConnectionClosedError
 
@@ -131,11 +132,25 @@ def test_an_equal_revision_below_the_live_one_is_not_gone_back_to(api: EcsApi) -
     assert api.run(module, images={"app": "example.com/app:2"})["revision"] == 75
 
 
-def test_a_live_revision_that_is_inactive_is_registered_again(api: EcsApi) -> None:
+@pytest.mark.parametrize("release", [{}, NOTHING_OPENED])
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_live_revision_that_is_inactive_serves_on(api: EcsApi, check_mode: bool, release: dict[str, Any]) -> None:
+    """Somebody deregistered it: no plan names that, so no run may start new tasks because of it."""
     api.revisions[74]["status"] = "INACTIVE"
-    found = api.run(module)
-    assert (found["registered"], found["revision"]) == (True, 75)
-    assert [(each["path"], each["expected"], each["actual"]) for each in found["differences"]][0][0] == "status"
+    found = api.run(module, check_mode=check_mode, changes=app(essential=True), release=release)
+    assert (found["changed"], found["registered"], found["differences"]) == (False, False, [])
+    assert found["task_definition_arn"] == f"{ACCOUNT}task-definition/web:74"
+    assert api.sent(REGISTER) == []
+
+
+def test_what_differs_from_a_live_revision_that_is_inactive_is_what_the_plan_names(api: EcsApi) -> None:
+    api.revisions[74]["status"] = "INACTIVE"
+    changes = app(image="example.com/app:2")
+    planned = api.run(module, check_mode=True, changes=changes)
+    done = api.run(module, changes=changes)
+    assert (done["registered"], done["revision"]) == (True, 75)
+    assert [each["path"] for each in done["differences"]] == ["containerDefinitions[app].image"]
+    assert (planned["changed"], planned["differences"]) == (True, done["differences"])
 
 
 def test_c10_what_only_answers_have_is_ignored_with_one_note(api: EcsApi) -> None:
