@@ -365,7 +365,7 @@ class Watch:
             self.missed = failure
             self.say(elapsed, f"could not look, looking on: {failure.msg}")
             return None
-        wrong = checks.failed(found)
+        self.missed, wrong = None, checks.failed(found)
         if not wrong:
             return True
         before, self.lasting = self.lasting, health.lasting(found)
@@ -384,9 +384,9 @@ class Watch:
             self.task.report(line)
 
     def run(self) -> None:
-        """Raises the Failure that kept us from looking when there was no look at all."""
+        """Raises the Failure that kept us from the last look: what an older one saw may be past (case C78)."""
         waits.until(self.poll, self.timeout, self.task.params["wait_delay"])
-        if self.verification.seen is None and self.missed is not None:
+        if self.missed is not None:
             raise self.missed
 
 

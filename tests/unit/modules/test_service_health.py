@@ -273,6 +273,18 @@ def test_what_keeps_us_from_looking_is_said(world: Web) -> None:
     assert verify(world, wait_timeout=10)["code"] == "ThrottlingException"
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "ServiceUnavailableException"])
+def test_c78_what_was_seen_before_aws_stopped_answering_is_no_last_word(world: Web, users: Users, code: str) -> None:
+    users.status = 503
+    world.fail("describe_services", None, *[refused(code)] * 9)
+    found = verify(world, endpoints=[f"{URL}/health"], wait_timeout=10)
+    assert (found["failed"], found["code"], found["reason"]) == (True, code, "refused")
+    assert wrong(found) == [f"endpoint {URL}/health"], "what was seen is told all the same"
+    world.faults.clear()
+    world.fail("describe_services", refused(code))
+    assert verify(world, endpoints=[f"{URL}/health"], wait_timeout=10)["reason"] == "unhealthy", "seen after all"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
