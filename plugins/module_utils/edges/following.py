@@ -143,14 +143,19 @@ def explain(following: Following, failed: Answer) -> Answer:
 
 
 def find_cause(following: Following, nothing_is_meant: bool = False) -> None:
-    """Settle the cause, once the last word is said: none of a success, the first failure's, else what events say.
+    """Settle the cause, once the last word is said: none of a success and of what another person did, the first
+    failure's, else what events say. Of an end from outside a failed task is no cause, and is told beside it.
 
     ``nothing_is_meant`` as in ``Progress.went_well``.
     """
-    progress = following.progress
-    if progress.went_well(nothing_is_meant):
-        following.cause = None
-    elif progress.first_failure is not None and not (following.cause or {}).get("log_lines"):
-        following.cause = explain(following, progress.first_failure)  # its last lines may have come after it ended
-    elif progress.first_failure is None and progress.blames_events():
-        following.cause = causes.from_events(progress.texts())
+    progress, last, found = following.progress, following.progress.last, following.cause
+    if progress.went_well(nothing_is_meant) or not last.has_cause:
+        found = None
+    elif progress.first_failure is None:
+        found = causes.from_events([each for each in progress.texts() if last.may_tell(each)])
+    elif not (found or {}).get("log_lines"):
+        found = explain(following, progress.first_failure)  # its last lines may have come after it ended
+    if found and last.outside and progress.first_failure is not None:
+        progress.last = last.beside(causes.as_text(found))
+        found = None
+    following.cause = found

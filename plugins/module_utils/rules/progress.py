@@ -39,6 +39,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
     SUPERSEDED,
     UNKNOWN,
     Verdict,
+    ended_from_outside,
     verdict,
 )
 
@@ -155,15 +156,12 @@ class Progress:
         """Take the end of the time for the last word: it is not known what becomes of the deployment, unless that is a
         failure. It is none where the last look was not ``seen`` (case C78)."""
         word = FAILED if self.fail_on_timeout and seen else UNKNOWN
-        self.last = Verdict(word, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
+        said = f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}"
+        self.last = Verdict(word, said, final=False, outside=self.last.outside)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
         """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""
         return self.last.word == SUCCEEDED or (nothing_is_meant and self.last.word == NOTHING_RAN)
-
-    def blames_events(self) -> bool:
-        """Whether events may say the cause where no task of ours failed: not of what another person did."""
-        return self.last.word in (FAILED, ROLLED_BACK, UNKNOWN)
 
     def _remember(self, mine: list[Answer], look: Look) -> None:
         for each in mine:
@@ -274,7 +272,8 @@ class Progress:
             self._failed_since = elapsed
         if elapsed - self._failed_since < PATIENCE:
             return None
-        return Verdict(FAILED, f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back")
+        said = f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back"
+        return Verdict(FAILED, said, outside=ended_from_outside(self.ours, look))
 
     def _vanished(self, look: Look) -> Verdict | None:
         """Without service deployments, one that was listed and is no more, while an older one is, was rolled back.

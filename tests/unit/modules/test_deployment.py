@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -132,6 +133,67 @@ def test_a_rollback_fails_with_the_cause_last(world: World) -> None:
     assert set(found) >= RETURNED
     told = next(each["seconds"] for each in found["timeline"] if "exited with code 3" in each["text"])
     assert told <= 20, "within two looks of the first failure"
+
+
+def one_does_not_start(world: World) -> None:
+    """One task fails before it starts, as any may, and ECS starts another."""
+    world.at(5, lambda: world.tasks.append(crashed(2, 7)))
+    world.at(5, lambda: world.service["deployments"][0].update(failedTasks=1))
+    world.at(10, world.start_tasks)
+
+
+def end(world: World, status: str, reason: str, **more: Any) -> None:
+    for each in world.rollouts.values():
+        each.update(status=status, statusReason=reason, **more)
+    world.service["deployments"] = [deployment(1)]
+
+
+PAUSED = {"status": "AWAITING_ACTION", "hookId": "h-1"}
+HOOK = {"status": "FAILED", "hookId": "h-1", "targetArn": "arn:x:function:smoke"}
+ALARM = "Service deployment rolled back because an alarm was detected."
+
+
+@pytest.mark.parametrize(
+    ("happens", "word"),
+    [
+        (lambda world: end(world, "ROLLBACK_SUCCESSFUL", ALARM), "rolled_back"),
+        (lambda world: end(world, "ROLLBACK_SUCCESSFUL", "Stopped by the user."), "rolled_back"),
+        (lambda world: end(world, "ROLLBACK_SUCCESSFUL", "", lifecycleHookDetails=[HOOK]), "rolled_back"),
+        (lambda world: end(world, "ROLLBACK_FAILED", ALARM), "failed"),
+        (lambda world: end(world, "STOPPED", "Stopped."), "stopped"),
+        (lambda world: world.begin_deployment(3), "superseded"),
+        (lambda world: end(world, "IN_PROGRESS", "", lifecycleHookDetails=[PAUSED]), "paused"),
+        (lambda world: (world.complete(), world.tasks.clear(), world.service.update(desiredCount=0)), "nothing_ran"),
+    ],
+)
+def test_a_task_that_failed_earlier_is_not_the_cause_of_what_others_ended(
+    world: World, happens: Any, word: str
+) -> None:
+    one_does_not_start(world)
+    world.at(30, lambda: happens(world))
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], found["cause"]) == (word, None)
+    assert "Cause:" not in found["msg"]
+    told = "Besides, a task had failed: Container app (example.com/app:2) exited with code 3" in found["msg"]
+    assert told is (word in ("rolled_back", "failed")), "an alarm may have rung for it"
+    assert any("exited with code 3" in each["text"] for each in found["timeline"]), "it is told when it happens"
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("deployment failed: alarm detected.", "deployment failed: alarm detected."),
+        ("was unable to place a task.", None),
+    ],
+)
+def test_only_an_event_that_speaks_of_an_end_from_outside_is_its_cause(
+    world: World, last: str, reason: str | None
+) -> None:
+    for index, text in enumerate(["was unable to place a task.", last]):
+        world.at(10 + index, partial(world.service["events"].insert, 0, event(index, 610 + index, text)))
+    world.at(30, lambda: end(world, "ROLLBACK_SUCCESSFUL", ALARM))
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], (found["cause"] or {}).get("reason")) == ("rolled_back", reason)
 
 
 def test_an_old_task_that_stops_is_no_failure_of_ours(world: World) -> None:
