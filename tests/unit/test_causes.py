@@ -81,6 +81,31 @@ def test_the_container_that_failed_first_is_named(task_answer: dict[str, Any], n
     assert causes.culprit(task_answer, "app").get("name") == name
 
 
+OWN = "Task failed container health checks"
+ILL = {"healthStatus": "UNHEALTHY"}
+WELL = {"healthStatus": "HEALTHY"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "name"),
+    [
+        ([container("app", 137) | WELL, container("agent", 143) | ILL], "agent"),
+        ([container("agent", 143) | WELL, container("app", 137) | ILL], "app"),
+        ([container("agent", 143), container("app", 137)], None),
+        ([container("agent", 143)], "agent"),
+    ],
+)
+def test_a_containers_own_health_check_blames_the_one_that_is_unhealthy(
+    containers: list[dict[str, Any]], name: str | None
+) -> None:
+    answer = stopped("ServiceSchedulerInitiated", OWN, *containers)
+    found = causes.cause(answer, [], [], [], "app")
+    assert (found["container"], causes.culprit(answer, "app").get("name")) == (name, name)
+    assert "the container's own health check failed" in causes.as_text(found).lower()
+    by_balancer = stopped("ServiceSchedulerInitiated", ELB, *containers)
+    assert causes.culprit(by_balancer, "app").get("name") == ("app" if len(containers) > 1 else "agent")
+
+
 @pytest.mark.parametrize(
     ("task_answer", "words"),
     [

@@ -30,6 +30,7 @@ EXITS = {
     139: "it accessed memory that is not its own (SIGSEGV), or it was built for another processor",
     143: "it was asked to end (SIGTERM)",
 }
+OWN_HEALTH = "failed container health checks"
 REASONS = {
     "CannotPullContainerError": "the image cannot be pulled: check that name, tag or digest exist and that the "
     "execution role and the subnets reach the registry",
@@ -45,7 +46,7 @@ REASONS = {
     "CannotStartVolumeError": "a volume cannot be mounted",
     "InternalError": "AWS failed to run it",
     "failed ELB health checks": "the load balancer's health check failed: check path, port, status codes, grace period",
-    "failed container health checks": "the container's own health check failed",
+    OWN_HEALTH: "the container's own health check failed",
     "Timeout waiting for network interface provisioning": "no network interface could be made in time",
     "already using a port required": "the host port is taken on each instance: add an instance, declare hostPort 0, or "
     "lower minimumHealthyPercent so that an old task frees its port",
@@ -77,12 +78,16 @@ def culprit(task: Answer, serving: str = "") -> Answer:
 
     A container that never started has a reason and no exit code (case C74); a sibling that was only asked to end exits
     143 or 137, and 0 when it does so in good order: of one with 0 and one that was killed, neither of which ECS dates,
-    it is the container ``serving`` that the load balancer asks. So it is when health checks stopped the task.
+    it is the container ``serving`` that the load balancer asks. So it is when its health checks stopped the task; when
+    containers' own did, it is the one that ECS says is UNHEALTHY.
     """
     containers = task.get("containers", [])
     if not containers:
         return {}
     if task.get("stopCode") == "ServiceSchedulerInitiated":
+        if OWN_HEALTH in (task.get("stoppedReason") or ""):
+            ill = [each for each in containers if each.get("healthStatus") == "UNHEALTHY"]
+            return ill[0] if ill else containers[0] if len(containers) == 1 else {}
         return next((each for each in containers if each.get("name") == serving), containers[0])
     unstarted = [each for each in containers if each.get("exitCode") is None and each.get("reason")]
     wrong = [each for each in containers if each.get("exitCode") not in {None, 0, *ENDED_FROM_OUTSIDE}]
