@@ -112,12 +112,22 @@ def follow(following: Following, seconds: float, delay: float) -> None:
             return None
         absent.clear()
         following.now = seen.service
+        learn_secrets(following, seen)
         step = following.progress.observe(elapsed + offset, seen)
         show(following, step, elapsed + offset)
         return step if step.verdict is not None else None
 
     if waits.until(poll, seconds, delay) is None:
         following.progress.give_up(seconds, seen=not absent)
+
+
+def learn_secrets(following: Following, seen: looks.Look) -> None:
+    """Know what must not be shown before anything is said of a task that failed: the reason may quote its command."""
+    progress = following.progress
+    failed = [each for each in looks.own_tasks(progress.ours, seen.tasks) if causes.failed(each)]
+    if failed and not progress.secrets:
+        definition = watch.definition_if_readable(following.task, failed[0]["taskDefinitionArn"])
+        progress.secrets = causes.secret_values(definition)
 
 
 def show(following: Following, step: Step, elapsed: float) -> None:
@@ -137,9 +147,8 @@ def explain(following: Following, failed: Answer) -> Answer:
     definition = watch.definition_if_readable(following.task, failed["taskDefinitionArn"])
     stream = causes.log_stream(definition, container, failed["taskArn"])
     lines = watch.last_log_lines(following.task, stream, causes.LOG_LINES)
-    lines = causes.masked(lines, causes.secret_values(definition))
-    progress = following.progress
-    return causes.cause(failed, lines, progress.ill_targets(failed), progress.texts(), serving)
+    progress, secrets = following.progress, causes.secret_values(definition)
+    return causes.cause(failed, lines, progress.ill_targets(failed), progress.texts(), serving, secrets)
 
 
 def find_cause(following: Following, nothing_is_meant: bool = False) -> None:

@@ -8,6 +8,7 @@ Stop codes and reasons are those of "Amazon ECS stopped tasks error messages" in
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
@@ -61,7 +62,6 @@ REASONS = {
 ENDED_FROM_OUTSIDE = {137, 143}
 HEALTH = re.compile(r"health ?checks?", re.IGNORECASE)
 TROUBLE = re.compile(r"unable to|was unable|failed|port .* already in use|cannot", re.IGNORECASE)
-USER_INFO = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
 
 
 def failed(task: Answer) -> bool:
@@ -119,19 +119,29 @@ def secret_values(definition: Answer) -> set[str]:
     return redact.values_in(definition, SHORTEST_SECRET)
 
 
-def masked(lines: list[str], secrets: set[str]) -> list[str]:
+def masked(lines: list[str], secrets: Set[str]) -> list[str]:
     """Log lines without environment values and without user names and passwords in URLs."""
-    return [USER_INFO.sub("hidden", redact.without(line, secrets)) for line in lines]
+    return [redact.without_user_info(redact.without(line, secrets)) for line in lines]
 
 
 def cause(
-    task: Answer, log_lines: list[str], targets: list[Answer], events: list[str], serving: str = ""
+    task: Answer,
+    log_lines: list[str],
+    targets: list[Answer],
+    events: list[str],
+    serving: str = "",
+    secrets: Set[str] = frozenset(),
 ) -> dict[str, Any]:
     """The first failure, from a stopped task's answer; an empty ``task`` leaves the service's events to speak.
 
-    ``log_lines`` are the culprit's last lines (already masked), ``targets`` the task's own targets as
-    reads.target_health gives them, ``events`` the texts of the service's events since the deployment began.
+    ``log_lines`` are the culprit's last lines, ``targets`` the task's own targets as reads.target_health gives them,
+    ``events`` the texts of the service's events since the deployment began. None of these and no reason, which may
+    quote the whole command, shows ``secrets``.
     """
+
+    def shown(text: str) -> str:
+        return readable(masked([text], secrets)[0])
+
     container = culprit(task, serving)
     stopped_by_ecs = task.get("stopCode") == "ServiceSchedulerInitiated"
     exit_code = None if stopped_by_ecs else container.get("exitCode")
@@ -149,10 +159,10 @@ def cause(
         "exit_code": exit_code,
         "meaning": _meaning(f"{detail} {reason}", exit_code),
         "stop_code": task.get("stopCode"),
-        "reason": readable("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
-        "target_reason": _target_reason(ill) if ill else readable(said[-1]) if said else None,
-        "log_lines": [readable(each) for each in log_lines[-LOG_LINES:]],
-        "events": [readable(each) for each in telling[-5:]],
+        "reason": shown("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
+        "target_reason": shown(_target_reason(ill)) if ill else shown(said[-1]) if said else None,
+        "log_lines": [shown(each) for each in log_lines[-LOG_LINES:]],
+        "events": [shown(each) for each in telling[-5:]],
     }
 
 
@@ -205,5 +215,5 @@ def _meaning(text: str, exit_code: int | None) -> str:
 
 def _target_reason(target: Answer) -> str:
     reason = f" {target['reason']}" if target["reason"] else ""
-    description = f" ({readable(target['description'])})" if target["description"] else ""
+    description = f" ({target['description']})" if target["description"] else ""
     return f"{target['address']}:{target['port']} is {target['state']}{reason}{description}"

@@ -84,6 +84,8 @@ class Progress:
     """Whether the end of the time is a failure, to be undone, where nobody would watch the deployment any longer."""
     wait_until: str | None = None
     """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
+    secrets: set[str] = field(default_factory=set)
+    """What of its revision no line may show; known once a task of it has failed."""
     first_failure: Answer | None = None
     last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
 
@@ -180,7 +182,7 @@ class Progress:
             if self.first_failure is None:
                 self.first_failure = step.failure = each
             else:
-                also[_briefly(each)] = also.get(_briefly(each), 0) + 1
+                also[self._briefly(each)] = also.get(self._briefly(each), 0) + 1
         for words, count in also.items():
             step.lines.append(f"{count} more {'task' if count == 1 else 'tasks'} failed: {words}")
 
@@ -252,7 +254,7 @@ class Progress:
             return None  # ECS ends it itself, at the same failure
         if any(is_running(each) and not unhealthy(each, look) for each in own_tasks(self.ours, look.tasks)):
             return None
-        counts = collections.Counter(_briefly(each) for each in self._failures.values())
+        counts = collections.Counter(self._briefly(each) for each in self._failures.values())
         words, count = counts.most_common(1)[0] if counts else ("", 0)
         if count < ALIKE:
             return None
@@ -330,6 +332,12 @@ class Progress:
         state = undone or listed.get("rolloutState") or status or "not listed"
         return f"{', '.join(said)}; deployment {state}{self._ill}"
 
+    def _briefly(self, task: Answer) -> str:
+        found = causes.cause(task, [], [], [], secrets=self.secrets)
+        if found["exit_code"] is not None:
+            return f"container {found['container']} exited with code {found['exit_code']}"
+        return str(found["reason"] or found["stop_code"] or address_of(task))
+
     def _worth_saying(self, elapsed: float, step: Step) -> bool:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)
 
@@ -396,16 +404,6 @@ def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn
         ),
     }[last.word]
     return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
-
-
-def _briefly(task: Answer) -> str:
-    found = causes.cause(task, [], [], [])
-    code = (
-        f"container {found['container']} exited with code {found['exit_code']}"
-        if found["exit_code"] is not None
-        else ""
-    )
-    return code or found["reason"] or found["stop_code"] or address_of(task)
 
 
 def _stopped_at(task: Answer) -> datetime.datetime:

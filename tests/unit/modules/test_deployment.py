@@ -196,6 +196,23 @@ def test_only_an_event_that_speaks_of_an_end_from_outside_is_its_cause(
     assert (found["verdict"], (found["cause"] or {}).get("reason")) == ("rolled_back", reason)
 
 
+@pytest.mark.parametrize("code", [None, 127])
+def test_a_command_that_a_reason_quotes_is_nowhere_shown(world: World, code: int | None) -> None:
+    world.command = ["/srv/run", "--api-key=hunter2hunter2"]
+    quoted = f'CannotStartContainerError: exec: "{" ".join(world.command)}": no such file'
+    for index in range(3):
+        ill = {"name": "app", "image": "example.com/app:2", "reason": quoted}
+        ill |= {} if code is None else {"exitCode": code}
+        stopped = crashed(2, index) | {"stopCode": "TaskFailedToStart", "stoppedReason": quoted, "containers": [ill]}
+        world.at(10, partial(world.tasks.append, stopped))
+    world.service["desiredCount"] = 12
+    world.at(10, lambda: world.service["deployments"][0].update(failedTasks=3))
+    found = roll(world, task_definition="web:2", fail_fast=True)
+    assert found["verdict"] == "failed" and "3 of its tasks have failed alike" in found["msg"]
+    assert "CannotStartContainerError" in found["cause"]["reason"]
+    assert "hunter2" not in repr(found) + repr(world.lines)
+
+
 def test_an_old_task_that_stops_is_no_failure_of_ours(world: World) -> None:
     goes_well(world)
     world.at(5, lambda: world.tasks.append(crashed(1, 7)))
