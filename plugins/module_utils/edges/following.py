@@ -10,10 +10,13 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress, Step, clock_text
+from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import DELETED
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
 
+MISSING = ("ServiceNotFoundException", "ServiceNotActiveException")
+"""Codes for a service that is not there (API reference, ListServiceDeployments and ListTasks)."""
 OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 1800},
     "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
@@ -62,7 +65,7 @@ class Following:
             found = listed(self.task, self.cluster, self.name)
             self.arn = looks.own_service_deployment(self.progress.ours, found, self.known)
         except Failure as failure:
-            if not waits.passing(failure):
+            if not (waits.passing(failure) or _is_missing(failure)):  # a look says whether it is gone
                 raise
 
 
@@ -88,8 +91,9 @@ def begin(following: Following, resumes: bool) -> None:
 def follow(following: Following, seconds: float, delay: float) -> None:
     """Look every ``delay`` seconds until the last word is said, or ``seconds`` are over: ``following.progress.last``.
 
-    A look that fails for a reason that may pass is shown once and made again. Raises the Failure of one that cannot,
-    and of a lease that another run has: whoever lost it must not go on.
+    A look that fails for a reason that may pass is shown once and made again; that the service is missing is believed
+    at the second answer. Raises the Failure of one that cannot pass, and of a lease that another run has: whoever lost
+    it must not go on.
     """
     absent: list[Failure] = []
     offset = following.elapsed()
@@ -103,9 +107,10 @@ def follow(following: Following, seconds: float, delay: float) -> None:
             seen = watch.look(following.task, following.cluster, following.name, following.arn, wants_stopped)
         except Failure as failure:
             absent.append(failure)
-            # One answer that lacks the service may be a stale one.
-            missing_once = failure.fields.get("reason") == "service_not_found" and len(absent) == 1
-            if not waits.passing(failure) and not missing_once:
+            if sum(map(_is_missing, absent)) > 1:
+                following.progress.last = DELETED
+                return Step([], DELETED.reason, verdict=DELETED)
+            if not waits.passing(failure) and not _is_missing(failure):
                 raise
             if len(absent) == 1:
                 following.say(f"could not look, looking on: {causes.readable(failure.msg)}")
@@ -119,6 +124,11 @@ def follow(following: Following, seconds: float, delay: float) -> None:
 
     if waits.until(poll, seconds, delay) is None:
         following.progress.give_up(seconds, seen=not absent)
+
+
+def _is_missing(failure: Failure) -> bool:
+    """Whether an answer lacks the service, which a single stale one may."""
+    return failure.fields.get("reason") == "service_not_found" or failure.fields.get("code") in MISSING
 
 
 def learn_secrets(following: Following, seen: looks.Look) -> None:

@@ -403,7 +403,7 @@ def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn
             f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",
         ),
     }[last.word]
-    return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
+    return f"{who} {what}: {reason}. {last.remedy or remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
 
 
 def _stopped_at(task: Answer) -> datetime.datetime:

@@ -54,6 +54,8 @@ class Verdict:
     """Whether it must be seen at two looks in a row, because one stale answer looks the same."""
     outside: bool = False
     """Whether something other than its tasks ended it, so that a task which failed earlier is not the cause."""
+    remedy: str = ""
+    """What to do, where that of the word does not fit."""
 
     @property
     def has_cause(self) -> bool:
@@ -69,10 +71,15 @@ class Verdict:
         return replace(self, reason=f"{self.reason.rstrip('.')}. Besides, a task had failed: {failure}")
 
 
+RECREATE = "Find out who deleted it, and create it again. Then run the same command again."
+DELETED = Verdict(FAILED, "the service has been deleted", outside=True, remedy=RECREATE)
+
+
 def verdict(ours: Answer, look: Look) -> Verdict:
     """Judge the deployment ``ours`` (a member of ``deployments`` in UpdateService's answer) from one look."""
     found = (
-        _paused(look.service_deployment)
+        _deleted(look.service)
+        or _paused(look.service_deployment)
         or _by_service_deployment(ours, look)
         or _by_deployments(ours, look)
         or _by_tasks(ours, look)
@@ -92,6 +99,14 @@ def ended_from_outside(ours: Answer, look: Look) -> bool:
 
 def _going_on(reason: str) -> Verdict:
     return Verdict(UNKNOWN, reason, final=False)
+
+
+def _deleted(service: Answer) -> Verdict | None:
+    """A service that DeleteService has been called for: ECS stops its tasks and takes no update of it any more."""
+    if service["status"] == "ACTIVE":
+        return None
+    said = f"the service is being deleted (it is {service['status']}); {_serving(service)}"
+    return replace(DELETED, reason=said, twice=True)
 
 
 def _paused(rollout: Answer | None) -> Verdict | None:

@@ -278,10 +278,52 @@ def test_a_service_that_is_missing_once_is_a_stale_answer(world: World) -> None:
     assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
 
 
-def test_a_service_that_is_deleted_ends_the_wait(world: World) -> None:
-    world.at(5, lambda: world.service.update(status="INACTIVE"))
+def gone(world: World) -> None:
+    world.service["status"] = "INACTIVE"
+
+
+def draining(world: World) -> None:
+    """DeleteService: the count is 0, and the tasks end."""
+    world.complete()
+    world.service.update(status="DRAINING", desiredCount=0)
+    world.tasks.clear()
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [(gone, "the service has been deleted. "), (draining, "the service is being deleted (it is DRAINING); ")],
+)
+def test_a_service_that_is_deleted_has_failed_at_the_second_answer(world: World, happens: Any, words: str) -> None:
+    one_does_not_start(world)
+    world.at(20, lambda: happens(world))
     found = roll(world, task_definition="web:2")
-    assert (found["reason"], found["duration_seconds"]) == ("service_not_found", 10)
+    assert (found["reason"], found["verdict"], found["cause"]) == ("failed", "failed", None)
+    assert found["duration_seconds"] == 25
+    assert words in found["msg"] and "create it again" in found["msg"]
+    assert not [each for each in ("goes on", "Raise the count", "Cause:") if each in found["msg"]]
+
+
+@pytest.mark.parametrize("operation", ["list_service_deployments", "list_tasks"])
+def test_whatever_says_it_a_service_that_is_gone_is_gone(world: World, operation: str) -> None:
+    missing = refused("ServiceNotFoundException")
+    first = [None] if operation == "list_service_deployments" else []  # asked once before the update
+    world.fail(operation, *first, *[missing] * 9)
+    world.at(5, lambda: gone(world))
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], "has been deleted" in found["msg"]) == ("failed", True)
+
+
+def test_a_count_of_0_that_is_declared_is_not_met_by_a_service_that_is_deleted(world: World) -> None:
+    world.at(5, lambda: draining(world))
+    found = roll(world, task_definition="web:2", settings={"desiredCount": 0})
+    assert (found.get("failed"), found["verdict"]) == (True, "failed")
+
+
+def test_a_single_answer_of_a_service_that_is_being_deleted_is_not_believed(world: World) -> None:
+    goes_well(world)
+    world.at(5, lambda: world.service.update(status="DRAINING"))
+    world.at(10, lambda: world.service.update(status="ACTIVE"))
+    assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
 
 
 def test_a_lost_answer_is_looked_up_not_sent_again(world: World) -> None:
