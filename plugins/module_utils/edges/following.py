@@ -10,7 +10,6 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress, Step, clock_text
-from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import DELETED
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
@@ -108,8 +107,7 @@ def follow(following: Following, seconds: float, delay: float) -> None:
         except Failure as failure:
             absent.append(failure)
             if sum(map(_is_missing, absent)) > 1:
-                following.progress.last = DELETED
-                return Step([], DELETED.reason, verdict=DELETED)
+                return following.progress.end_deleted()
             if not waits.passing(failure) and not _is_missing(failure):
                 raise
             if len(absent) == 1:

@@ -30,6 +30,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     unhealthy,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
+    DELETED,
     FAILED,
     NOTHING_RAN,
     PAUSED,
@@ -160,6 +161,11 @@ class Progress:
         word = FAILED if self.fail_on_timeout and seen else UNKNOWN
         said = f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}"
         self.last = Verdict(word, said, final=False, outside=self.last.outside)
+
+    def end_deleted(self) -> Step:
+        """Take it for the last word that the service is not there any more."""
+        self.last = DELETED
+        return Step([], self.last.reason, verdict=self.last)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
         """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""
