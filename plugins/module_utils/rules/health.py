@@ -17,7 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, value_at
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, NoValue, value_at
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     address_of,
@@ -253,10 +253,16 @@ def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Ch
     if found is None:
         return not_checked(name, wanted.expected, LATER)
     told, ok = str(found), found == wanted.status
-    if ok and wanted.path is not None:
-        value = value_at(body, wanted.path)
-        told, ok = f"{found}, {wanted.path} is {json.dumps(value)[:LONGEST_VALUE]}", value == wanted.equals
     remedy = "The tasks are healthy to the load balancer: look at the application's log, the listener and the name."
+    if ok and wanted.path is not None:
+        try:
+            value = value_at(body, wanted.path)
+            told, ok = f"{found}, {wanted.path} is {json.dumps(value)[:LONGEST_VALUE]}", value == wanted.equals
+        except NoValue as instead:
+            told, ok = f"{found}, but {instead}", False
+            remedy = (
+                "Find out who answers there (a proxy, a page of its own), or correct url and path in health_endpoints."
+            )
     return check(name, wanted.expected, told, ok, remedy)
 
 
