@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from botocore.exceptions import ClientError
 
 from tests.unit.answers import crashed, deployment, event
 from tests.unit.modules.test_deployment import goes_well, roll
@@ -99,6 +100,33 @@ def test_a_command_that_a_reason_quotes_is_nowhere_shown(world: World, code: int
     assert found["verdict"] == "failed" and "3 of its tasks have failed alike" in found["msg"]
     assert "CannotStartContainerError" in found["cause"]["reason"]
     assert "hunter2" not in repr(found) + repr(world.lines)
+
+
+def answered(code: str, status: int) -> Any:
+    return lambda: ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Operation")
+
+
+def test_a_service_deployment_that_cannot_be_read_in_passing_is_no_endpoint_without_them(world: World) -> None:
+    failing = answered("InternalFailure", 500)
+    goes_well(world)
+    world.fail("describe_service_deployments", failing)
+    assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
+    assert len([line for line in world.lines if "could not look" in line]) == 1
+    world.fail("list_service_deployments", failing)
+    found = roll(world, task_definition="web:3")
+    assert (found["code"], len(world.writes())) == ("InternalFailure", 1), "what is not known is not gone past"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("InternalFailure", 501), ("UnknownOperationException", 400), ("InvalidAction", 400), ("501", 501)],
+)
+def test_an_endpoint_without_service_deployments_is_served(world: World, code: str, status: int) -> None:
+    world.fail("list_service_deployments", *[answered(code, status)] * 99)
+    goes_well(world)
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], found["service_deployment_arn"]) == ("succeeded", None)
+    assert not [line for line in world.lines if "could not look" in line]
 
 
 def gone(world: World) -> None:
