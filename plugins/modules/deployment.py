@@ -372,10 +372,10 @@ def planned(task: Task, now: Answer) -> list[Difference]:
 def conclude(rollout: Rollout) -> Answer:
     """The result, or the failure with its cause last."""
     seen = rollout.following
+    declared_nothing = settings.declared_count(rollout.params["settings"]) == 0
+    following.find_cause(seen, declared_nothing)
     last = seen.progress.last
     rollout.word = last.word
-    declared_nothing = str(rollout.params["settings"].get("desiredCount")) == "0"
-    following.find_cause(seen, declared_nothing)
     if seen.progress.went_well(declared_nothing):
         if rollout.arguments or rollout.resumes:
             seen.say(f"{last.word}: {last.reason}")

@@ -17,8 +17,7 @@ description:
     name is resolved once a connection; redirects are followed only within the host; link-local addresses are never
     asked, loopback and private ones only when the URL's host is such an address itself, or V(localhost).
   - Values of environment variables are never shown unless O(safe_environment) names the variable.
-author:
-  - The steady.ecs authors (@steady-ecs)
+author: The steady.ecs authors (@steady-ecs)
 options:
   cluster: {description: Name of the cluster., type: str, required: true}
   service: {description: Name of the service., type: str, required: true}
@@ -26,10 +25,7 @@ options:
   target_group:
     description: Name or ARN of the target group that O(attributes) and O(url) belong to. By default the only one.
     type: str
-  attributes:
-    description: Attributes that the target group must have. Only what is named is compared.
-    type: dict
-    default: {}
+  attributes: {description: Attributes that the group must have. Only what is named counts., type: dict, default: {}}
   attributes_of:
     description: O(attributes) of each of several target groups, by its name or ARN.
     type: dict
@@ -59,6 +55,10 @@ options:
     default: {}
   containers: {description: Containers that must run in each task., type: list, elements: str, default: []}
   desired_count: {description: "Tasks it must want. By default whatever it wants, but at least one.", type: int}
+  settings:
+    description: What is declared of the service. A C(desiredCount) of 0 in it is 0 for O(desired_count) left out.
+    type: dict
+    default: {}
   endpoints:
     description:
       - URLs that must answer 200.
@@ -192,6 +192,7 @@ SPEC = Spec(
         "recorded_images": {"type": "dict", "default": {}},
         "containers": {"type": "list", "elements": "str", "default": []},
         "desired_count": {"type": "int"},
+        "settings": {"type": "dict", "default": {}},
         "endpoints": {"type": "list", "elements": "raw", "default": []},
         "task_identity": {"type": "dict", "default": {}},
         "sticky_requests": {"type": "int", "default": 10},
@@ -210,6 +211,7 @@ class Verification:
     def __init__(self, task: Task) -> None:
         self.task, self.params = task, task.params
         self.key, self.safe = redact.run_key(), set(self.params["safe_environment"])
+        self.count = health.declared_count(self.params["desired_count"], self.params["settings"])
         self.arns: list[str] | None = None
         self.groups: dict[str, Answer] = {}
         self.compared: dict[str, list[Difference]] = {}
@@ -224,7 +226,7 @@ class Verification:
         tasks = reads.tasks(self.task, params["cluster"], params["service"])
         targets = {arn: reads.target_health(self.task, arn) for arn in arns if arn in self.groups}
         seen = looks.Look(service, tasks=tasks, targets=targets)
-        found = [health.status(service), health.count(seen, params["desired_count"]), health.deployment(service)]
+        found = [health.status(service), health.count(seen, self.count), health.deployment(service)]
         found += [*self.content(service), health.task_revisions(seen)]
         found += [health.targets(seen, arn) if arn in self.groups else health.no_group(arn) for arn in arns]
         attributes: dict[str, dict[str, str]] = {}
@@ -365,7 +367,7 @@ class Watch:
             self.missed = failure
             self.say(elapsed, f"could not look, looking on: {failure.msg}")
             return None
-        wrong = checks.failed(found)
+        self.missed, wrong = None, checks.failed(found)
         if not wrong:
             return True
         before, self.lasting = self.lasting, health.lasting(found)
@@ -384,9 +386,9 @@ class Watch:
             self.task.report(line)
 
     def run(self) -> None:
-        """Raises the Failure that kept us from looking when there was no look at all."""
+        """Raises the Failure that kept us from the last look: what an older one saw may be past (case C78)."""
         waits.until(self.poll, self.timeout, self.task.params["wait_delay"])
-        if self.verification.seen is None and self.missed is not None:
+        if self.missed is not None:
             raise self.missed
 
 

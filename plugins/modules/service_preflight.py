@@ -43,6 +43,7 @@ options:
     type: list
     elements: str
     default: []
+  desired_count: {description: "Tasks that are verified, as M(steady.ecs.service_health) takes it.", type: int}
   going_back:
     description:
       - Whether this is a rollback. It may replace a deployment that is under way, and what the inventory declares does
@@ -213,6 +214,7 @@ SPEC = Spec(
         "sticky_requests": {"type": "int", "default": 10},
         "containers": {"type": "list", "elements": "str", "default": []},
         "variables": {"type": "list", "elements": "str", "default": []},
+        "desired_count": {"type": "int"},
         "going_back": {"type": "bool", "default": False},
         "store": {"type": "str"},
         "rollback_to": {"type": "str"},
@@ -375,7 +377,7 @@ def run(task: Task) -> Answer:
     flight.refuse()
     now = flight.live()
     if not going_back:
-        flight.add(preflight.count(now, declared))
+        flight.add(preflight.count(now, declared), *preflight.counts(declared, params["desired_count"]))
     flight.add(preflight.place(account, region, now, flight.caller["Arn"]), *preflight.service(now, declared))
     names = ("url", "endpoints", "task_identity", "sticky_requests", "containers")
     verification = wording.Verification(*(params[name] for name in names))

@@ -81,6 +81,31 @@ def test_the_container_that_failed_first_is_named(task_answer: dict[str, Any], n
     assert causes.culprit(task_answer, "app").get("name") == name
 
 
+OWN = "Task failed container health checks"
+ILL = {"healthStatus": "UNHEALTHY"}
+WELL = {"healthStatus": "HEALTHY"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "name"),
+    [
+        ([container("app", 137) | WELL, container("agent", 143) | ILL], "agent"),
+        ([container("agent", 143) | WELL, container("app", 137) | ILL], "app"),
+        ([container("agent", 143), container("app", 137)], None),
+        ([container("agent", 143)], "agent"),
+    ],
+)
+def test_a_containers_own_health_check_blames_the_one_that_is_unhealthy(
+    containers: list[dict[str, Any]], name: str | None
+) -> None:
+    answer = stopped("ServiceSchedulerInitiated", OWN, *containers)
+    found = causes.cause(answer, [], [], [], "app")
+    assert (found["container"], causes.culprit(answer, "app").get("name")) == (name, name)
+    assert "the container's own health check failed" in causes.as_text(found).lower()
+    by_balancer = stopped("ServiceSchedulerInitiated", ELB, *containers)
+    assert causes.culprit(by_balancer, "app").get("name") == ("app" if len(containers) > 1 else "agent")
+
+
 @pytest.mark.parametrize(
     ("task_answer", "words"),
     [
@@ -164,6 +189,36 @@ def test_values_of_the_environment_do_not_come_out_in_log_lines() -> None:
     }
     lines = ["auth hunter2hunter2 in 3 s", "postgres://me:secret@db/x"]
     assert causes.masked(lines, causes.secret_values(definition)) == ["auth hidden in 3 s", "postgres://hidden@db/x"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "redis://:s3cret@cache:6379/0",
+        "clone https://s3cret@github.com/x",
+        "postgres://app:p@s3cret@db/x",
+        "postgres://me:s3cret@db/x?mail=a@b.c",
+    ],
+)
+def test_who_and_how_of_a_url_never_come_out(line: str) -> None:
+    answer = crashed(2, 0)
+    answer["stoppedReason"] = line
+    found = causes.cause(answer, [line], [target(2, 0, "unhealthy", "", line)], [f"{line} failed"])
+    for text in (found["reason"], found["target_reason"], *found["log_lines"], *found["events"]):
+        assert "s3cret" not in text and "hidden@" in text
+
+
+def test_a_reason_that_quotes_a_command_shows_no_value_of_it() -> None:
+    command = ["/srv/run", "--api-key=hunter2hunter2"]
+    definition = {"containerDefinitions": [{"name": "app", "command": command}]}
+    quoted = f'CannotStartContainerError: exec: "{" ".join(command)}": no such file'
+    answer = stopped("TaskFailedToStart", quoted, container("app", None, quoted))
+    secrets = causes.secret_values(definition)
+    ill = target(2, 0, "unhealthy", "", quoted)
+    found = causes.cause(answer, [quoted], [ill], [quoted], secrets=secrets)
+    assert "hunter2" not in repr(found)
+    assert found["reason"].startswith("CannotStartContainerError: exec:")
+    assert found["meaning"].startswith("the container cannot be started")
 
 
 def test_the_log_stream_is_known_with_awslogs_and_a_prefix_only() -> None:

@@ -13,6 +13,29 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration impor
 URL = "https://example.com/health"
 
 
+@pytest.mark.parametrize("equals", [None, "null", "down"])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"<html>We are back soon</html>", "200, but its body is no JSON"),
+        (b"", "200, but its body is no JSON"),
+        (b"[" * 60_000, "200, but its body is no JSON"),
+        (b'{"error": "down", "rest": "' + b"x" * 65_536, "200, but its body has more than the 64 KB that are read"),
+    ],
+)
+def test_what_is_not_read_is_no_null(body: bytes, told: str, equals: str | None) -> None:
+    wanted = endpoints.endpoint({"url": URL, "path": "error", "equals": equals})
+    found = health.endpoint(wanted, 200, body[: endpoints.BODY])
+    assert (found["ok"], found["found"]) == (False, told)
+    assert "health_endpoints" in found["remedy"]
+    assert health.endpoint(wanted, 503, body[: endpoints.BODY])["found"] == "503"
+
+
+def test_what_is_cut_behind_its_json_is_whole() -> None:
+    wanted = endpoints.endpoint({"url": URL, "path": "error", "equals": None})
+    assert health.endpoint(wanted, 200, (b"{}" + b" " * endpoints.BODY)[: endpoints.BODY])["ok"]
+
+
 def test_a_url_must_answer_200() -> None:
     found = endpoints.endpoint(URL)
     assert (found.url, found.status, found.expected) == (URL, 200, "200")
@@ -39,9 +62,9 @@ def test_an_answer_as_declared(declared: dict[str, Any], status: int, body: byte
         ({"status": 401}, 200, b"", "200"),
         ({"path": "status", "equals": "healthy"}, 503, b'{"status": "healthy"}', "503"),
         ({"path": "status", "equals": "healthy"}, 200, b'{"status": "ill"}', '200, status is "ill"'),
-        ({"path": "status", "equals": "healthy"}, 200, b"<html>", "200, status is null"),
+        ({"path": "status", "equals": "healthy"}, 200, b"<html>", "200, but its body is no JSON"),
         ({"path": "length(a)", "equals": 1}, 200, b'{"a": 5}', "200, length(a) is null"),
-        ({"path": "a", "equals": 1}, 200, b"[" * 9000, "200, a is null"),
+        ({"path": "a", "equals": 1}, 200, b"[" * 9000, "200, but its body is no JSON"),
         ({"path": "a", "equals": 1}, 200, b'{"a": "\\u001b[31m::error::"}', '200, a is "\\u001b[31m::error::"'),
         (
             {"path": "a", "equals": 1},

@@ -191,6 +191,11 @@ def code_of(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def status_of(error: Any) -> int:
+    """The HTTP status of a ClientError's answer; 0 where none is known."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn the SDK's exceptions into a :class:`Failure` with a remedy. ``doing`` names the call in plain words.

@@ -14,6 +14,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 
 Answer = dict[str, Any]
 
+MISSING = ("ServiceNotFoundException", "ServiceNotActiveException")
+"""Codes for a service that is not there (API reference, ListServiceDeployments and ListTasks)."""
 OPTIONS: dict[str, Any] = {
     "wait_timeout": {"type": "int", "default": 1800},
     "wait_delay": {"type": "int", "default": 5, "choices": list(range(1, 16))},
@@ -62,7 +64,7 @@ class Following:
             found = listed(self.task, self.cluster, self.name)
             self.arn = looks.own_service_deployment(self.progress.ours, found, self.known)
         except Failure as failure:
-            if not waits.passing(failure):
+            if not (waits.passing(failure) or _is_missing(failure)):  # a look says whether it is gone
                 raise
 
 
@@ -88,8 +90,9 @@ def begin(following: Following, resumes: bool) -> None:
 def follow(following: Following, seconds: float, delay: float) -> None:
     """Look every ``delay`` seconds until the last word is said, or ``seconds`` are over: ``following.progress.last``.
 
-    A look that fails for a reason that may pass is shown once and made again. Raises the Failure of one that cannot,
-    and of a lease that another run has: whoever lost it must not go on.
+    A look that fails for a reason that may pass is shown once and made again; that the service is missing is believed
+    at the second answer. Raises the Failure of one that cannot pass, and of a lease that another run has: whoever lost
+    it must not go on.
     """
     absent: list[Failure] = []
     offset = following.elapsed()
@@ -103,21 +106,36 @@ def follow(following: Following, seconds: float, delay: float) -> None:
             seen = watch.look(following.task, following.cluster, following.name, following.arn, wants_stopped)
         except Failure as failure:
             absent.append(failure)
-            # One answer that lacks the service may be a stale one.
-            missing_once = failure.fields.get("reason") == "service_not_found" and len(absent) == 1
-            if not waits.passing(failure) and not missing_once:
+            if sum(map(_is_missing, absent)) > 1:
+                return following.progress.end_deleted()
+            if not waits.passing(failure) and not _is_missing(failure):
                 raise
             if len(absent) == 1:
                 following.say(f"could not look, looking on: {causes.readable(failure.msg)}")
             return None
         absent.clear()
         following.now = seen.service
+        learn_secrets(following, seen)
         step = following.progress.observe(elapsed + offset, seen)
         show(following, step, elapsed + offset)
         return step if step.verdict is not None else None
 
     if waits.until(poll, seconds, delay) is None:
         following.progress.give_up(seconds, seen=not absent)
+
+
+def _is_missing(failure: Failure) -> bool:
+    """Whether an answer lacks the service, which a single stale one may."""
+    return failure.fields.get("reason") == "service_not_found" or failure.fields.get("code") in MISSING
+
+
+def learn_secrets(following: Following, seen: looks.Look) -> None:
+    """Know what must not be shown before anything is said of a task that failed: the reason may quote its command."""
+    progress = following.progress
+    failed = [each for each in looks.own_tasks(progress.ours, seen.tasks) if causes.failed(each)]
+    if failed and not progress.secrets:
+        definition = watch.definition_if_readable(following.task, failed[0]["taskDefinitionArn"])
+        progress.secrets = causes.secret_values(definition)
 
 
 def show(following: Following, step: Step, elapsed: float) -> None:
@@ -137,20 +155,24 @@ def explain(following: Following, failed: Answer) -> Answer:
     definition = watch.definition_if_readable(following.task, failed["taskDefinitionArn"])
     stream = causes.log_stream(definition, container, failed["taskArn"])
     lines = watch.last_log_lines(following.task, stream, causes.LOG_LINES)
-    lines = causes.masked(lines, causes.secret_values(definition))
-    progress = following.progress
-    return causes.cause(failed, lines, progress.ill_targets(failed), progress.texts(), serving)
+    progress, secrets = following.progress, causes.secret_values(definition)
+    return causes.cause(failed, lines, progress.ill_targets(failed), progress.texts(), serving, secrets)
 
 
 def find_cause(following: Following, nothing_is_meant: bool = False) -> None:
-    """Settle the cause, once the last word is said: none of a success, the first failure's, else what events say.
+    """Settle the cause, once the last word is said: none of a success and of what another person did, the first
+    failure's, else what events say. Of an end from outside a failed task is no cause, and is told beside it.
 
     ``nothing_is_meant`` as in ``Progress.went_well``.
     """
-    progress = following.progress
-    if progress.went_well(nothing_is_meant):
-        following.cause = None
-    elif progress.first_failure is not None and not (following.cause or {}).get("log_lines"):
-        following.cause = explain(following, progress.first_failure)  # its last lines may have come after it ended
-    elif progress.first_failure is None and progress.blames_events():
-        following.cause = causes.from_events(progress.texts())
+    progress, last, found = following.progress, following.progress.last, following.cause
+    if progress.went_well(nothing_is_meant) or not last.has_cause:
+        found = None
+    elif progress.first_failure is None:
+        found = causes.from_events([each for each in progress.texts() if last.may_tell(each)])
+    elif not (found or {}).get("log_lines"):
+        found = explain(following, progress.first_failure)  # its last lines may have come after it ended
+    if found and last.outside and progress.first_failure is not None:
+        progress.last = last.beside(causes.as_text(found))
+        found = None
+    following.cause = found

@@ -21,12 +21,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses
+from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, endpoints
 from ansible_collections.steady.ecs.plugins.module_utils.rules.addresses import Origin
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
 SECONDS = 10
-BYTES = 64 * 1024
+BYTES = endpoints.BODY
 REDIRECTS = 3
 ADDRESSES = 2
 """How many addresses of a name are tried: one that answers is enough, and one of two families may lead nowhere."""

@@ -50,8 +50,9 @@ class Job:
 
     @property
     def secrets(self) -> set[str]:
-        """What must not come back in a log line."""
-        return {*self.command, *(str(value) for value in self.environment.values())}
+        """What must not come back in a log line or a reason: of the revision, and of what is given for this task."""
+        given = {*self.command, *(str(value) for value in self.environment.values())}
+        return causes.secret_values(self.definition) | {each for each in given if len(each) >= causes.SHORTEST_SECRET}
 
     def answer(self, **fields: Any) -> Answer:
         """The keys that every run returns."""
@@ -95,7 +96,7 @@ def ended(job: Job, found: Answer) -> Answer:
     lines = _log(job, end.speaker, name)
     if end.well:
         return job.answer(**rule.told_of(name, end, None), log_lines=lines)
-    cause = causes.cause(last, lines, [], [])
+    cause = causes.cause(last, lines, [], [], secrets=job.secrets)
     raise Failure(
         f"The one-off task {name} failed. {causes.as_text(cause)}",
         **job.answer(**rule.told_of(name, end, cause), log_lines=lines, reason=end.verdict),

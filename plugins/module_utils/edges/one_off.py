@@ -59,13 +59,12 @@ def until_stopped(task: Task, cluster: str, arn: str, seconds: float, delay: flo
 
 
 def log_tail(task: Task, definition: Answer, container: str, arn: str, secrets: set[str]) -> list[str]:
-    """The last lines of the container's log, without ``secrets`` and without the environment's values."""
+    """The last lines of the container's log, without ``secrets``."""
     stream = causes.log_stream(definition, container, arn)
     if stream is None:
         return []
     lines = waits.until(lambda _elapsed: watch.last_log_lines(task, stream, causes.LOG_LINES) or None, LOG_DELAY, 1)
-    hidden = causes.secret_values(definition) | {each for each in secrets if len(each) >= causes.SHORTEST_SECRET}
-    return [causes.readable(line) for line in causes.masked(lines or [], hidden)]
+    return [causes.readable(line) for line in causes.masked(lines or [], secrets)]
 
 
 def _described(task: Task, cluster: str, arn: str) -> Answer | None:

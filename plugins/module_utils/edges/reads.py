@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, translated
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, status_of, translated
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 try:
@@ -20,6 +20,9 @@ except ImportError:
 Answer = dict[str, Any]
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
+UNOFFERED = {"InvalidAction", "UnknownOperationException", "501"}
+"""Codes for an operation that an endpoint does not have. LocalStack answers InternalFailure with status 501 for it
+(``create_not_implemented_response``); with any other status that is a failure which passes."""
 
 _definitions: dict[str, Answer] = {}
 
@@ -215,7 +218,7 @@ def _if_offered(task: Task, doing: str, call: Any) -> list[Answer] | None:
         try:
             return list(call(reading(task, "ecs")))
         except ClientError as error:
-            if code_of(error) in {"InvalidAction", "UnknownOperationException", "InternalFailure", "501"}:
+            if code_of(error) in UNOFFERED or status_of(error) == 501:
                 return None
             raise
 

@@ -96,7 +96,7 @@ def followed(seen: following.Following, wanted: tuple[str, ...]) -> Answer:
         return _answer(seen, last.word)
     following.find_cause(seen)
     raise Failure(
-        message(seen.name, progress.ours, last, seen.cause, seen.arn),
+        message(seen.name, progress.ours, progress.last, seen.cause, seen.arn),
         **{"reason": last.word, **_answer(seen, last.word)},
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.http import Client, NoAnswer, Response
-from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import value_at
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import NoValue, value_at
 
 
 class NotServed(Exception):
@@ -58,5 +58,8 @@ def _met(user: Client, url: str, identity: dict[str, Any]) -> str | None:
 def _named(answer: Response, identity: dict[str, Any]) -> str | None:
     if "header" in identity:
         return answer.headers.get(str(identity["header"]).lower()) or None
-    found = value_at(answer.body, str(identity["path"]))
+    try:
+        found = value_at(answer.body, str(identity["path"]))
+    except NoValue:
+        return None
     return str(found) if isinstance(found, (str, int)) and found != "" else None

@@ -8,6 +8,7 @@ Stop codes and reasons are those of "Amazon ECS stopped tasks error messages" in
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
@@ -30,6 +31,7 @@ EXITS = {
     139: "it accessed memory that is not its own (SIGSEGV), or it was built for another processor",
     143: "it was asked to end (SIGTERM)",
 }
+OWN_HEALTH = "failed container health checks"
 REASONS = {
     "CannotPullContainerError": "the image cannot be pulled: check that name, tag or digest exist and that the "
     "execution role and the subnets reach the registry",
@@ -45,7 +47,7 @@ REASONS = {
     "CannotStartVolumeError": "a volume cannot be mounted",
     "InternalError": "AWS failed to run it",
     "failed ELB health checks": "the load balancer's health check failed: check path, port, status codes, grace period",
-    "failed container health checks": "the container's own health check failed",
+    OWN_HEALTH: "the container's own health check failed",
     "Timeout waiting for network interface provisioning": "no network interface could be made in time",
     "already using a port required": "the host port is taken on each instance: add an instance, declare hostPort 0, or "
     "lower minimumHealthyPercent so that an old task frees its port",
@@ -60,7 +62,6 @@ REASONS = {
 ENDED_FROM_OUTSIDE = {137, 143}
 HEALTH = re.compile(r"health ?checks?", re.IGNORECASE)
 TROUBLE = re.compile(r"unable to|was unable|failed|port .* already in use|cannot", re.IGNORECASE)
-USER_INFO = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
 
 
 def failed(task: Answer) -> bool:
@@ -77,12 +78,16 @@ def culprit(task: Answer, serving: str = "") -> Answer:
 
     A container that never started has a reason and no exit code (case C74); a sibling that was only asked to end exits
     143 or 137, and 0 when it does so in good order: of one with 0 and one that was killed, neither of which ECS dates,
-    it is the container ``serving`` that the load balancer asks. So it is when health checks stopped the task.
+    it is the container ``serving`` that the load balancer asks. So it is when its health checks stopped the task; when
+    containers' own did, it is the one that ECS says is UNHEALTHY.
     """
     containers = task.get("containers", [])
     if not containers:
         return {}
     if task.get("stopCode") == "ServiceSchedulerInitiated":
+        if OWN_HEALTH in (task.get("stoppedReason") or ""):
+            ill = [each for each in containers if each.get("healthStatus") == "UNHEALTHY"]
+            return ill[0] if ill else containers[0] if len(containers) == 1 else {}
         return next((each for each in containers if each.get("name") == serving), containers[0])
     unstarted = [each for each in containers if each.get("exitCode") is None and each.get("reason")]
     wrong = [each for each in containers if each.get("exitCode") not in {None, 0, *ENDED_FROM_OUTSIDE}]
@@ -114,19 +119,29 @@ def secret_values(definition: Answer) -> set[str]:
     return redact.values_in(definition, SHORTEST_SECRET)
 
 
-def masked(lines: list[str], secrets: set[str]) -> list[str]:
+def masked(lines: list[str], secrets: Set[str]) -> list[str]:
     """Log lines without environment values and without user names and passwords in URLs."""
-    return [USER_INFO.sub("hidden", redact.without(line, secrets)) for line in lines]
+    return [redact.without_user_info(redact.without(line, secrets)) for line in lines]
 
 
 def cause(
-    task: Answer, log_lines: list[str], targets: list[Answer], events: list[str], serving: str = ""
+    task: Answer,
+    log_lines: list[str],
+    targets: list[Answer],
+    events: list[str],
+    serving: str = "",
+    secrets: Set[str] = frozenset(),
 ) -> dict[str, Any]:
     """The first failure, from a stopped task's answer; an empty ``task`` leaves the service's events to speak.
 
-    ``log_lines`` are the culprit's last lines (already masked), ``targets`` the task's own targets as
-    reads.target_health gives them, ``events`` the texts of the service's events since the deployment began.
+    ``log_lines`` are the culprit's last lines, ``targets`` the task's own targets as reads.target_health gives them,
+    ``events`` the texts of the service's events since the deployment began. None of these and no reason, which may
+    quote the whole command, shows ``secrets``.
     """
+
+    def shown(text: str) -> str:
+        return readable(masked([text], secrets)[0])
+
     container = culprit(task, serving)
     stopped_by_ecs = task.get("stopCode") == "ServiceSchedulerInitiated"
     exit_code = None if stopped_by_ecs else container.get("exitCode")
@@ -144,10 +159,10 @@ def cause(
         "exit_code": exit_code,
         "meaning": _meaning(f"{detail} {reason}", exit_code),
         "stop_code": task.get("stopCode"),
-        "reason": readable("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
-        "target_reason": _target_reason(ill) if ill else readable(said[-1]) if said else None,
-        "log_lines": [readable(each) for each in log_lines[-LOG_LINES:]],
-        "events": [readable(each) for each in telling[-5:]],
+        "reason": shown("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
+        "target_reason": shown(_target_reason(ill)) if ill else shown(said[-1]) if said else None,
+        "log_lines": [shown(each) for each in log_lines[-LOG_LINES:]],
+        "events": [shown(each) for each in telling[-5:]],
     }
 
 
@@ -200,5 +215,5 @@ def _meaning(text: str, exit_code: int | None) -> str:
 
 def _target_reason(target: Answer) -> str:
     reason = f" {target['reason']}" if target["reason"] else ""
-    description = f" ({readable(target['description'])})" if target["description"] else ""
+    description = f" ({target['description']})" if target["description"] else ""
     return f"{target['address']}:{target['port']} is {target['state']}{reason}{description}"

@@ -28,6 +28,12 @@ ENDPOINTS, URL, IDENTITY, REQUESTS = (
 """Where people write them; errors say so."""
 
 FEWEST_REQUESTS = 2
+BODY = 64 * 1024
+"""Bytes of an answer's body that are read."""
+
+
+class NoValue(Exception):
+    """A body in which nothing can be looked up, and why in words. That is no null."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,14 @@ def endpoint(declared: Any) -> Endpoint:
 
 
 def value_at(body: bytes, path: str) -> Any:
-    """The value at a JMESPath of a JSON body; None where there is none. The body is foreign."""
+    """The value at a JMESPath of a JSON body; None where there is none. The body is foreign. Raises NoValue."""
     try:
-        return jmespath.search(path, json.loads(body))
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        cut = f"its body has more than the {BODY // 1024} KB that are read"
+        raise NoValue(cut if len(body) >= BODY else "its body is no JSON") from None
+    try:
+        return jmespath.search(path, parsed)
     except (ValueError, RecursionError, JMESPathError):
         return None
 

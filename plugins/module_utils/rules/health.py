@@ -12,11 +12,12 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     outcome,
     ownership,
     redact,
+    settings,
     target_group,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, value_at
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, NoValue, value_at
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     address_of,
@@ -55,6 +56,12 @@ def status(service: Answer) -> Check:
     )
 
 
+def declared_count(verified: int | None, given: Answer) -> int | None:
+    """The count that must be wanted; None: whatever the service wants, for autoscaling moves it (case C35) from where
+    ``given``, the declared settings, had it begin. A declared 0 is nothing that it moves."""
+    return 0 if verified is None and settings.declared_count(given) == 0 else verified
+
+
 def count(look: Look, declared: int | None) -> Check:
     """As many tasks run as the service wants, and it wants as many as declared. ``declared`` None: whatever it wants.
 
@@ -68,7 +75,7 @@ def count(look: Look, declared: int | None) -> Check:
     # ECS counts and ECS lists at two moments; until both agree neither is believed.
     found = f"{running if counted == desired else counted} running of {desired} desired{pending}"
     if wanted == 0 and declared is None:
-        return check("task count", "1 or more", found, False, "Scale the service, or declare a desired count of 0.")
+        return check("task count", "1 or more", found, False, "Scale the service, or set health_desired_count to 0.")
     remedy = "The newest events of the service say why: aws ecs describe-services."
     if desired != wanted:
         remedy = "Set the service's desired count, or correct health_desired_count."
@@ -246,10 +253,16 @@ def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Ch
     if found is None:
         return not_checked(name, wanted.expected, LATER)
     told, ok = str(found), found == wanted.status
-    if ok and wanted.path is not None:
-        value = value_at(body, wanted.path)
-        told, ok = f"{found}, {wanted.path} is {json.dumps(value)[:LONGEST_VALUE]}", value == wanted.equals
     remedy = "The tasks are healthy to the load balancer: look at the application's log, the listener and the name."
+    if ok and wanted.path is not None:
+        try:
+            value = value_at(body, wanted.path)
+            told, ok = f"{found}, {wanted.path} is {json.dumps(value)[:LONGEST_VALUE]}", value == wanted.equals
+        except NoValue as instead:
+            told, ok = f"{found}, but {instead}", False
+            remedy = (
+                "Find out who answers there (a proxy, a page of its own), or correct url and path in health_endpoints."
+            )
     return check(name, wanted.expected, told, ok, remedy)
 
 

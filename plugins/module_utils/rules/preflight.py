@@ -18,6 +18,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     looks,
     plan,
     redact,
+    settings,
     strategies,
     wording,
 )
@@ -110,6 +111,19 @@ def count(live: plan.Live, declared: plan.Declared) -> Check:
         "The service is scaled to 0, so a deployment would run nothing. Scale it first, or declare "
         "rollout_settings.desiredCount.",
     )
+
+
+def counts(declared: plan.Declared, verified: int | None) -> Iterator[Check]:
+    """Whether the count that is set is the one that is verified: else each release would be rolled back for it."""
+    wanted = settings.declared_count(declared.settings)
+    if wanted is not None and verified is not None:
+        yield check(
+            "declared counts",
+            f"health_desired_count {wanted}, as rollout_settings.desiredCount",
+            f"health_desired_count {verified}",
+            wanted == verified,
+            "The verification could not hold: give both the same number, or leave one of them out.",
+        )
 
 
 def balancing(live: plan.Live) -> Iterator[Check]:

@@ -30,6 +30,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     unhealthy,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
+    DELETED,
     FAILED,
     NOTHING_RAN,
     PAUSED,
@@ -39,6 +40,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
     SUPERSEDED,
     UNKNOWN,
     Verdict,
+    ended_from_outside,
     verdict,
 )
 
@@ -83,6 +85,8 @@ class Progress:
     """Whether the end of the time is a failure, to be undone, where nobody would watch the deployment any longer."""
     wait_until: str | None = None
     """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
+    secrets: set[str] = field(default_factory=set)
+    """What of its revision no line may show; known once a task of it has failed."""
     first_failure: Answer | None = None
     last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
 
@@ -155,15 +159,17 @@ class Progress:
         """Take the end of the time for the last word: it is not known what becomes of the deployment, unless that is a
         failure. It is none where the last look was not ``seen`` (case C78)."""
         word = FAILED if self.fail_on_timeout and seen else UNKNOWN
-        self.last = Verdict(word, f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}", final=False)
+        said = f"{seconds} s have passed; last seen: {self.last.reason}{self._ill}"
+        self.last = Verdict(word, said, final=False, outside=self.last.outside)
+
+    def end_deleted(self) -> Step:
+        """Take it for the last word that the service is not there any more."""
+        self.last = DELETED
+        return Step([], self.last.reason, verdict=self.last)
 
     def went_well(self, nothing_is_meant: bool = False) -> bool:
         """Whether the last word is a success. That nothing runs is one where ``nothing_is_meant`` to run."""
         return self.last.word == SUCCEEDED or (nothing_is_meant and self.last.word == NOTHING_RAN)
-
-    def blames_events(self) -> bool:
-        """Whether events may say the cause where no task of ours failed: not of what another person did."""
-        return self.last.word in (FAILED, ROLLED_BACK, UNKNOWN)
 
     def _remember(self, mine: list[Answer], look: Look) -> None:
         for each in mine:
@@ -182,7 +188,7 @@ class Progress:
             if self.first_failure is None:
                 self.first_failure = step.failure = each
             else:
-                also[_briefly(each)] = also.get(_briefly(each), 0) + 1
+                also[self._briefly(each)] = also.get(self._briefly(each), 0) + 1
         for words, count in also.items():
             step.lines.append(f"{count} more {'task' if count == 1 else 'tasks'} failed: {words}")
 
@@ -254,7 +260,7 @@ class Progress:
             return None  # ECS ends it itself, at the same failure
         if any(is_running(each) and not unhealthy(each, look) for each in own_tasks(self.ours, look.tasks)):
             return None
-        counts = collections.Counter(_briefly(each) for each in self._failures.values())
+        counts = collections.Counter(self._briefly(each) for each in self._failures.values())
         words, count = counts.most_common(1)[0] if counts else ("", 0)
         if count < ALIKE:
             return None
@@ -274,7 +280,8 @@ class Progress:
             self._failed_since = elapsed
         if elapsed - self._failed_since < PATIENCE:
             return None
-        return Verdict(FAILED, f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back")
+        said = f"{lead.get('rolloutStateReason', '')} ECS has not begun to roll it back"
+        return Verdict(FAILED, said, outside=ended_from_outside(self.ours, look))
 
     def _vanished(self, look: Look) -> Verdict | None:
         """Without service deployments, one that was listed and is no more, while an older one is, was rolled back.
@@ -330,6 +337,12 @@ class Progress:
         self._ill = f"; {causes.readable(ill[0])}" if ill else ""
         state = undone or listed.get("rolloutState") or status or "not listed"
         return f"{', '.join(said)}; deployment {state}{self._ill}"
+
+    def _briefly(self, task: Answer) -> str:
+        found = causes.cause(task, [], [], [], secrets=self.secrets)
+        if found["exit_code"] is not None:
+            return f"container {found['container']} exited with code {found['exit_code']}"
+        return str(found["reason"] or found["stop_code"] or address_of(task))
 
     def _worth_saying(self, elapsed: float, step: Step) -> bool:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)
@@ -396,17 +409,7 @@ def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn
             f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",
         ),
     }[last.word]
-    return f"{who} {what}: {reason}. {remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
-
-
-def _briefly(task: Answer) -> str:
-    found = causes.cause(task, [], [], [])
-    code = (
-        f"container {found['container']} exited with code {found['exit_code']}"
-        if found["exit_code"] is not None
-        else ""
-    )
-    return code or found["reason"] or found["stop_code"] or address_of(task)
+    return f"{who} {what}: {reason}. {last.remedy or remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
 
 
 def _stopped_at(task: Answer) -> datetime.datetime:

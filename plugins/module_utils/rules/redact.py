@@ -129,6 +129,11 @@ def values_in(definition: dict[str, Any], shortest: int = 1) -> set[str]:
     return found
 
 
+def without_user_info(value: str) -> str:
+    """A text without user names, passwords and tokens in URLs."""
+    return _USER_INFO.sub("hidden", value)
+
+
 def _parts(value: str) -> list[str]:
     """User name and password of a URL."""
     found = _USER_INFO.search(value)

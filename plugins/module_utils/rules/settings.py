@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, looks, strategies, values
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 
 NO_DEFAULT = object()
 SIZES = {"sizeInGiB", "iops", "throughput", "volumeInitializationRate"}
@@ -106,6 +107,14 @@ SETTINGS: dict[str, Setting] = {
 
 
 TAG = Setting(values.text, None)
+
+
+def declared_count(declared: dict[str, Any]) -> int | None:
+    """The desired count among declared settings; None where there is none, or none that can be meant."""
+    try:
+        return values.whole("desiredCount", declared.get("desiredCount"))
+    except DeclarationError:
+        return None
 
 
 def setting(path: str) -> Setting | None:

@@ -9,7 +9,8 @@ scaled to zero (docs/cases.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import strategies
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
@@ -36,6 +37,9 @@ UNKNOWN = "unknown"
 WORDS = (SUCCEEDED, FAILED, ROLLED_BACK, SUPERSEDED, STOPPED, NOTHING_RAN, PAUSED, UNKNOWN)
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
+OUTSIDE = re.compile(r"\balarms?\b|\bhooks?\b|\buser\b", re.IGNORECASE)
+"""In ECS's reasons and events: it was an alarm, a lifecycle hook or a person that ended it, not the circuit breaker,
+which counts failed tasks."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,61 @@ class Verdict:
     """Whether waiting can change it. While it can, the word is ``unknown``."""
     twice: bool = False
     """Whether it must be seen at two looks in a row, because one stale answer looks the same."""
+    outside: bool = False
+    """Whether something other than its tasks ended it, so that a task which failed earlier is not the cause."""
+    remedy: str = ""
+    """What to do, where that of the word does not fit."""
+
+    @property
+    def has_cause(self) -> bool:
+        """Whether a cause is to be looked for: not of what another person did, and not of what went well."""
+        return self.word in (FAILED, ROLLED_BACK, UNKNOWN)
+
+    def may_tell(self, event: str) -> bool:
+        """Whether an event may say the cause: of an end from outside only one that speaks of it."""
+        return not self.outside or bool(OUTSIDE.search(event))
+
+    def beside(self, failure: str) -> Verdict:
+        """With a task's failure in words that was not what ended the deployment."""
+        return replace(self, reason=f"{self.reason.rstrip('.')}. Besides, a task had failed: {failure}")
+
+
+RECREATE = "Find out who deleted it, and create it again. Then run the same command again."
+DELETED = Verdict(FAILED, "the service has been deleted", outside=True, remedy=RECREATE)
 
 
 def verdict(ours: Answer, look: Look) -> Verdict:
     """Judge the deployment ``ours`` (a member of ``deployments`` in UpdateService's answer) from one look."""
-    return (
-        _paused(look.service_deployment)
+    found = (
+        _deleted(look.service)
+        or _paused(look.service_deployment)
         or _by_service_deployment(ours, look)
         or _by_deployments(ours, look)
         or _by_tasks(ours, look)
     )
+    return replace(found, outside=found.outside or ended_from_outside(ours, look))
+
+
+def ended_from_outside(ours: Answer, look: Look) -> bool:
+    """Whether ECS says that an alarm, a hook or a person ended the deployment."""
+    rollout = look.service_deployment or {}
+    said = (
+        rollout.get("statusReason") or _why(rollout),
+        (listed_as(ours, look.service) or {}).get("rolloutStateReason"),
+    )
+    return any(OUTSIDE.search(str(each or "")) for each in said)
 
 
 def _going_on(reason: str) -> Verdict:
     return Verdict(UNKNOWN, reason, final=False)
+
+
+def _deleted(service: Answer) -> Verdict | None:
+    """A service that DeleteService has been called for: ECS stops its tasks and takes no update of it any more."""
+    if service["status"] == "ACTIVE":
+        return None
+    said = f"the service is being deleted (it is {service['status']}); {_serving(service)}"
+    return replace(DELETED, reason=said, twice=True)
 
 
 def _paused(rollout: Answer | None) -> Verdict | None:

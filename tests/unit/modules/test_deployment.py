@@ -199,12 +199,6 @@ def test_a_service_that_is_missing_once_is_a_stale_answer(world: World) -> None:
     assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
 
 
-def test_a_service_that_is_deleted_ends_the_wait(world: World) -> None:
-    world.at(5, lambda: world.service.update(status="INACTIVE"))
-    found = roll(world, task_definition="web:2")
-    assert (found["reason"], found["duration_seconds"]) == ("service_not_found", 10)
-
-
 def test_a_lost_answer_is_looked_up_not_sent_again(world: World) -> None:
     goes_well(world)
     world.fail("update_service", world.lose_the_answer)

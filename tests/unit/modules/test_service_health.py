@@ -138,6 +138,22 @@ def test_a_look_takes_at_most_five_calls_and_what_never_changes_is_read_once(wor
     assert len(asked) - 2 <= 5 * 11
 
 
+@pytest.mark.parametrize("count", [0, "0"])
+def test_a_declared_count_of_0_is_verified_as_0(world: Web, count: int | str) -> None:
+    world.service["desiredCount"], world.tasks, world.targets = 0, [], []
+    found = verify(world, wait_timeout=0)
+    assert wrong(found) == ["task count"] and "health_desired_count" in found["msg"]
+    assert verify(world, settings={"desiredCount": count})["ok"]
+    assert verify(world, desired_count=0)["ok"]
+    found = verify(world, settings={"desiredCount": count}, desired_count=1, wait_timeout=0)
+    assert "1 running of 1 desired" in found["msg"], "what is said of the verification itself counts"
+
+
+def test_a_declared_count_is_where_autoscaling_begins_and_0_is_nobodys_but_ours(world: Web) -> None:
+    assert verify(world, settings={"desiredCount": 2})["ok"], "case C35: it may have moved since"
+    assert wrong(verify(world, settings={"desiredCount": 0}, wait_timeout=0)) == ["task count"]
+
+
 def test_it_waits_until_all_is_well(world: Web) -> None:
     world.targets[1]["state"] = "initial"
     world.at(20, lambda: world.targets[1].update(state="healthy"))
@@ -271,6 +287,18 @@ def test_what_keeps_us_from_looking_is_said(world: Web) -> None:
     assert world.seconds == 600
     world.fail("describe_services", *[refused("ThrottlingException")] * 9)
     assert verify(world, wait_timeout=10)["code"] == "ThrottlingException"
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ServiceUnavailableException"])
+def test_c78_what_was_seen_before_aws_stopped_answering_is_no_last_word(world: Web, users: Users, code: str) -> None:
+    users.status = 503
+    world.fail("describe_services", None, *[refused(code)] * 9)
+    found = verify(world, endpoints=[f"{URL}/health"], wait_timeout=10)
+    assert (found["failed"], found["code"], found["reason"]) == (True, code, "refused")
+    assert wrong(found) == [f"endpoint {URL}/health"], "what was seen is told all the same"
+    world.faults.clear()
+    world.fail("describe_services", refused(code))
+    assert verify(world, endpoints=[f"{URL}/health"], wait_timeout=10)["reason"] == "unhealthy", "seen after all"
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ def test_to_zero_is_meant(world: VerbWorld) -> None:
     assert scale(world, 0)["outcome"] == "proven"
 
 
+@pytest.mark.parametrize(("count", "status"), [(0, "DRAINING"), (5, "INACTIVE")])
+def test_a_service_that_is_deleted_meanwhile_has_failed(world: VerbWorld, count: int, status: str) -> None:
+    world.at(3, lambda: world.service.update(status=status, desiredCount=0))
+    world.at(3, lambda: world.run_tasks(0))
+    found = scale(world, count)
+    assert (found["failed"], found["verdict"], found["outcome"]) == (True, "failed", "failed")
+    assert "create it again" in found["msg"] and "goes on" not in found["msg"]
+
+
 def test_tasks_that_do_not_start_are_told_with_their_cause(world: VerbWorld, tmp_path: Path) -> None:
     world.logs = ["cannot open the database"]
     world.at(10, lambda: world.tasks.append(crashed(1, 7)))

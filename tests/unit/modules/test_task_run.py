@@ -240,13 +240,19 @@ def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:
     assert world.verb(module, command=["./long"])["outcome"] == "proven"
 
 
-def test_commands_and_variables_are_nowhere_but_in_ecs(world: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_commands_and_variables_are_nowhere_but_in_ecs(world: Runner, tmp_path: Path, ends_well: bool) -> None:
     world.logs = [f"connecting with {SECRET}", "done"]
+    if not ends_well:
+        quoted = f'CannotStartContainerError: exec: "./import {SECRET}": no such file'
+        world.ends = {"stopCode": "TaskFailedToStart", "containers": [{"name": "app", "reason": quoted}]}
+        world.ends["stoppedReason"] = quoted
     found = world.verb(
         module, command=["./import", SECRET], environment={"TOKEN": SECRET}, result_file=str(tmp_path / "r")
     )
     assert SECRET in str(world.called("run_task"))
     assert SECRET not in str(found)
+    assert ends_well or "CannotStartContainerError: exec" in found["msg"]
     assert SECRET not in "\n".join(world.lines)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET not in path.read_text()

@@ -27,6 +27,7 @@ class World:
         self.targets: list[Answer] = [target(1, index) for index in range(3)]
         self.logs: list[str] = []
         self.environment: list[Answer] = []
+        self.command: list[str] = []
         self.calls: list[tuple[str, Answer]] = []
         self.lines: list[str] = []
         self.plan: list[tuple[float, Callable[[], None]]] = []
@@ -173,6 +174,7 @@ class World:
             "options": {"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "web"},
         }
         container = {"name": "app", "environment": self.environment, "logConfiguration": log}
+        container |= {"command": self.command} if self.command else {}
         return {"taskDefinition": {"containerDefinitions": [container]}, "tags": []}
 
     def get_log_events(self, **arguments: Any) -> Answer:
