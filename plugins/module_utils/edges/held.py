@@ -318,10 +318,24 @@ def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[He
             with suppress(Failure):  # the verb's own failure is what people must read
                 _closed(held, failure.fields.get("operation"), failure.msg, waits.clock.now() - began)
             raise
-        _closed(held, answer.get("operation"), None, waits.clock.now() - began)
+        try:
+            _closed(held, answer.get("operation"), None, waits.clock.now() - began)
+        except Failure as failure:
+            raise _done(held, answer, failure) from None
         return answer
     finally:
         held.release()
+
+
+def _done(held: Held, answer: dict[str, Any], failure: Failure) -> Failure:
+    """What is said of a verb that is done, and could not say so on record: interrupted, as of a release of which that
+    holds (the module outcome). Why it could not is no word about the service, be it that another run has it by now."""
+    fields = {name: value for name, value in answer.items() if name not in ("operation", "outcome", "detail")}
+    what = f"Done: {answer['detail']}" if answer.get("detail") else "What it was to do is done"
+    return Failure(
+        f"{what}; only its record {held.seq} could not be closed: {failure.msg}",
+        **{"changed": True, **fields, "release": held.seq, "reason": "not_closed", "cut_off": True},
+    )
 
 
 def _opened(task: Task, held: Held, kind: str, why: str, arguments: Document) -> int:
