@@ -292,7 +292,13 @@ def take_from(task: Task, why: str, dead: Document) -> Held:
 def _ours(task: Task) -> Held:
     """A lease that is still to be taken, for the run that this task is. Raises Failure ``wrong_account``."""
     store = stores.of(_unbound(task))
-    held = Held(task, store, secrets.token_hex(8), task.params["lease_seconds"], who=caller(task, store))
+    held = Held(
+        task,
+        store,
+        secrets.token_hex(8),
+        task.params["lease_seconds"],
+        who=reads.caller_of(task, store.identity.account),
+    )
     task.at_interrupt.append(held.interrupted)
     return held
 
@@ -320,18 +326,6 @@ def of(task: Task) -> Held | None:
 def _unbound(task: Task, **params: Any) -> Task:
     """The task as its store sees it: the store's own calls are not under the lease that they renew."""
     return dataclasses.replace(task, params={**task.params, **params}, lease=None)
-
-
-def caller(task: Task, store: stores.Store) -> str:
-    """ARN of whoever calls. Raises Failure when their account is not the service's."""
-    who = reads.caller_identity(task)
-    if who["Account"] != store.identity.account:
-        raise Failure(
-            f"The credentials belong to account {who['Account']}, and the service is declared in "
-            f"{store.identity.account}. Switch the profile, or correct service_account.",
-            reason="wrong_account",
-        )
-    return str(who["Arn"])
 
 
 def operate(
