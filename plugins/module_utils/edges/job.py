@@ -66,7 +66,7 @@ def started(job: Job, mark: str, token: str) -> Answer:
     try:
         answer = operations.run_task(job.task, arguments)
     except Failure as failure:
-        if not rule.may_go_on(failure.fields):
+        if not failure.fields.get("not_known"):
             raise
         raise Failure(failure.msg, **{**job.answer(**rule.not_ended(None)), **failure.fields}) from None
     if not answer.get("tasks"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated, writing
-from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
 Answer = dict[str, Any]
@@ -20,7 +20,7 @@ PAUSE = 2
 """Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
 MODIFY = "elasticloadbalancing:ModifyTargetGroupAttributes"
-NOT_KNOWN: Answer = {"verdict": verdict.UNKNOWN, "cut_off": True}
+NOT_KNOWN: Answer = {"not_known": True, "cut_off": True}
 """Fields of a failure after which nobody can say whether the call was carried out."""
 SAME_FAMILY = "Too many concurrent attempts"
 ROLE_PATIENCE = 120
@@ -108,7 +108,7 @@ def by_token[T](task: Task, call: str, send: Callable[[], T]) -> T:
     """Send a call that names a client token, with which AWS carries it out once however often it comes.
 
     So nothing is read after a lost answer: the very same call is made again, and answers what the first has begun.
-    Raises Failure; with the verdict ``unknown`` when an answer was lost and none came after it.
+    Raises Failure; with the field ``not_known`` when an answer was lost and none came after it.
     """
     lost = False
     for _attempt in range(ATTEMPTS):
