@@ -205,8 +205,10 @@ def _ecs(operation: str, p: Params, place: Place, roles: Callable[[str], list[st
     for role in passed:
         yield Asked("iam:PassRole", role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}", PASSED)
     if p.get("tags") and operation in ("RegisterTaskDefinition", "CreateService", "CreateCluster", "RunTask"):
-        # "Grant permission to tag resources on creation", supported-iam-actions-tagging.html
-        yield Asked("ecs:TagResource", arns[0], {"ecs:CreateAction": operation})
+        # "Grant permission to tag resources on creation", supported-iam-actions-tagging.html: of what is made, and
+        # RunTask makes tasks of which nobody knows the id yet.
+        made = place.ecs("task", "*")[0] if operation == "RunTask" else arns[0]
+        yield Asked("ecs:TagResource", made, {"ecs:CreateAction": operation})
 
 
 def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:

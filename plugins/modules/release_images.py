@@ -120,17 +120,6 @@ SPEC = Spec(
 Answer = dict[str, Any]
 
 
-def refuse_strangers(task: Task) -> None:
-    """Nothing is asked of another account about a service of the same name."""
-    who = reads.caller_identity(task)
-    if who["Account"] != task.params["account"]:
-        raise Failure(
-            f"The credentials belong to account {who['Account']}, and the service is declared in "
-            f"{task.params['account']}. Switch the profile, or correct service_account.",
-            reason="wrong_account",
-        )
-
-
 def promoted(task: Task) -> Answer:
     """Images of another service's proven release, and where they come from."""
     store, seq = stores.located(task, task.params["promotes"])
@@ -176,7 +165,7 @@ def pinned(task: Task, declared: dict[str, str]) -> dict[str, str]:
 
 def run(task: Task) -> Answer:
     """Promotion first, then digests."""
-    refuse_strangers(task)
+    reads.caller_of(task, task.params["account"])
     found: Answer = {"images": task.params["images"], "promoted_from": None, "commit": None, "left": []}
     if task.params["promotes"]:
         found = promoted(task)

@@ -22,7 +22,7 @@ options:
     description: C(s3://BUCKET/PREFIX), or a folder. The default is C(${XDG_STATE_HOME:-~/.local/state}/steady).
     type: str
   account:
-    description: AWS account id of the service, twelve digits. A bucket must belong to it.
+    description: AWS account id of the service, twelve digits. A bucket must belong to it, and so must the credentials.
     type: str
     required: true
   create:
@@ -91,7 +91,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import buckets, files, store_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import buckets, files, reads, store_files
 from ansible_collections.steady.ecs.plugins.module_utils.rules import bucket as rules
 from ansible_collections.steady.ecs.plugins.module_utils.rules import store_place
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
@@ -115,6 +115,8 @@ def run(task: Task) -> dict[str, Any]:
 
 
 def _bucket(task: Task, bucket: store_place.Bucket) -> dict[str, Any]:
+    # CreateBucket takes no ExpectedBucketOwner: it makes the bucket in whatever account the credentials are of.
+    reads.caller_of(task, task.params["account"])
     partition, before = buckets.partition(task), buckets.state(task, bucket)
     if before is None and not task.params["create"]:
         raise Failure(

@@ -130,9 +130,8 @@ def _unlocked(task: Task) -> Answer:
     if refusal:
         raise Failure(refusal, **found, reason="held")
     _watch(task, store, head, found)
-    _take_away(store, head["lease"]["key"], found)
-    arguments = {"holder": found["holder"]}
-    made = rolling.recorded(task, "unlock", arguments, lambda by: {"operation": {"taken_from": found["holder"]["who"]}})
+    taken = {"operation": {"taken_from": found["holder"]["who"]}}
+    made = rolling.recorded(task, "unlock", {"holder": found["holder"]}, lambda _by: taken, dead=head["lease"])
     detail = f"the lease of {found['holder']['who']} was taken away{left}"
     return {**answer, **made, "changed": True, "outcome": "proven", "detail": detail}
 
@@ -150,18 +149,6 @@ def _watch(task: Task, store: stores.Store, head: Document, found: Answer) -> No
     now = waits.until(renewed, seconds, min(unlocking.LOOK_EVERY, seconds / 4))
     if now is not None:
         raise Failure(unlocking.alive(found["holder"], now), **found, reason="held")
-
-
-def _take_away(store: stores.Store, key: str, found: Answer) -> None:
-    """Clear exactly the lease that was looked at: one that another run has taken meanwhile is not ours to clear."""
-
-    def clearing(head: Document) -> tuple[list[release.Write], Document | None]:
-        cleared = unlocking.cleared(head, key)
-        return ([release.Write(release.HEAD, cleared)] if cleared else []), head["lease"]
-
-    left = stores.transact_head(store, clearing)
-    if left is not None and left["key"] != key:
-        raise Failure(unlocking.alive(found["holder"], left), **found, reason="held")
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ description:
     platform version and tags, waits until it has ended, and says the exit code, the cause and the end of the log.
   - Fails unless the container ended by itself with 0, so that a migration can be a gate.
   - Takes the lease on the service and leaves a record. The same task of an interrupted run is followed, not started
-    again; another one that still runs is not run beside.
+    again; another one that still runs is not run beside. ECS forgets a stopped task after an hour; one whose end nobody
+    has seen until then is started anew only with O(again).
   - What O(command) and O(environment) hold reaches ECS only. There it stands in clear for whoever may read the task, so
     a secret belongs into the task definition's C(secrets).
 author:
@@ -27,6 +28,11 @@ options:
       call follows it.
     type: int
     default: 1800
+  again:
+    description: Start the task although the end of an earlier one is not known, because ECS has forgotten it. One that
+      ECS still knows is followed all the same.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - steady.ecs.job
   - steady.ecs.records
@@ -118,7 +124,14 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off as rule
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
-SPEC = Spec(options={**last_word.WRITING_OPTIONS, **job.OPTIONS, "task_definition": {"type": "str"}})
+SPEC = Spec(
+    options={
+        **last_word.WRITING_OPTIONS,
+        **job.OPTIONS,
+        "task_definition": {"type": "str"},
+        "again": {"type": "bool", "default": False},
+    }
+)
 
 Answer = dict[str, Any]
 
@@ -150,13 +163,14 @@ def _act(wanted: job.Job, by: held.Held) -> Answer:
 
 
 def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
-    """The task that a dead run of this very job started. Raises Failure while one of another job still runs."""
+    """The task that a dead run of this very job started. Raises Failure while one of another job still runs, and
+    where an earlier one's end cannot be known any more, unless it is to be run again."""
     numbers = sorted((seq for seq in by.store.records() if by.seq is None or seq < by.seq), reverse=True)
-    nonces, ended = rule.unfinished(by.store.record(seq) for seq in numbers)
-    for nonce in nonces:
-        for found in one_off.started_by(wanted.task, wanted.cluster, rule.started_by(nonce)):
-            if job.id_of(found) in ended:
-                continue
+    runs, listed = rule.unfinished(by.store.record(seq) for seq in numbers), dict[str, list[str]]()
+    for run in runs:
+        tasks = one_off.started_by(wanted.task, wanted.cluster, rule.started_by(run.nonce))
+        listed[run.nonce] = [job.id_of(each) for each in tasks]
+        for found in tasks:
             if rule.is_equal(found, wanted.revision, wanted.overrides):
                 return found
             if found.get("lastStatus") != "STOPPED":
@@ -166,6 +180,9 @@ def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
                     f"Wait for its end, or `aws ecs stop-task --cluster {wanted.cluster} --task {name}`.",
                     reason="task_at_work",
                 )
+    refusal = rule.forgotten(runs, listed, by.store.now())
+    if refusal and not wanted.task.params["again"]:
+        raise Failure(refusal, reason="task_lost")
     return None
 
 

@@ -27,5 +27,6 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
 def stage(bed: Bed, player: Player, tmp_path: Path) -> Iterator[Stage]:
     found = Stage(bed, tmp_path, player)
     yield found
-    bed.admin("DELETE", "/_bed/iam")
+    for place in ("iam", "faults"):
+        bed.admin("DELETE", f"/_bed/{place}")
     found.remove()

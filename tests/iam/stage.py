@@ -124,10 +124,20 @@ class Stage(Place):
         )
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
-    def owned(self) -> None:
-        """From now on Application Auto Scaling owns the count, and somebody has tagged the service."""
+    def tagged(self) -> None:
+        """Somebody has tagged the service."""
         tags = [{"key": "stage", "value": "old"}, {"key": "team", "value": "x"}]
         self.ecs.tag_resource(resourceArn=self.service()["serviceArn"], tags=tags)
+
+    def loses(self, operation: str, times: int) -> None:
+        """The next so many calls of the plays to an operation of ECS arrive, and their answers do not."""
+        rule = {"service": "ecs", "operation": operation, "access_key": KEY, "kind": "reset_after", "times": times}
+        status, said = self.bed.admin("PUT", "/_bed/faults", [rule])
+        assert status == 200, said
+
+    def owned(self) -> None:
+        """From now on Application Auto Scaling owns the count, and somebody has tagged the service."""
+        self.tagged()
         self.bed.client("application-autoscaling").register_scalable_target(
             ServiceNamespace="ecs", ScalableDimension="ecs:service:DesiredCount",
             ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,

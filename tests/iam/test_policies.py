@@ -34,8 +34,11 @@ stack that goes wrong is what a deploy does."""
 
 
 EVIDENCE = {
-    *((name, "logs:GetLogEvents") for name in ("deploy", "rollback", "restart", "stop", "continue", "run_task")),
-    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop", "continue")),
+    *(
+        (name, "logs:GetLogEvents")
+        for name in ("deploy", "rollback", "restart", "stop", "continue", "run_task", "scale")
+    ),
+    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop", "continue", "scale")),
     *(("deploy", action) for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
 }
 """What only adds to a record (the last log lines, an image's commit): the run ends the same without it."""

@@ -88,9 +88,11 @@ def status(stage: Stage) -> Plays:
 
 
 def scale(stage: Stage) -> Plays:
-    """To two tasks."""
+    """To two tasks; and to three while a deployment is under way whose tasks crash."""
     stage.given("deploy")
     yield "proven", stage.play("scale", scale_count=2)
+    stage.under_way()
+    yield "failed", stage.play("scale", scale_count=3, **BRIEF)
 
 
 def restart(stage: Stage) -> Plays:
@@ -135,12 +137,13 @@ def shifting(stage: Stage) -> Plays:
 
 
 def prune(stage: Stage) -> Plays:
-    """With a rule, a schedule and a deployment under way that name revisions."""
+    """With a rule, a schedule and a deployment under way that name revisions; the answer to one call is lost."""
     stage.scheduled()
     stage.register("unused")
     stage.given("deploy")
     stage.given("deploy", rollout_changes=NEXT)
     stage.sibling_under_way()
+    stage.loses("DeregisterTaskDefinition", 1)
     yield "proven", stage.play("prune", prune_keep=1)
 
 
@@ -152,8 +155,13 @@ def unlock(stage: Stage) -> Plays:
 
 
 def run_task(stage: Stage) -> Plays:
-    """One that ends well, and one that cannot."""
+    """Of a service with tags: one that ends well, one of whose start no answer comes and which the same command
+    follows, and one that cannot."""
     stage.given("deploy")
+    stage.tagged()
+    yield "proven", stage.play("run_task", run_task_command=["true"])
+    stage.loses("RunTask", 3)
+    yield "interrupted", stage.play("run_task", run_task_command=["true"])
     yield "proven", stage.play("run_task", run_task_command=["true"])
     stage.fares("crash", stage.service()["taskDefinition"])
     yield "failed", stage.play("run_task", run_task_command=["false"])

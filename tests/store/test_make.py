@@ -161,9 +161,21 @@ def test_the_policy_names_the_partition(partition: str) -> None:
 
 
 def test_a_bucket_of_another_account_is_left_alone(bucket: Bucket) -> None:
-    with pytest.raises(Failure, match="does not belong to account 111111111111.*docs/iam"):
-        made(bucket, account="111111111111", create=True)
+    bucket.fault({"operation": "GetBucketVersioning", "error": "AccessDenied", "status": 403})
+    with pytest.raises(Failure, match=f"does not belong to account {ACCOUNT}.*docs/iam"):
+        made(bucket, create=True)
     assert "Policy" not in str(bucket.bed.admin("GET", "/_bed/calls")[1]["log"][-1])
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_no_bucket_is_made_in_an_account_that_is_not_the_services(absent: Bucket, check: bool) -> None:
+    absent.bed.admin("DELETE", "/_bed/calls")
+    with pytest.raises(Failure, match=f"belong to account {ACCOUNT}, and .* in 111111111111. Switch") as refused:
+        made(absent, check, account="111111111111", create=True)
+    assert refused.value.fields["reason"] == "wrong_account"
+    assert absent.bucket not in [each["Name"] for each in absent.s3.list_buckets()["Buckets"]]
+    called = [each for each in absent.bed.admin("GET", "/_bed/calls")[1]["calls"] if "ListBuckets" not in each]
+    assert [each.partition(":")[2] for each in called] == ["GetCallerIdentity"]
 
 
 def test_a_name_that_is_taken_is_told(absent: Bucket) -> None:

@@ -160,8 +160,12 @@ def test_registering_passes_roles_and_tags(caller: Caller) -> None:
     arn = caller("ecs").register_task_definition(**words)["taskDefinition"]["taskDefinitionArn"]
     words["containerDefinitions"][0]["privileged"] = True
     assert "ecs:RegisterTaskDefinition" in caller.refused("ecs", "register_task_definition", **words)
-    caller.may({"Action": "ecs:RunTask", "Resource": arn})
+    run = {"Action": "ecs:RunTask", "Resource": arn}
+    caller.may(run)
     assert "iam:PassRole" in caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn)
+    caller.may(run, passing)
+    told = caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn, tags=words["tags"])
+    assert f"ecs:TagResource on resource: {ARN}:task/{name}/* because" in told
 
 
 def test_load_balancing_in_its_own_form(caller: Caller) -> None:

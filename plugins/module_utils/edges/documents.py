@@ -125,7 +125,8 @@ class Documents(ABC):
 
     @abstractmethod
     def now(self) -> str:
-        """The time in UTC for records, such as 2025-11-27T10:00:00Z. No decision depends on it."""
+        """The time in UTC for records, such as 2025-11-27T10:00:00Z. One decision depends on it, in minutes: whether
+        ECS may have forgotten a task (rules/one_off.forgotten)."""
 
     @abstractmethod
     def in_handler(self, act: Callable[[], object]) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, stores, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation
+from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation, unlocking
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
@@ -85,6 +85,11 @@ class Held:
     """Steps to note in the record at an interruption, so that the next run knows this one's work."""
     _sent: float = 0.0
     """When the last write of the lease that is known to have worked was sent, on our clock."""
+
+    def taking(self, head: Document, why: str) -> Write:
+        """The write that takes the lease, whoever has it."""
+        holder = {"who": self.who, "host": platform.node(), "why": why}
+        return Write(HEAD, lease.taken(head, self.nonce, self.ttl, holder, self.store.now()))
 
     def renew(self) -> None:
         """Renew the lease, by compare-and-swap on the head. Raises Failure ``lease_lost`` when another run has it."""
@@ -227,19 +232,15 @@ def take(task: Task, why: str) -> Held:
     A foreign lease that nobody renews is taken over after its ttl and one call. Raises Failure ``held`` with
     ``holder`` (who, host, why, since) when the other run is still alive, and ``wrong_account``.
     """
-    store = stores.of(_unbound(task))
-    held = Held(task, store, secrets.token_hex(8), task.params["lease_seconds"], who=caller(task, store))
-    task.at_interrupt.append(held.interrupted)
-    holder = {"who": held.who, "host": platform.node(), "why": why}
-    watch, foreign = lease.Watch(), dict[str, Document]()
+    held = _ours(task)
+    store, watch, foreign = held.store, lease.Watch(), dict[str, Document]()
 
     def taking(head: Document) -> tuple[list[Write], float | None]:
         now = waits.clock.now()
         if not watch.is_over(head, now):
             foreign["holder"] = lease.holder(head) or {}
             return [], None
-        taken = lease.taken(head, held.nonce, held.ttl, holder, store.now())
-        return [Write(HEAD, taken)], now
+        return [held.taking(head, why)], now
 
     given = task.params["lease_wait"]
     limit = lease.WAIT if given is None else given
@@ -262,6 +263,43 @@ def take(task: Task, why: str) -> Held:
     # It ends at the latest when a lease that stands still is over.
     waits.until(look, math.inf, min(lease.LOOK_EVERY, held.ttl / 10))
     task.lease = held
+    return held
+
+
+def take_from(task: Task, why: str, dead: Document) -> Held:
+    """Take the lease in the place of ``dead``, a lease as the head has it, and of no other: by one write, so that no
+    run that waits comes in between and the record that says so can be made.
+
+    What that record needs is asked for before: of a service that cannot be read, or is another account's, the lease
+    stays. Raises Failure ``held`` with ``holder`` when the lease is another one by now.
+    """
+    held = _ours(task)
+    live.state(task)
+
+    def taking(head: Document) -> tuple[list[Write], float]:
+        now = head["lease"]
+        if now is not None and now["key"] != dead["key"]:
+            looked_at = unlocking.found({"lease": dead}, None)["holder"]
+            raise Failure(unlocking.alive(looked_at, now), reason="held", holder=lease.holder(head))
+        return [held.taking(head, why)], waits.clock.now()
+
+    with shielded():
+        held._sent = stores.transact_head(held.store, taking)
+    task.lease = held
+    return held
+
+
+def _ours(task: Task) -> Held:
+    """A lease that is still to be taken, for the run that this task is. Raises Failure ``wrong_account``."""
+    store = stores.of(_unbound(task))
+    held = Held(
+        task,
+        store,
+        secrets.token_hex(8),
+        task.params["lease_seconds"],
+        who=reads.caller_of(task, store.identity.account),
+    )
+    task.at_interrupt.append(held.interrupted)
     return held
 
 
@@ -290,26 +328,23 @@ def _unbound(task: Task, **params: Any) -> Task:
     return dataclasses.replace(task, params={**task.params, **params}, lease=None)
 
 
-def caller(task: Task, store: stores.Store) -> str:
-    """ARN of whoever calls. Raises Failure when their account is not the service's."""
-    who = reads.caller_identity(task)
-    if who["Account"] != store.identity.account:
-        raise Failure(
-            f"The credentials belong to account {who['Account']}, and the service is declared in "
-            f"{store.identity.account}. Switch the profile, or correct service_account.",
-            reason="wrong_account",
-        )
-    return str(who["Arn"])
-
-
-def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[Held], dict[str, Any]]) -> dict[str, Any]:
+def operate(
+    task: Task,
+    kind: str,
+    why: str,
+    intent: Document,
+    act: Callable[[Held], dict[str, Any]],
+    dead: Document | None = None,
+) -> dict[str, Any]:
     """Do one operator's verb under the lease, with a record of its own around it, and answer what ``act`` answers.
 
+    ``dead``: the lease in whose place ours comes (:func:`take_from`); without it ours is waited for.
     ``intent``: what the verb was told, redacted; what ``act`` answers under ``operation`` stands in the record as its
     result, also of a Failure that has this field. A release that a dead run left open stays as it is: its recovery is
     the next deploy's. Raises what ``act`` raises, after the record says so.
     """
-    began, held = waits.clock.now(), take(task, why)
+    began = waits.clock.now()
+    held = take(task, why) if dead is None else take_from(task, why, dead)
     try:
         held.seq = _opened(task, held, kind, why, intent)
         try:
@@ -318,10 +353,24 @@ def operate(task: Task, kind: str, why: str, intent: Document, act: Callable[[He
             with suppress(Failure):  # the verb's own failure is what people must read
                 _closed(held, failure.fields.get("operation"), failure.msg, waits.clock.now() - began)
             raise
-        _closed(held, answer.get("operation"), None, waits.clock.now() - began)
+        try:
+            _closed(held, answer.get("operation"), None, waits.clock.now() - began)
+        except Failure as failure:
+            raise _done(held, answer, failure) from None
         return answer
     finally:
         held.release()
+
+
+def _done(held: Held, answer: dict[str, Any], failure: Failure) -> Failure:
+    """What is said of a verb that is done, and could not say so on record: interrupted, as of a release of which that
+    holds (the module outcome). Why it could not is no word about the service, be it that another run has it by now."""
+    fields = {name: value for name, value in answer.items() if name not in ("operation", "outcome", "detail")}
+    what = f"Done: {answer['detail']}" if answer.get("detail") else "What it was to do is done"
+    return Failure(
+        f"{what}; only its record {held.seq} could not be closed: {failure.msg}",
+        **{"changed": True, **fields, "release": held.seq, "reason": "not_closed", "cut_off": True},
+    )
 
 
 def _opened(task: Task, held: Held, kind: str, why: str, arguments: Document) -> int:

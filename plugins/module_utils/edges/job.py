@@ -60,9 +60,16 @@ class Job:
 
 
 def started(job: Job, mark: str, token: str) -> Answer:
-    """Start the task. ``mark``: what it is found by again; ``token``: ECS starts it once for each."""
+    """Start the task. ``mark``: what it is found by again; ``token``: ECS starts it once for each.
+
+    Raises Failure: with the verdict ``unknown`` when nobody can say whether one was started."""
     arguments = rule.request(job.cluster, job.service, job.revision, job.overrides, mark, token)
-    answer = operations.run_task(job.task, arguments)
+    try:
+        answer = operations.run_task(job.task, arguments)
+    except Failure as failure:
+        if not failure.fields.get("not_known"):
+            raise
+        raise Failure(failure.msg, **{**job.answer(**rule.not_ended(None)), **failure.fields}) from None
     if not answer.get("tasks"):
         fields = rule.not_started(answer.get("failures") or [])
         cause = fields["cause"]
@@ -83,9 +90,7 @@ def ended(job: Job, found: Answer) -> Answer:
     try:
         last = one_off.until_stopped(task, job.cluster, found["taskArn"], params["wait_timeout"], params["wait_delay"])
     except Failure as failure:  # whatever keeps us from looking is no failure of the task (case C78)
-        raise Failure(
-            f"{failure.msg} Task {name} goes on; the same command looks again.", **{**unknown, **failure.fields}
-        ) from None
+        raise Failure(failure.msg, **{**unknown, **failure.fields}) from None
     if last is None:
         raise Failure(
             f"{params['wait_timeout']} s have passed, and task {name} has not ended. It goes on: the same command goes "

@@ -30,10 +30,10 @@ def started_by(task: Task, cluster: str, mark: str) -> list[Answer]:
 def until_stopped(task: Task, cluster: str, arn: str, seconds: float, delay: float) -> Answer | None:
     """The task once it has STOPPED; None when the time is over first.
 
-    A look that fails for a reason that may pass is made again; so is one that does not know the task yet.
+    A look that fails for a reason that may pass is made again; so is one that does not know the task yet. Raises
+    Failure ``task_lost`` when ECS goes on not to know it, and whatever else keeps us from looking.
     """
-    said: list[str] = []
-    absent: list[str] = []
+    name, said, absent = arn.rsplit("/", 1)[-1], list[str](), list[Failure]()
 
     def look(elapsed: float) -> Answer | None:
         if task.lease is not None:
@@ -45,17 +45,34 @@ def until_stopped(task: Task, cluster: str, arn: str, seconds: float, delay: flo
                 raise
             return None
         if found is None:
-            absent.append(arn)
+            absent.append(_lost(name))
             if len(absent) > 2:
-                raise Failure(f"ECS does not know task {arn} (any more): its end is not known.", reason="task_lost")
+                raise absent[-1]
             return None
+        absent.clear()
         state = str(found.get("lastStatus"))
         if state not in said:
             said.append(state)
-            task.report(f"{arn.rsplit('/', 1)[-1][:8]} is {state.lower()} after {elapsed:.0f} s")
+            task.report(f"{name[:8]} is {state.lower()} after {elapsed:.0f} s")
         return found if state == "STOPPED" else None
 
-    return waits.until(look, seconds, delay)
+    try:
+        last = waits.until(look, seconds, delay)
+    except Failure as failure:
+        if absent:  # whether it goes on is what nobody knows
+            raise
+        raise Failure(f"{failure.msg} Task {name} goes on; the same command looks again.", **failure.fields) from None
+    if absent:
+        raise absent[-1]
+    return last
+
+
+def _lost(name: str) -> Failure:
+    return Failure(
+        f"ECS does not know task {name} (any more), so its end is not known. See in its log whether it has done its "
+        "work, then run the same command again.",
+        reason="task_lost",
+    )
 
 
 def log_tail(task: Task, definition: Answer, container: str, arn: str, secrets: set[str]) -> list[str]:

@@ -114,7 +114,7 @@ def look(task: Task) -> Look:
     head, records = store.head(), store.records()
     found = Look(task, live.state(task, states.scales(head, records)), task.params["differences"])
     if task.check_mode:
-        found.who = held.caller(task, store)
+        found.who = reads.caller_of(task, store.identity.account)
     found.decide(head, records, store.now())
     return found
 

@@ -73,10 +73,10 @@ def is_active(task: Task, arn: str) -> bool:
 
 def run_task(task: Task, arguments: Answer) -> Answer:
     """Start one task: ``{"tasks", "failures"}``. ``arguments`` has a clientToken, with which ECS starts it once only:
-    after a lost answer the very same call answers the task that it started."""
+    after a lost answer the very same call answers the task that it started. Raises Failure as writes.by_token does."""
 
     def send() -> Answer:
         with translated("Starting a one-off task (ecs:RunTask)"):
             return dict(writing(task, "ecs").run_task(**arguments))
 
-    return writes.once(task, "RunTask", send, lambda: None)
+    return writes.by_token(task, "RunTask", send)

@@ -33,6 +33,19 @@ def caller_identity(task: Task) -> Answer:
         return dict(reading(task, "sts").get_caller_identity())
 
 
+def caller_of(task: Task, account: str) -> str:
+    """ARN of whoever calls. Raises Failure ``wrong_account`` when they are not of this account: nothing is asked of
+    another one about a service of the same name, and nothing is made there."""
+    who = caller_identity(task)
+    if who["Account"] != account:
+        raise Failure(
+            f"The credentials belong to account {who['Account']}, and the service is declared in {account}. Switch the "
+            "profile, or correct service_account.",
+            reason="wrong_account",
+        )
+    return str(who["Arn"])
+
+
 def cluster(task: Task, name: str) -> Answer | None:
     """The cluster, or None when there is no ACTIVE one of that name."""
     with translated(f"Reading cluster {name} (ecs:DescribeClusters)"):

@@ -38,7 +38,9 @@ def service(task: Task) -> Answer:
     return found
 
 
-def recorded(task: Task, kind: str, arguments: Answer, act: Callable[[held.Held], Answer]) -> Answer:
+def recorded(
+    task: Task, kind: str, arguments: Answer, act: Callable[[held.Held], Answer], dead: Answer | None = None
+) -> Answer:
     """Act under the lease with a record around it (held.operate); the answer, or the Failure, has its number."""
 
     def acting(held_by_us: held.Held) -> Answer:
@@ -51,7 +53,7 @@ def recorded(task: Task, kind: str, arguments: Answer, act: Callable[[held.Held]
             fields = {**failure.fields, "release": held_by_us.seq, "operation": result}
             raise Failure(failure.msg, **fields) from None
 
-    answer = held.operate(task, kind, task.params["why"], arguments, acting)
+    answer = held.operate(task, kind, task.params["why"], arguments, acting, dead)
     answer.pop("operation", None)
     return answer
 

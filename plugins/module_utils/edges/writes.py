@@ -1,6 +1,7 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Calls that change a task definition, target group or service. None is sent twice before the world was looked at."""
+"""Calls that change a task definition, target group or service. None is sent twice before the world was looked at, but
+for those that AWS itself carries out once."""
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ PAUSE = 2
 """Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
 MODIFY = "elasticloadbalancing:ModifyTargetGroupAttributes"
+NOT_KNOWN: Answer = {"not_known": True, "cut_off": True}
+"""Fields of a failure after which nobody can say whether the call was carried out."""
 SAME_FAMILY = "Too many concurrent attempts"
 ROLE_PATIENCE = 120
 """Seconds for a role that was just made: IAM's changes reach other services after a while ("Changes that I make are
@@ -97,6 +100,33 @@ def once[T](
         f"{call} was sent {ATTEMPTS} times; no answer came, and what it should change is unchanged. "
         "Run the same command again: it begins by reading what is live.",
         reason="no_answer",
+    )
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def by_token[T](task: Task, call: str, send: Callable[[], T]) -> T:
+    """Send a call that names a client token, with which AWS carries it out once however often it comes.
+
+    So nothing is read after a lost answer: the very same call is made again, and answers what the first has begun.
+    Raises Failure; with the field ``not_known`` when an answer was lost and none came after it.
+    """
+    lost = False
+    for _attempt in range(ATTEMPTS):
+        try:
+            return _sent(task, call, send, ())
+        except Failure as failure:
+            if not waits.unanswered(failure):
+                if not lost:
+                    raise
+                said = f"{failure.msg} An earlier {call} was not answered: whether it was carried out is not known."
+                raise Failure(said, **{**failure.fields, **NOT_KNOWN}) from None
+            lost = True
+            task.report(f"no answer to {call}; asking again with the same token")
+            waits.clock.sleep(PAUSE)
+    raise Failure(
+        f"{call} was sent {ATTEMPTS} times, and no answer came: whether it was carried out is not known. Run the same "
+        "command again: it begins by looking for what this one may have begun.",
+        **{"reason": "no_answer", **NOT_KNOWN},
     )
 
 

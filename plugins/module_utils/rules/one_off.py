@@ -7,20 +7,28 @@ Commands and variables may be secrets: they reach ECS, and neither a record nor 
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary, serving_container
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, OPERATIONS, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, SUCCEEDED, Document
 
 Answer = dict[str, Any]
 
 KIND = "run_task"
+LOOKS_BACK = 20
+"""Records that are looked through for a run whose task may still be at work."""
+REMEMBERED = 3300.0
+"""Seconds for which ECS lists a task after its end: "at least one hour" (API reference, DescribeTasks), less what the
+clocks of two machines may differ by."""
 ENDED_BY_SIGNAL = {137, 143}
 NOT_STARTED = {
     "RESOURCE:MEMORY": "no instance of the cluster has so much memory free",
@@ -129,21 +137,65 @@ def gate(service: str, seq: int, revision: str, overrides: Answer) -> tuple[str,
     return f"steady/{mark}", hashlib.sha256(content.encode()).hexdigest()[:48]
 
 
-def unfinished(earlier: Iterable[Document]) -> tuple[list[str], set[str]]:
-    """Of the records before ours, newest first: nonces of runs whose task may still be at work, and the ids of tasks
-    whose end is on record. A release ends the search, for it has called what was open before it abandoned."""
-    nonces, ended = list[str](), set[str]()
-    for record in earlier:
-        if record["kind"] not in OPERATIONS:
-            break
+@dataclass(frozen=True)
+class Unfinished:
+    """A run of whose task no end is on record: it died, or could not look until then."""
+
+    seq: int
+    nonce: str
+    task: str | None
+    """Its id; None when the run may have died, or lost the answer, before it knew one."""
+    began: str
+
+    def as_text(self) -> str:
+        """Its task, for people."""
+        named = f"task {self.task}" if self.task else "the task that it may have started"
+        return f"{named}, of run {self.seq}, begun {self.began},"
+
+
+def unfinished(earlier: Iterable[Document]) -> list[Unfinished]:
+    """Of the records before ours, newest first: the runs whose task may still be at work.
+
+    The search ends at a run whose task's end is on record, for that has looked for whatever was older; and not at a
+    release, beside which a task goes on. What a release has called abandoned has no end on record either.
+    """
+    found = list[Unfinished]()
+    for record in islice(earlier, LOOKS_BACK):
         if record["kind"] != KIND:
             continue
         result = (record["operation"] or {}).get("result") or {}
-        if record["state"] in FINAL and not may_go_on(result):
-            ended.add(str(result.get("task")))
-        else:
-            nonces.append(record["nonce"])
-    return nonces, ended
+        if record["state"] not in (SUCCEEDED, FAILED) or may_go_on(result):
+            began = record["audit"]["started"]
+            found.append(Unfinished(record["seq"], record["nonce"], result.get("task"), began))
+        elif result.get("task"):
+            break
+    return found
+
+
+def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str) -> str:
+    """Why no task is started while nobody can know how an earlier one ended, and what to type; empty when it may be.
+
+    ``listed``: the ids of the tasks that ECS still knows, by the nonce of the run that started them. A run that began
+    within the time for which ECS knows a task, and has none there, has started none.
+    """
+    known = {name for names in listed.values() for name in names}
+    for run in runs:
+        if listed[run.nonce] or run.task in known or not (run.task or _seconds(run.began, now) > REMEMBERED):
+            continue
+        return (
+            f"The end of {run.as_text()} is not known: ECS forgets a stopped task after an hour. Nothing was started. "
+            "See in its log, or in what it was to change, whether it has done its work. To run it again: "
+            "-e run_task_again=true."
+        )
+    return ""
+
+
+def _seconds(began: str, now: str) -> float:
+    """Of two times on record; endless when one is no time."""
+    try:
+        return (datetime.datetime.fromisoformat(now) - datetime.datetime.fromisoformat(began)).total_seconds()
+    except (ValueError, TypeError):
+        return math.inf
 
 
 def is_equal(task: Answer, revision: str, wanted: Answer) -> bool:
@@ -165,8 +217,8 @@ def told_of(name: str, end: End, cause: Answer | None) -> Answer:
     return {**found, **caused, "operation": {**found, **caused}}
 
 
-def not_ended(name: str) -> Answer:
-    """The answer for a task whose end nobody has seen."""
+def not_ended(name: str | None) -> Answer:
+    """The answer for a task whose end nobody has seen; without a name, for one of which nobody knows that it is."""
     found = {"task": name, "verdict": verdict.UNKNOWN}
     return {**found, "operation": found, "reason": verdict.UNKNOWN}
 

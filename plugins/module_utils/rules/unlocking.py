@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, written
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 
 Answer = dict[str, Any]
 
@@ -62,11 +62,6 @@ def alive(holder: Document, now: Document) -> str:
         "its holder is alive and has renewed it" if same else f"{one_line(str(now.get('who')))} has taken it meanwhile"
     )
     return f"The lease is not taken away, for {what}: {lease.holder_text(holder)}. Nothing was changed. End that run."
-
-
-def cleared(head: Document, key: str) -> Document | None:
-    """The head without the lease of this key; None when it is another's, or gone."""
-    return written(head, lease=None) if head["lease"] and head["lease"]["key"] == key else None
 
 
 def _age(since: str, now: str) -> str:

@@ -32,7 +32,7 @@ _DECLARED = """
     operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep
     prune_skip_schedules
     unlock_confirm unlock_key run_task_container run_task_command run_task_environment run_task_revision
-    run_task_timeout
+    run_task_timeout run_task_again
 """
 _REGISTERED = """
     preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result

@@ -15,6 +15,7 @@ from ansible_collections.steady.ecs.plugins.modules import release_task as modul
 from tests.unit.answers import revision
 from tests.unit.modules.test_in_release import Release
 from tests.unit.modules.test_task_run import SECRET, Runner
+from tests.unit.modules.world import no_answer, refused
 
 NEW, MIGRATE = revision(2), ["./manage", "migrate"]
 
@@ -103,4 +104,16 @@ def test_a_lost_lease_starts_nothing(world: Runner, of: Release) -> None:
 def test_a_lost_answer_starts_no_second_task(world: Runner, of: Release) -> None:
     world.fail("run_task", world.lose_the_start)
     assert of.task(module, task_definition=NEW, command=MIGRATE)["verdict"] == "succeeded"
+    assert len(world.jobs) == 1
+
+
+@pytest.mark.parametrize("then", [(no_answer, no_answer), (refused("AccessDeniedException"),)])
+def test_a_gate_of_which_nobody_knows_whether_it_runs_is_gone_on_with(
+    world: Runner, of: Release, then: tuple[Any, ...]
+) -> None:
+    world.fail("run_task", world.lose_the_start, *then)
+    found = of.task(module, task_definition=NEW, command=MIGRATE)
+    assert (found["failed"], found["verdict"], found["cut_off"]) == (True, "unknown", True)
+    again = of.task(module, resumed=True, task_definition=NEW, command=MIGRATE)
+    assert (again["verdict"], again["changed"]) == ("succeeded", False)
     assert len(world.jobs) == 1

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, waits
 from ansible_collections.steady.ecs.plugins.modules import release_unlock as module
 
 from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.world import refused
 
 
 @pytest.fixture
@@ -86,6 +89,56 @@ def test_a_lease_that_another_run_has_taken_meanwhile_is_not_taken_away(world: V
     assert found["outcome"] == "held"
     assert "user/eve" in found["msg"]
     assert lease(world)
+
+
+def test_a_run_that_waits_does_not_come_between_the_lease_and_its_record(
+    world: VerbWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline that waits takes a lease as soon as it is free."""
+    put, pipeline = store_files.FileStore.put, []
+
+    def taken_at_once(store: Any, name: str, data: bytes, version: str | None) -> str:
+        written = put(store, name, data, version)
+        if name == "head.json" and json.loads(data)["lease"] is None and not pipeline:
+            pipeline.append([each["kind"] for each in world.kept.store.records().values()])
+            world.kept.leased(who="arn:aws:iam::111122223333:user/pipeline", key="pipeline/9/1", ttl=90)
+        return written
+
+    world.kept.leased(ttl=90)
+    monkeypatch.setattr(store_files.FileStore, "put", taken_at_once)
+    found = world.verb(module, key="other")
+    assert (found["outcome"], found["changed"]) == ("proven", True)
+    assert pipeline == [["unlock"]], "it is on record before anybody else can take it"
+    assert world.kept.store.head()["lease"]["nonce"] == "pipeline"
+
+
+def foreign(world: VerbWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    who = {"Account": "999999999999", "Arn": "arn:aws:iam::999999999999:user/eve", "UserId": "U"}
+    monkeypatch.setattr(world, "get_caller_identity", lambda: who, raising=False)
+
+
+def expired(world: VerbWorld, _monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fail("get_caller_identity", refused("ExpiredTokenException"))
+
+
+def unreadable(world: VerbWorld, _monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fail("describe_services", refused("AccessDeniedException"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [(foreign, "wrong_account"), (expired, "expired_credentials"), (unreadable, "access_denied")],
+)
+def test_who_could_not_record_it_takes_nothing_away(
+    world: VerbWorld, monkeypatch: pytest.MonkeyPatch, wrong: Any, reason: str
+) -> None:
+    world.kept.leased(ttl=90)
+    before = lease(world)
+    wrong(world, monkeypatch)
+    found = world.verb(module, confirm=True)
+    assert (found["failed"], found["outcome"], found["reason"]) == (True, "error", reason)
+    assert lease(world) == before
+    assert not world.kept.store.records()
 
 
 def test_a_wrong_key_takes_nothing_away(world: VerbWorld) -> None:

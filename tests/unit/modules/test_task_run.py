@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
-from tests.unit.answers import ACCOUNT, revision
+from tests.unit.answers import ACCOUNT, moment, revision
 from tests.unit.modules.test_deployment_continue import strict
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import no_answer, refused
@@ -38,6 +38,7 @@ class Runner(VerbWorld):
             propagateTags="SERVICE",
         )
         self.jobs: list[Answer] = []
+        self.forgotten: list[Answer] = []
         self.tokens: dict[str, Answer] = {}
         self.failures: list[Answer] = []
         self.ends: Answer = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
@@ -70,7 +71,12 @@ class Runner(VerbWorld):
         return {"tasks": [self.tokens[asked["clientToken"]]], "failures": []}
 
     def stop(self, job: Answer) -> None:
+        """ECS forgets a stopped task after an hour."""
         job.update(lastStatus="STOPPED", desiredStatus="STOPPED", **self.ends)
+        self.at(3600, lambda: self.forgotten.append(job))
+
+    def known(self) -> list[Answer]:
+        return [each for each in self.jobs if each not in self.forgotten]
 
     def lose_the_start(self) -> Exception:
         self.started(self.calls[-1][1])
@@ -81,7 +87,7 @@ class Runner(VerbWorld):
 
     def describe_tasks(self, **asked: Any) -> Answer:
         self._called("describe_tasks", asked)
-        return {"tasks": [each for each in [*self.tasks, *self.jobs] if each["taskArn"] in asked["tasks"]]}
+        return {"tasks": [each for each in [*self.tasks, *self.known()] if each["taskArn"] in asked["tasks"]]}
 
     def describe_task_definition(self, **asked: Any) -> Answer:
         found = super().describe_task_definition(**asked)
@@ -97,7 +103,7 @@ class _Pages:
 
     def paginate(self, **asked: Any) -> Iterator[Answer]:
         self.world._called("list_tasks", asked)
-        known = [each for each in self.world.jobs if each["desiredStatus"] == asked["desiredStatus"]]
+        known = [each for each in self.world.known() if each["desiredStatus"] == asked["desiredStatus"]]
         yield {"taskArns": [each["taskArn"] for each in known if each["startedBy"] == asked.get("startedBy")]}
 
 
@@ -106,6 +112,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     found = Runner(tmp_path)
     monkeypatch.setattr(waits, "clock", found)
     monkeypatch.setattr(reads, "_definitions", {})
+    monkeypatch.setattr(store_files, "utc_now", lambda: moment(found.seconds).strftime("%Y-%m-%dT%H:%M:%SZ"))
     return found
 
 
@@ -206,6 +213,119 @@ def test_after_the_deadline_the_task_goes_on_and_the_same_command_follows_it(wor
     third = world.verb(module, command=["./long"])
     assert (third["outcome"], third["changed"]) == ("proven", True), "what has ended is run anew when asked for anew"
     assert len(world.jobs) == 2
+
+
+LOST: dict[str, tuple[Any, ...]] = {
+    "each answer": ("lost", no_answer, no_answer),
+    "one, and the token runs out": ("lost", refused("ExpiredTokenException")),
+    "one, and the right is taken away": ("lost", refused("AccessDeniedException")),
+}
+
+
+@pytest.mark.parametrize("answers", LOST.values(), ids=LOST)
+def test_a_task_that_nobody_knows_of_is_followed_by_the_same_command(world: Runner, answers: tuple[Any, ...]) -> None:
+    world.fail("run_task", *(world.lose_the_start if each == "lost" else each for each in answers))
+    found = world.verb(module, command=["./long"])
+    assert found["failed"] and found["outcome"] == "interrupted"
+    assert (found["verdict"], found["task"]) == ("unknown", None)
+    assert "whether it was carried out is not known" in found["msg"]
+    assert "unchanged" not in found["msg"]
+    assert world.newest()["operation"]["result"] == {"task": None, "verdict": "unknown"}
+    again = world.verb(module, command=["./long"])
+    assert (again["outcome"], again["changed"]) == ("proven", False)
+    assert len(world.jobs) == 1
+
+
+def test_where_no_call_came_through_the_same_command_starts_the_task(world: Runner) -> None:
+    world.fail("run_task", no_answer, no_answer, no_answer)
+    assert world.verb(module)["outcome"] == "interrupted"
+    assert world.verb(module)["outcome"] == "proven"
+    assert len(world.jobs) == 1
+
+
+def test_a_refused_start_is_no_open_end(world: Runner) -> None:
+    world.fail("run_task", refused("AccessDeniedException"))
+    found = world.verb(module)
+    assert (found["outcome"], found.get("verdict")) == ("failed", None)
+    world.sleep(7200)
+    assert world.verb(module)["outcome"] == "proven"
+
+
+def timed_out(world: Runner) -> str:
+    found = world.verb(module, wait_timeout=10, command=["./long"])
+    assert found["outcome"] == "interrupted"
+    return str(found["task"])
+
+
+def died(world: Runner) -> str:
+    """Killed after RunTask, and buried by a release of somebody else."""
+    killed(world, command=["./long"])
+    return "the task that it may have started"
+
+
+@pytest.mark.parametrize("left", [timed_out, died])
+def test_a_task_that_ecs_has_forgotten_is_not_run_again_unless_told(world: Runner, left: Any) -> None:
+    named = left(world)
+    world.sleep(30)
+    world.kept.released(1)
+    world.sleep(3700)
+    found = world.verb(module, command=["./long"])
+    assert (found["failed"], found["outcome"], found["reason"]) == (True, "failed", "task_lost")
+    assert named in found["msg"] and "run_task_again=true" in found["msg"]
+    assert "is not known: ECS forgets a stopped task after an hour" in found["msg"]
+    assert len(world.jobs) == 1
+    assert world.verb(module, command=["./long"], again=True)["outcome"] == "proven"
+    assert len(world.jobs) == 2
+    assert world.verb(module, command=["./long"])["outcome"] == "proven", "what is over is asked about no more"
+
+
+def test_a_killed_run_that_started_nothing_is_no_open_end_within_the_hour(world: Runner) -> None:
+    killed(world, command=["./long"])
+    world.forgotten += world.jobs
+    world.sleep(3000 - world.seconds)
+    assert world.verb(module, command=["./long"])["outcome"] == "proven"
+
+
+@pytest.mark.parametrize("left", [timed_out, died])
+def test_a_release_in_between_does_not_hide_a_task_at_work(world: Runner, left: Any) -> None:
+    world.seconds_of_work = 100
+    left(world)
+    world.kept.released(1)
+    assert world.newest()["kind"] == "deploy"
+    again = world.verb(module, command=["./long"])
+    assert (again["outcome"], again["changed"]) == ("proven", False)
+    assert len(world.jobs) == 1
+
+
+def test_once_its_end_is_on_record_a_killed_run_is_asked_about_no_more(world: Runner) -> None:
+    killed(world, command=["./long"])
+    assert world.verb(module, command=["./long"])["changed"] is False
+    world.sleep(7200)
+    assert (world.verb(module, command=["./long"])["outcome"], len(world.jobs)) == ("proven", 2)
+
+
+@pytest.mark.parametrize("then", [(), (refused("ExpiredTokenException"),)], ids=["for good", "and the token runs out"])
+def test_of_a_task_that_ecs_does_not_know_nobody_says_that_it_goes_on(world: Runner, then: tuple[Any, ...]) -> None:
+    def forget() -> Exception:
+        world.forgotten += world.jobs
+        return no_answer()
+
+    world.fail("describe_tasks", None, forget, None, *then)
+    found = world.verb(module, command=["./long"])
+    assert (found["outcome"], found["verdict"]) == ("interrupted", "unknown")
+    assert "goes on" not in found["msg"]
+    assert world.newest()["operation"]["result"] == {"task": found["task"], "verdict": "unknown"}
+    again = world.verb(module, command=["./long"])
+    assert (again["failed"], again["reason"]) == (True, "task_lost")
+    assert found["task"] in again["msg"]
+    assert len(world.jobs) == 1
+
+
+def test_a_time_that_is_over_before_ecs_knows_the_task_does_not_say_that_it_goes_on(world: Runner) -> None:
+    world.fail("describe_tasks", lambda: world.forgotten.extend(world.jobs) or no_answer())
+    found = world.verb(module, wait_timeout=10)
+    assert (found["outcome"], found["reason"]) == ("interrupted", "task_lost")
+    assert "goes on" not in found["msg"]
 
 
 def killed(world: Runner, **overrides: Any) -> None:
