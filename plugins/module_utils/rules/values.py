@@ -49,9 +49,10 @@ def members(path: str, value: Any) -> list[Any]:
 
 
 def mapping(path: str, value: Any) -> dict[str, Any] | None:
-    """A structure that is set as a whole; what is null in it is not there, and None when nothing is."""
+    """A structure that is set as a whole; what is null in it is not there, and None when nothing is. The message quotes
+    no value: among log options it may be a secret."""
     if not isinstance(value, dict):
-        raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
+        raise DeclarationError(f"{path} must be a mapping.")
     return {str(name): item for name, item in sorted(value.items()) if item is not None} or None
 
 
