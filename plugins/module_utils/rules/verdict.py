@@ -20,6 +20,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     moment,
     name_of,
     newer,
+    newest_service_deployment,
     own_tasks,
     primary,
     unhealthy,
@@ -58,6 +59,14 @@ def verdict(ours: Answer, look: Look) -> Verdict:
         or _by_deployments(ours, look)
         or _by_tasks(ours, look)
     )
+
+
+def going_back(listed: list[Answer]) -> Answer | None:
+    """Of the listed service deployments the one that ECS is taking back; None where it takes back none.
+
+    PRIMARY does not tell: meanwhile it may be the deployment that is gone back to, or a new one of its revision.
+    """
+    return newest_service_deployment([each for each in listed if each.get("status") in ROLLING_BACK])
 
 
 def _going_on(reason: str) -> Verdict:
