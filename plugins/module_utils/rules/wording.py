@@ -26,6 +26,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_s
 Answer = dict[str, Any]
 Attempt = Callable[[], object]
 
+BALANCERS = "loadBalancers"
 TOGETHER = {"slow_start": "load_balancing"}
 """Families of attributes between which there are rules, so that they are tried together."""
 
@@ -46,7 +47,8 @@ def problems(
 ) -> dict[str, list[str]]:
     """By part of the declaration, what is wrong with it in words. Only parts that are declared, and could be read."""
     parts: dict[str, Iterator[Attempt]] = {}
-    of_definition = declared.changes or declared.definition or declared.images or connect.NAME in declared.settings
+    names_ports = connect.NAME in declared.settings or entries(declared.settings)
+    of_definition = declared.changes or declared.definition or declared.images or names_ports
     if live.definition and of_definition:
         parts["task definition"] = _definition(declared, live, model)
     if declared.settings:
@@ -97,9 +99,7 @@ def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
         return lambda: service.compare(part, live.service)
 
     # A strategy that shifts traffic and the target groups that it needs make sense together only.
-    together: Answer = {
-        name: settings[name] for name in ("deploymentConfiguration", "loadBalancers") if name in settings
-    }
+    together: Answer = {name: settings[name] for name in ("deploymentConfiguration", BALANCERS) if name in settings}
     for name, value in settings.items():
         yield tried(together if name in together else {name: value})
     yield tried(settings)
@@ -172,11 +172,24 @@ def entry_port(entry: Answer) -> str:
     return f"{entry.get('containerName')}:{entry.get('containerPort')}"
 
 
+def entries(settings: Answer) -> list[Answer]:
+    """The declared entries of ``loadBalancers`` that are mappings: what is none is a problem of the settings."""
+    given = settings.get(BALANCERS)
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
 def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
-    """The service registers a container and port, so the declared revision must have it, if the live one has it."""
-    entries = declared.settings.get("loadBalancers") or live.service.get("loadBalancers", [])
-    mappings = [each for each in entries if isinstance(each, dict)]  # what is none is a problem of the settings
-    lost = sorted({entry_port(each) for each in mappings} & ports(live.definition) - ports(content))
+    """The service registers a container and port, so the revision that will run must have it: of what is live only if
+    the live one has it, for else something else is wrong (:func:`preflight.balancing`)."""
+    there = ports(content)
+    for wrong in sorted({entry_port(each) for each in entries(declared.settings)} - there):
+        raise DeclarationError(
+            f"{BALANCERS} names {wrong}, and no task will have such a container and port: ECS would refuse it. "
+            f"{nearest(wrong, there)}Containers and ports: {', '.join(sorted(there)) or 'none'}."
+        )
+    if BALANCERS in declared.settings:
+        return
+    lost = sorted({entry_port(each) for each in live.service.get(BALANCERS, [])} & ports(live.definition) - there)
     if lost:
         raise DeclarationError(
             f"The declared task definition does not map {', '.join(lost)}, which the service registers in its target "
