@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, service_models, translated
-from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape, Structure
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 try:
@@ -20,11 +20,29 @@ except ImportError:
 
 @functools.cache
 def task_definition() -> Model:
-    """Request and answer of task definitions, so that a field which AWS adds tomorrow is handled (cases C10 C11)."""
+    """Request and answer of task definitions, so that a field which AWS adds tomorrow is handled (cases C10 C11), and
+    the arguments of UpdateService."""
     ecs = ServiceModel(service_models().load_service_model("ecs", "service-2"), "ecs")
     request = ecs.operation_model("RegisterTaskDefinition").input_shape
     answer = ecs.operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"]
-    return Model(_shape(request), frozenset(_answer_only(answer, request, "")))
+    update = ecs.operation_model("UpdateService").input_shape.members
+    settings: Shape = {name: _sent(member) for name, member in update.items()}
+    return Model(_shape(request), frozenset(_answer_only(answer, request, "")), settings)
+
+
+def _sent(shape: Any) -> Shape:
+    """A shape of what is sent as it is declared: with the words of enumerations, and what a structure must have."""
+    if getattr(shape, "is_document_type", False):
+        return "document"
+    if shape.type_name == "structure":
+        found = Structure({name: _sent(member) for name, member in shape.members.items()})
+        found.required = tuple(shape.required_members)
+        return found
+    if shape.type_name == "list":
+        return [_sent(shape.member)]
+    if shape.type_name == "map":
+        return {"*": _sent(shape.value)}
+    return tuple(shape.enum) if getattr(shape, "enum", None) else _shape(shape)
 
 
 def _shape(shape: Any) -> Shape:

@@ -288,7 +288,7 @@ def _refuse_balancers(strategy: str, balancers: Any) -> None:
 def _normal_hook(path: str, value: Any) -> Answer:
     if not isinstance(value, dict):
         raise DeclarationError(f"{path} must hold mappings; one is {value!r}.")
-    found = {"targetType": LAMBDA} | {name: item for name, item in value.items() if item is not None}
+    found = {"targetType": LAMBDA} | {str(name): item for name, item in value.items() if item is not None}
     if isinstance(found.get("lifecycleStages"), list):
         found["lifecycleStages"] = sorted(found["lifecycleStages"], key=str)
     if found["targetType"] == PAUSE or found.get("timeoutConfiguration"):

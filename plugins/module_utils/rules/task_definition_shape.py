@@ -16,9 +16,16 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import NAMED, Place
 
-Shape = dict[str, Any] | list[Any] | str  # pylint: disable=unsupported-binary-operation  # Python 3.12
-"""A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a scalar as ``string``,
-``integer`` or ``boolean``."""
+Shape = dict[str, Any] | list[Any] | tuple[str, ...] | str  # pylint: disable=unsupported-binary-operation
+"""A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a word as the tuple of all that
+AWS knows, another scalar as ``string``, ``integer``, ``double`` or ``boolean``, JSON of any form as ``document``."""
+
+
+class Structure(dict[str, Any]):
+    """A structure that is sent whole, so that what it must have is known."""
+
+    required: tuple[str, ...] = ()
+
 
 AMOUNTS: set[Place] = {("cpu",), ("memory",)}
 """Text in AWS's model, and numbers to everyone who writes them."""
@@ -28,17 +35,20 @@ WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True)
 class Model:
-    """What the installed SDK knows of task definitions; ``edges/models.py`` reads it."""
+    """What the installed SDK knows of task definitions and of UpdateService; ``edges/models.py`` reads it."""
 
     request: Shape
     answer_only: frozenset[str]
     """Members that only answers have, as dotted paths such as ``taskDefinitionArn``."""
+    settings: Shape
+    """The arguments of UpdateService."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``Did you mean X? `` where one of the known names is like this one; nothing where none is."""
-    close = difflib.get_close_matches(name, [str(each) for each in known], 1)
-    return f"Did you mean {close[0]}? " if close else ""
+    folded = {str(each).lower(): str(each) for each in known}
+    close = difflib.get_close_matches(str(name).lower(), folded, 1)
+    return f"Did you mean {folded[close[0]]}? " if close else ""
 
 
 def text(path: str, value: Any) -> str:
@@ -63,8 +73,12 @@ def typed(value: Any, shape: Shape, place: Place, path: str) -> Any:
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             raise DeclarationError(f"{path} must be a mapping.")
-        return {name: _member(name, item, shape, place, path) for name, item in value.items()}
-    return _scalar(value, shape, place, path)
+        lacks = [each for each in getattr(shape, "required", ()) if value.get(each) is None]
+        found = {name: _member(name, item, shape, place, path) for name, item in value.items()}
+        if lacks:
+            raise DeclarationError(f"{path} lacks {', '.join(lacks)}, without which AWS takes none.")
+        return found
+    return _word(value, shape, path) if isinstance(shape, tuple) else _scalar(value, shape, place, path)
 
 
 def _member(name: str, value: Any, shape: dict[str, Any], place: Place, path: str) -> Any:
@@ -86,14 +100,28 @@ def _list(value: Any, item: Shape, place: Place, path: str) -> Any:
             )
             for name, each in value.items()
         }
-    if not isinstance(value, list):
-        raise DeclarationError(f"{path} must be a list.")
+    if not isinstance(value, list) or None in value:
+        raise DeclarationError(f"{path} must be a list{' without null' if isinstance(value, list) else ''}.")
     key = NAMED.get(place, ("name", None))[0]
     names = [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(value)]
     return [typed(each, item, place, f"{path}[{name}]") for name, each in zip(names, value, strict=True)]
 
 
+def _word(value: Any, words: tuple[str, ...], path: str) -> str:
+    if text(path, value) not in words:
+        raise DeclarationError(
+            f"{path}: AWS knows no such word here. {nearest(value, words)}Words: {', '.join(sorted(words))}."
+        )
+    return str(value)
+
+
 def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:
+    if shape == "document":
+        return value
+    if shape == "double":
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise DeclarationError(f"{path} must be a number.")
+        return value
     if shape == "integer":
         if not re.fullmatch(r"-?[0-9]+", str(value).strip()):
             raise DeclarationError(f"{path} must be a whole number.")

@@ -21,12 +21,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import live_value
-from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, nearest
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, nearest, typed
 
 Answer = dict[str, Any]
 Attempt = Callable[[], object]
 
 BALANCERS = "loadBalancers"
+SETTINGS = "rollout_settings"
 TOGETHER = {"slow_start": "load_balancing"}
 """Families of attributes between which there are rules, so that they are tried together."""
 
@@ -52,7 +53,7 @@ def problems(
     if live.definition and of_definition:
         parts["task definition"] = _definition(declared, live, model)
     if declared.settings:
-        parts["settings"] = _settings(declared.settings, live)
+        parts["settings"] = _settings(declared.settings, live, model)
     if (declared.target_group or declared.attributes or declared.attributes_of) and (
         live.groups or not live.service.get("loadBalancers")
     ):
@@ -94,15 +95,26 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
     yield lambda: _refuse_port_names(_content(declared, live, model), declared, live)
 
 
-def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
+def _settings(settings: Answer, live: plan.Live, model: Model) -> Iterator[Attempt]:
     def tried(part: Answer) -> Attempt:
-        return lambda: service.compare(part, live.service)
+        return lambda: _refuse_unknown(service.request(service.compare(part, live.service), live.service), model)
 
     # A strategy that shifts traffic and the target groups that it needs make sense together only.
     together: Answer = {name: settings[name] for name in ("deploymentConfiguration", BALANCERS) if name in settings}
     for name, value in settings.items():
         yield tried(together if name in together else {name: value})
     yield tried(settings)
+
+
+def _refuse_unknown(arguments: Answer, model: Model) -> None:
+    """What would be sent, held against AWS's model of UpdateService, which ECS itself reads only after the first
+    writes."""
+    found = typed(arguments, model.settings, ("UpdateService",), SETTINGS)
+    for name, value in arguments.items():
+        if found[name] != value:
+            raise DeclarationError(
+                f"{SETTINGS}.{name}: a number, or true or false, in it is written as text. Take its quotes away."
+            )
 
 
 def _target_group(declared: plan.Declared, live: plan.Live) -> Iterator[Attempt]:

@@ -102,3 +102,77 @@ def test_of_a_pair_that_is_to_shift_traffic_both_groups_must_be_there(system: Sy
     system.describe_rules = lambda **_asked: {"Rules": system.rules}  # type: ignore[attr-defined]
     found = wrong(system.run(module, settings=settings))
     assert gone in found["target group pardon-production-gone-tg"]["found"]
+
+
+PORT = {"portName": "http", "clientAliases": [{"port": 80, "dnsName": "web"}]}
+CONNECT = {"enabled": True, "namespace": "internal", "services": []}
+LOGS = {"logDriver": "splunk", "options": {"splunk-token": "canary"}}
+DISK = {"roleArn": f"arn:aws:iam::{ACCOUNT}:role/r", "sizeInGiB": "20", "encrypted": "yes", "kmsKeyId": None}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": "1", "base": None}]},
+        {"placementStrategy": [{"type": "spread", "field": "host"}], "placementConstraints": None},
+        {"serviceConnectConfiguration": {**CONNECT, "logConfiguration": {**LOGS, "secretOptions": None}}},
+        {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": DISK}]},
+        {"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"type": "COUNT"}}}},
+        {"deploymentConfiguration": {"alarms": {"alarmNames": []}}, "propagateTags": None},
+        {"tags": {"team": "shop"}, "desiredCount": "2"},
+    ],
+)
+def test_settings_that_can_be_meant_pass(system: System, settings: Answer) -> None:
+    found = system.run(module, settings=settings)
+    assert [each["ok"] for each in found["checks"] if each["name"] == "declared settings"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"capacityProviderStrategy": [{"capacityprovider": "FARGATE"}]}, "Did you mean capacityProvider?"),
+        ({"capacityProviderStrategy": [{"weight": 1}]}, "capacityProviderStrategy[0] lacks capacityProvider"),
+        (
+            {"serviceConnectConfiguration": {**CONNECT, "services": [{**PORT, "clientAliases": [{"dnsname": "web"}]}]}},
+            "Did you mean dnsName?",
+        ),
+        (
+            {
+                "serviceConnectConfiguration": {
+                    **CONNECT,
+                    "logConfiguration": {**LOGS, "options": {"max-buffer-size": 25}},
+                }
+            },
+            'options[max-buffer-size] must be text; it is a number in YAML. Quote it: "..."',
+        ),
+        (
+            {"serviceConnectConfiguration": {**CONNECT, "logConfiguration": {**LOGS, "logDriver": "Splunk"}}},
+            "Did you mean splunk?",
+        ),
+        ({"placementStrategy": ["spread"]}, "placementStrategy[0] must be a mapping"),
+        ({"placementConstraints": [{"type": "distinctinstance"}]}, "Did you mean distinctInstance?"),
+        ({"propagateTags": "TASK-DEFINITION"}, "Did you mean TASK_DEFINITION?"),
+        ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "enabled"}}}, "Did you mean ENABLED?"),
+        ({"availabilityZoneRebalancing": "on"}, "Words: DISABLED, ENABLED"),
+        (
+            {"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"type": "PERCENT"}}}},
+            "Words: BOUNDED_PERCENT, COUNT, UNBOUNDED_PERCENT",
+        ),
+        (
+            {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {**DISK, "filesystemType": "EXT4"}}]},
+            "Did you mean ext4?",
+        ),
+    ],
+)
+def test_settings_that_update_service_would_refuse_are_refused_in_words(
+    system: System, settings: Answer, words: str
+) -> None:
+    system.service["networkConfiguration"] = {"awsvpcConfiguration": {"subnets": ["s-1"]}}
+    (said,) = wrong(system.run(module, settings=settings))["declared settings"]["found"]
+    assert words in said and "canary" not in said
+
+
+def test_all_that_is_wrong_is_said_at_once_and_once(system: System) -> None:
+    given = {"propagateTags": "service", "availabilityZoneRebalancing": "on", "placementStrategy": ["spread"]}
+    found = wrong(system.run(module, settings=given))["declared settings"]["found"]
+    assert len(found) == len(set(found)) == 3
