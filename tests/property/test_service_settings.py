@@ -12,7 +12,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import models
 from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, service, settings, wording
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from botocore.validate import ParamValidator
-from hypothesis import HealthCheck, assume, given
+from hypothesis import HealthCheck, assume, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -96,6 +96,8 @@ def test_what_passes_is_what_the_sdk_and_aws_take(declared: Answer) -> None:
 
 
 @given(DECLARED)
+@example({"deploymentConfiguration": {"maximumPercent": {"a": 1}}})
+@example({"deploymentConfiguration": {"lifecycleHooks": {"a": 1}}})
 @hypothesis_settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
 def test_whatever_is_declared_is_a_wrong_declaration_or_none(declared: Answer) -> None:
     """Never an error of ours: a play would end without a word to the person who wrote it."""
