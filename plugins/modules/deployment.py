@@ -148,10 +148,8 @@ task_definition_arn:
   type: str
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:75
 previous_task_definition_arn:
-  description: The revision before.
-  returned: always
-  type: str
-  sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
+  {description: The revision before., returned: always, type: str,
+   sample: "arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74"}
 desired_count: {description: Tasks that the service is to run now., returned: always, type: int, sample: 3}
 running_count: {description: Tasks of the service that run now., returned: always, type: int, sample: 3}
 duration_seconds:
@@ -169,7 +167,7 @@ timeline:
   elements: dict
   sample: [{"seconds": 45.0, "text": "2/3 running, 1 starting, 1 old; deployment IN_PROGRESS"}]
 differences:
-  description: What differed between declared and live.
+  description: What differed between declared and live. Log options that may be secret are masked.
   returned: always
   type: list
   elements: dict
@@ -232,6 +230,7 @@ class Rollout:
         self.left = self.record if self.params["release"].get("resumed") else None
         self.live = self.first_look()
         self.differences = planned(task, self.live)
+        self.shown = service.shown(self.differences)
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
         updates = [each for each in self.differences if not settings.beside(each.path)]
@@ -354,8 +353,8 @@ class Rollout:
             "duration_seconds": round(seen.elapsed(), 1),
             "events": seen.progress.events,
             "timeline": seen.progress.timeline,
-            "differences": [each.as_dict() for each in self.differences],
-            "diff": service.shown(self.differences, self.arguments),
+            "differences": [each.as_dict() for each in self.shown],
+            "diff": service.diff(self.shown, self.arguments),
         }
 
 

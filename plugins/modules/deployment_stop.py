@@ -141,13 +141,28 @@ def run(task: Task) -> Answer:
 
 def _stopped(task: Task) -> Answer:
     found = rolling.service(task)
-    ours = looks.primary(found)
-    if ours["rolloutState"] != "IN_PROGRESS":
+    listed, undone, ours = _under_way(task, found)
+    if ours is None:
         return _nothing(task, found)
     if task.check_mode:
-        detail = f"check mode: deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])} would be stopped"
+        would = "is taken back by ECS already, which would be followed" if undone else "would be stopped"
+        detail = f"check mode: deployment {_named(ours)} {would}"
         return {**_nothing(task, found), "changed": True, "deployment_id": ours["id"], "detail": detail}
     return rolling.recorded(task, "stop", {"deployment": ours["id"]}, lambda by: _act(task, by))
+
+
+def _under_way(task: Task, found: Answer) -> tuple[list[Answer] | None, Answer | None, Answer | None]:
+    """The service deployments, None where they are not offered; the one that ECS takes back already, if any; and the
+    deployment that is to be stopped, or is being: none where nothing is under way."""
+    listed = reads.service_deployments(task, task.params["cluster"], found["serviceName"])
+    undone, lead = verdict.going_back(listed or []), looks.primary(found)
+    if undone:
+        return listed, undone, looks.carried_out(undone, found)
+    return listed, None, lead if lead["rolloutState"] == "IN_PROGRESS" else None
+
+
+def _named(ours: Answer) -> str:
+    return " of ".join(filter(None, [ours["id"], looks.name_of(ours["taskDefinition"])]))
 
 
 def _nothing(task: Task, found: Answer) -> Answer:
@@ -169,15 +184,15 @@ def _nothing(task: Task, found: Answer) -> Answer:
 
 def _act(task: Task, by: held.Held) -> Answer:
     found = rolling.service(task)
-    ours = looks.primary(found)
-    if ours["rolloutState"] != "IN_PROGRESS":  # it has ended while the lease was waited for
+    listed, undone, ours = _under_way(task, found)
+    if ours is None:  # it has ended while the lease was waited for
         return {**_nothing(task, found), "operation": {"verdict": None}}
-    seen = rolling.watching(task, found, set(), settled=False, hold=0)
+    seen = rolling.watching(task, found, set(), settled=False, ours=ours, hold=0)
+    seen.arn = undone["serviceDeploymentArn"] if undone else None
     rolling.noted(by, seen)
-    offered = reads.service_deployments(task, task.params["cluster"], seen.name) is not None
-    answer = _stop(task, seen, by) if offered else _go_back(task, found, by)
+    answer = _stop(task, seen, by) if listed is not None else _go_back(task, found, by)
     runs = looks.name_of(answer["task_definition_arn"])
-    detail = f"deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])} was stopped; {seen.name} runs {runs}"
+    detail = f"deployment {_named(ours)} was stopped; {seen.name} runs {runs}"
     result = {"stopped": ours["id"], "verdict": answer["verdict"]}
     left = verbs.left_open(by.store.head()["open"])
     return {**answer, "changed": True, "outcome": "proven", "detail": f"{detail}{left}", "operation": result}

@@ -167,7 +167,9 @@ target:
       type: bool
       sample: false
     not_restorable:
-      description: Names that later releases declared and that this release did not know.
+      description:
+        - Names that later releases declared and of which the record of this one does not say what they were, because it
+          did not know them, or because a record keeps no value of a log option that may be a secret.
       type: list
       elements: str
       sample: []

@@ -152,7 +152,8 @@ def _restored(playbook: str, record: Document, base: Document, records: Records,
     restored = restore.restoration(base, records, {"task_definition": service["taskDefinition"]})
     made, left = by_hand.commands(record["target"], restored, service)
     typed = restore.command(playbook, record, base, records)
-    return {**restored, "command": typed, "commands": made, "left": left}
+    unknown = [each for each in restored["not_restorable"] if each not in left]
+    return {**restored, "command": typed, "commands": made, "left": left + unknown}
 
 
 def _found(task: Task, service: Document) -> Document:

@@ -9,6 +9,7 @@ import json
 import shlex
 from typing import Any
 
+import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import by_hand, records
 
 from tests.unit.answers import GROUP, deployment, revision, service
@@ -64,3 +65,19 @@ def test_what_takes_other_calls_is_named() -> None:
     (update, _wait), left = commands(settings={"tags": {"team": "old"}, "loadBalancers": balancers})
     assert left == ["loadBalancers", "tags[team]"]
     assert set(asked(update)) == {"region", "cluster", "service", "task_definition"}
+
+
+@pytest.mark.parametrize(("options", "is_shown"), [({"awslogs-group": "/g"}, True), ({"splunk-token": "t"}, False)])
+def test_c91_a_structure_with_a_log_option_that_may_be_a_secret_is_in_no_command(
+    options: dict[str, str], is_shown: bool
+) -> None:
+    """It is sent whole, so the live options would stand beside what is to change."""
+    logs = {"logDriver": "x", "options": options}
+    configuration = {"enabled": True, "namespace": "new", "services": [], "logConfiguration": logs}
+    live = service(deployment(2, serviceConnectConfiguration=configuration))
+    wanted = restored(settings={"serviceConnectConfiguration": {"namespace": "old"}})
+    (update, _wait), left = by_hand.commands(IDENTITY.as_dict(), wanted, live)
+    sent = {"serviceConnectConfiguration": {**configuration, "namespace": "old"}}
+    assert asked(update).items() >= (sent if is_shown else {}).items()
+    assert left == ([] if is_shown else ["serviceConnectConfiguration.namespace"])
+    assert ("splunk" in update) is False

@@ -33,6 +33,7 @@ def shown(path: str, value: Any, *safe: str, resource: str = "task definition") 
         f"{APP}.entryPoint",
         f"{APP}.healthCheck.command",
         f"{APP}.logConfiguration.options[splunk-token]",
+        f"{APP}.logConfiguration.options[awslogs-group].options[x]",
         f"{APP}.firelensConfiguration.options[x]",
         f"{APP}.dockerLabels[x]",
         f"{APP}.dockerLabels[x].image",
@@ -66,6 +67,7 @@ def test_what_is_not_known_to_be_harmless_is_hidden(path: str) -> None:
         f"{APP}.portMappings[80/tcp#2].name",
         f"{APP}.secrets[TOKEN]",
         f"{APP}.logConfiguration.secretOptions[token]",
+        f"{APP}.logConfiguration.options[awslogs-stream-prefix]",
     ],
 )
 def test_names_images_ports_sizes_and_references_are_shown(path: str) -> None:
@@ -222,3 +224,21 @@ def test_callback_plugins_see_no_structure_and_no_credential() -> None:
     assert (found["cluster"], found["wait"], found["region"]) == ("c1", 5, "us-east-1")
     assert SECRET not in repr(found)
     assert SECRET not in repr(redact.arguments({"changes": SECRET}, options))
+
+
+def test_c91_a_log_option_of_a_service_is_hidden_as_one_of_a_container_is() -> None:
+    path = "serviceConnectConfiguration.logConfiguration"
+    shown_, hidden = {"awslogs-group": "/g", "mode": "blocking"}, {"splunk-token": SECRET, "invented": SECRET}
+    references = [{"name": "token", "valueFrom": "/token"}]
+    value = {"logDriver": "splunk", "options": {**shown_, **hidden}, "secretOptions": references, "invented": [SECRET]}
+    found = shown(path, value, resource="service")
+    assert SECRET not in repr(found)
+    assert (found["logDriver"], found["secretOptions"]) == ("splunk", references)
+    assert found["options"].items() >= shown_.items() and found["options"].keys() == value["options"].keys()
+    kept = redact.recorded(path, value)
+    assert kept["options"] == {**shown_, **dict.fromkeys(hidden, redact.WITHHELD)}
+    assert redact.is_withheld(kept) and redact.recorded(path, kept) == kept
+    whole = {"logDriver": "awslogs", "options": shown_, "secretOptions": references}
+    assert redact.recorded(path, whole) == whole and not redact.is_withheld(whole)
+    assert redact.recorded(path, None) is None
+    assert redact.values_in({"serviceConnectConfiguration": {"logConfiguration": value}}) == {SECRET}

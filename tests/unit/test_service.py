@@ -76,6 +76,21 @@ def test_c58_load_balancers_in_other_order_and_port_as_text_are_equal() -> None:
     assert paths(declared) == []
 
 
+def test_what_is_null_in_a_structure_at_any_depth_is_not_there() -> None:
+    """Else it were refused by the SDK, or a difference that no call settles."""
+    advanced = {"alternateTargetGroupArn": GROUP_B, "testListenerRule": None}
+    entry = {
+        "targetGroupArn": GROUP_A,
+        "containerName": "web",
+        "containerPort": 3000,
+        "advancedConfiguration": advanced,
+    }
+    declared = {"loadBalancers": [{**entry, "loadBalancerName": None}]}
+    (sent,) = service.request(service.compare(declared, live()), live())["loadBalancers"]
+    assert sent == {**entry, "advancedConfiguration": {"alternateTargetGroupArn": GROUP_B}}
+    assert paths(declared, live(loadBalancers=[sent])) == []
+
+
 def test_subnets_are_a_set() -> None:
     assert paths({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s-2", "s-1"]}}}) == []
     assert paths({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s-2"]}}}) == [

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, service_models, translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import Place
-from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import UPDATE, Model, Shape
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
 try:
@@ -22,11 +22,28 @@ except ImportError:
 
 @functools.cache
 def task_definition() -> Model:
-    """Request and answer of task definitions, so that a field which AWS adds tomorrow is handled (cases C10 C11)."""
+    """Request and answer of task definitions, so that a field which AWS adds tomorrow is handled (cases C10 C11), and
+    the arguments of UpdateService."""
     ecs = ServiceModel(service_models().load_service_model("ecs", "service-2"), "ecs")
     request = ecs.operation_model("RegisterTaskDefinition").input_shape
+    update = ecs.operation_model("UpdateService").input_shape
     answer = ecs.operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"]
-    return Model(_shape(request), frozenset(_answer_only(answer, request, "")), dict(_required(request, ())))
+    required = {**dict(_required(request, ())), **dict(_required(update, (UPDATE,)))}
+    settings = {name: _sent(member) for name, member in update.members.items()}
+    return Model(_shape(request), frozenset(_answer_only(answer, request, "")), settings, required)
+
+
+def _sent(shape: Any) -> Shape:
+    """A shape of what is sent as it is declared: with the words of enumerations."""
+    if getattr(shape, "is_document_type", False):
+        return "document"
+    if shape.type_name == "structure":
+        return {name: _sent(member) for name, member in shape.members.items()}
+    if shape.type_name == "list":
+        return [_sent(shape.member)]
+    if shape.type_name == "map":
+        return {"*": _sent(shape.value)}
+    return tuple(shape.enum) if getattr(shape, "enum", None) else _shape(shape)
 
 
 def _shape(shape: Any) -> Shape:

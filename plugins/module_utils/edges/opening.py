@@ -173,7 +173,7 @@ def announce(task: Task, target: Document, found: Document) -> list[Difference]:
     if target["force"]:
         task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
     for name in target["not_restorable"]:
-        task.warn(f"{name} was declared later and is not known to release {target['seq']}: it stays as it is.")
+        task.warn(f"{name} was declared later, and what it was is not on record of release {target['seq']}: it stays.")
     return differences
 
 

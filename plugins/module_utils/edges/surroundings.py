@@ -176,9 +176,13 @@ def weighted_rules(task: Task, declared: plan.Declared, live: plan.Live) -> Foun
 
 
 def traffic(task: Task, live: plan.Live, becoming: plan.Live) -> Found:
-    """Whether the target groups that a service gets are reached by anybody."""
-    found: list[Check] = []
-    for group in reads.target_groups(task, preflight_network.new_groups(live, becoming)):
+    """Whether the target groups that a service gets exist, and are reached by anybody."""
+    gained, new = preflight_network.gained(live, becoming), preflight_network.new_groups(live, becoming)
+    # Of what is no ARN of a group Elastic Load Balancing would refuse the whole call.
+    named = [each for each in sorted({*gained, *new}) if ":targetgroup/" in each]
+    there = {str(each["TargetGroupArn"]): each for each in reads.target_groups(task, named)}
+    found = [preflight_network.there(each, each in there) for each in gained]
+    for group in [there[each] for each in new if each in there]:
         if group.get("Protocol") not in ("HTTP", "HTTPS"):
             continue  # listeners of other load balancers have no rules
         read = functools.partial(_rules, task, group.get("LoadBalancerArns", []))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import translated, writing
-from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, refusals
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
 Answer = dict[str, Any]
@@ -67,8 +67,12 @@ def update_service(task: Task, cluster: str, name: str, arguments: Answer, arriv
     """
 
     def send() -> Answer:
-        with translated(f"Updating {name} in {cluster} (ecs:UpdateService)"):
-            return dict(writing(task, "ecs").update_service(cluster=cluster, service=name, **arguments)["service"])
+        try:
+            with translated(f"Updating {name} in {cluster} (ecs:UpdateService)"):
+                return dict(writing(task, "ecs").update_service(cluster=cluster, service=name, **arguments)["service"])
+        except Failure as failure:  # a refusal may quote what was sent
+            failure.msg = redact.without(failure.msg, redact.values_in(arguments))
+            raise
 
     def look() -> Answer | None:
         found = reads.service(task, cluster, name)

@@ -8,8 +8,9 @@ import json
 import shlex
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import service
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, redact, service
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import beside
 
@@ -29,7 +30,11 @@ def commands(target: Document, restored: Document, live: Document) -> tuple[list
     except DeclarationError:
         return [], []
     left = [each.path for each in found if beside(each.path) or each.path == BALANCERS]
-    first, _later = service.calls([each for each in found if each.path not in left], live, restored["force"])
+    first = _first([each for each in found if each.path not in left], live, restored["force"])
+    logs = first.get(connect.NAME, {}).get("logConfiguration")
+    if redact.is_withheld(redact.recorded(redact.LOGGING, logs)):  # it is sent whole, and a command may be shown
+        left += [each.path for each in found if each.path.startswith(connect.NAME)]
+        first = _first([each for each in found if each.path not in left], live, restored["force"])
     made = [f"aws ecs update-service {region} {where} {_arguments(first)}"] if first else []
     for arn, values in restored["attributes"].items():
         pairs = " ".join(shlex.quote(f"Key={key},Value={text}") for key, text in values.items())
@@ -39,6 +44,10 @@ def commands(target: Document, restored: Document, live: Document) -> tuple[list
         )
     waits = where.replace("--service", "--services")
     return [*made, f"aws ecs wait services-stable {region} {waits}"], left
+
+
+def _first(differences: list[Difference], live: Document, force: bool) -> dict[str, Any]:
+    return service.calls(differences, live, force)[0]
 
 
 def _arguments(call: dict[str, Any]) -> str:

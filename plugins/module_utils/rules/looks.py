@@ -110,6 +110,15 @@ def own_service_deployment(ours: Answer, listed: list[Answer], known: set[str]) 
     return nearest if nearest is not None and apart[nearest] <= SAME_START else None
 
 
+def carried_out(rollout: Answer, service: Answer) -> Answer:
+    """The listed deployment that a service deployment carries out, the inverse of :func:`own_service_deployment`; where
+    none is (any more), all that is known of it."""
+    began, arn = rollout["createdAt"], rollout["serviceDeploymentArn"]
+    dated = [each for each in service.get("deployments", []) if own_service_deployment(each, [rollout], set())]
+    unlisted = {"id": f"(service deployment {name_of(arn)})", "taskDefinition": ""}
+    return min(dated, key=lambda each: abs(each["createdAt"] - began), default=unlisted)
+
+
 def own_tasks(ours: Answer, tasks: list[Answer]) -> list[Answer]:
     """The tasks that ``ours`` started: ECS writes the deployment's id into ``startedBy``."""
     return [each for each in tasks if each.get("startedBy") == ours["id"]]

@@ -274,6 +274,8 @@ def unread(name: str, message: str) -> Check:
 
 def _declared_arns(declared: plan.Declared) -> Iterator[str]:
     yield from (str(each) for each in (declared.target_group, *declared.attributes_of) if str(each).startswith("arn:"))
+    for entry in wording.entries(declared.settings):
+        yield from (each for each in looks.groups_of(entry) if each.startswith("arn:"))
     for content in (declared.changes, declared.definition):
         for role in ROLES:
             if str(content.get(role) or "").startswith("arn:"):
@@ -282,12 +284,9 @@ def _declared_arns(declared: plan.Declared) -> Iterator[str]:
 
 def _place(name: str, arns: list[str], account: str, region: str, partition: str) -> Check:
     # The ARN of a role has no Region.
+    parts = {arn: [*arn.split(":"), *[""] * 4] for arn in arns}
     elsewhere = sorted(
-        {
-            arn
-            for arn in arns
-            if arn.split(":")[1] != partition or arn.split(":")[4] != account or arn.split(":")[3] not in ("", region)
-        }
+        arn for arn, part in parts.items() if part[1] != partition or part[4] != account or part[3] not in ("", region)
     )
     return check(
         name,

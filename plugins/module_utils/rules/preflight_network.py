@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import plan, strategies, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, groups_of, name_of
 
 Answer = dict[str, Any]
 
@@ -120,6 +120,26 @@ def new_groups(live: plan.Live, becoming: plan.Live) -> list[str]:
         for one in (live, becoming)
     )
     return [] if set(had) <= set(gets) else [each for each in gets if each not in had]
+
+
+def gained(live: plan.Live, becoming: plan.Live) -> list[str]:
+    """ARNs of the groups that the service does not have yet; of a pair between which traffic is to be shifted
+    :mod:`preflight_shifting` judges the second."""
+    had = {arn for entry in live.service.get("loadBalancers") or [] for arn in groups_of(entry)}
+    wanted = [groups_of(entry) for entry in becoming.service.get("loadBalancers") or []]
+    shown = 1 if strategies.shifts(becoming.service) else 2
+    return sorted({arn for pair in wanted for arn in pair[:shown]} - had)
+
+
+def there(group: str, is_there: bool) -> Check:
+    """Whether a group that the service gets exists."""
+    return check(
+        f"target group {group_name(group)}",
+        "exists",
+        "as expected" if is_there else f"no target group has the ARN {group}",
+        is_there,
+        "ECS would refuse it: correct rollout_settings.loadBalancers, or make the group first.",
+    )
 
 
 def served(group: str, rules: Iterable[Answer]) -> Check:

@@ -37,8 +37,15 @@ SHOWN_MEMBERS = {
 """Members of a container of which a message may say anything; a variable's value is looked at by itself."""
 LONGEST_WORD = 5
 OPEN_RESOURCES = ("service", "target group ", "template of target group", "stack of target group")
-"""Resources without a place for a secret: everything that can be declared of them stands in our own tables."""
+"""Resources without a place for a secret, but for LOGGING: what can be declared of them stands in our own tables."""
+LOGGING = "serviceConnectConfiguration.logConfiguration"
+"""The one setting of a service with such a place: a log driver's options, a token among them, as of a container."""
+WITHHELD = "hidden"
+"""What a record keeps in the place of a value that it must not keep. It is always the same, for a hash that a later run
+could make again could be tried out against the record."""
 
+_LOG_OPTION = r"(?:awslogs-[\w-]+|mode|max-buffer-size)"
+"""Names of log options that hold no secret (API reference, LogConfiguration); nobody can list those of all drivers."""
 _CONTAINER = r"containerDefinitions\[[\w-]+\]"
 _OPEN = re.compile(
     rf"""
@@ -49,8 +56,10 @@ _OPEN = re.compile(
         name | image | cpu | memory | memoryReservation | versionConsistency
         | portMappings\[[\d/a-z\#-]+\]\.\w+
         | secrets\[.*\] | logConfiguration\.secretOptions\[.*\] | logConfiguration\.logDriver
+        | logConfiguration\.options\[{_LOG_OPTION}\]
         | dependsOn\[[\w-]+\] | mountPoints\[[^\]]*\]\.sourceVolume | volumesFrom\[[\w-]+\]\.sourceContainer
     )
+    | {re.escape(LOGGING)}\.(?: logDriver | secretOptions | options\.{_LOG_OPTION} )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -69,12 +78,22 @@ def run_key() -> bytes:
 
 def difference(found: Difference, safe: set[str], key: bytes) -> Difference:
     """The difference as it may be shown. ``safe``: names of environment variables whose values may be."""
-    if found.resource != RESOURCE:
+    if found.resource != RESOURCE and not found.path.startswith(LOGGING):
         is_open = found.resource.startswith(OPEN_RESOURCES)
         shown = [_open(each, key) if is_open else hidden(each, key) for each in (found.expected, found.actual)]
     else:
         shown = [_value(each, found.path, safe, key) for each in (found.expected, found.actual)]
     return Difference(found.resource, text(found.path), *shown)
+
+
+def recorded(path: str, value: Any) -> Any:
+    """A setting as records keep it, and as states are compared: of LOGGING what may be shown, WITHHELD for the rest."""
+    return _recorded(value, path) if path == LOGGING else value
+
+
+def is_withheld(value: Any) -> bool:
+    """Whether something of a recorded setting is not on record, so that nobody can go back to it."""
+    return WITHHELD in _texts(value)
 
 
 def diff(differences: Iterable[Difference]) -> dict[str, dict[str, Any]]:
@@ -110,19 +129,17 @@ def hidden(value: Any, key: bytes) -> Any:
 
 
 def values_in(definition: dict[str, Any], shortest: int = 1) -> set[str]:
-    """Texts of a task definition that may hold a secret: what no message of AWS's and no log line may bring along.
+    """Texts that may hold a secret: what no message of AWS's and no log line may bring along.
 
-    Values of environment variables that are not shorter than ``shortest``; of what else is hidden, the longer words,
-    for a command is quoted in parts.
+    Of a task definition the values of environment variables that are not shorter than ``shortest``; of what else is
+    hidden, the longer words, for a command is quoted in parts. Of the arguments of UpdateService the log options.
     """
-    found: set[str] = set()
+    options = _hidden_options(definition.get("serviceConnectConfiguration") or {})
+    found = {each for each in _texts(options) if len(each) >= shortest and each not in ("true", "false")}
     for container in definition.get("containerDefinitions") or []:
         values = [str(each.get("value") or "") for each in container.get("environment") or []]
         found |= {each for each in values if len(each) >= shortest and each not in ("true", "false")}
-        logs = container.get("logConfiguration") or {}
-        options = {
-            name: value for name, value in (logs.get("options") or {}).items() if not name.startswith("awslogs-")
-        }
+        options = _hidden_options(container)
         texts = values + _texts([options, *(value for name, value in container.items() if name not in SHOWN_MEMBERS)])
         found |= {word for each in texts for word in _SEPARATOR.split(each) if len(word) > len("CMD-SHELL")}
         found |= {part for each in values for part in _parts(each) if len(part) >= shortest}
@@ -132,6 +149,17 @@ def values_in(definition: dict[str, Any], shortest: int = 1) -> set[str]:
 def without_user_info(value: str) -> str:
     """A text without user names, passwords and tokens in URLs."""
     return _USER_INFO.sub("hidden", value)
+
+
+def _hidden_options(container: dict[str, Any]) -> dict[str, Any]:
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    return {name: value for name, value in options.items() if not re.fullmatch(_LOG_OPTION, name)}
+
+
+def _recorded(value: Any, path: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _recorded(each, f"{path}.{name}") for name, each in value.items()}
+    return value if value is None or _OPEN.fullmatch(path) else WITHHELD
 
 
 def _parts(value: str) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, redact, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
@@ -87,8 +87,8 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "attributes": {ARN: {key:
     text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images``: what ran then, as far as it is on
     record. ``force``: its revision is live already, so only a forced deployment replaces tasks. ``not_restorable``:
-    declared since, but unknown to that release (a target group attached later), or of a group or a scalable target that
-    is gone since.
+    declared since, but unknown to that release (a target group attached later), of a group or a scalable target that
+    is gone since, or with a value that no record keeps (a log option that may be a secret).
     """
     state = state_of(target, records)
     since = [each for number, each in records.items() if number > target["seq"]]
@@ -103,6 +103,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         elif not target_group.unset(key, value):
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
+    known = {path: value for path, value in known.items() if not redact.is_withheld(value)}
     paths = {path for each in since for path in changed_settings(each)} - {LAUNCH_TYPE}
     taken = [each for each in since if BALANCERS in each["intent"]["settings"] and not _balancers(each["intent"])]
     if BALANCERS in paths and not known.get(BALANCERS):

@@ -119,8 +119,14 @@ def registered(wanted: str | None, check_mode: bool) -> str | None:
     return wanted
 
 
-def shown(differences: list[Difference], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Before and after for ``--diff``. Settings hold no secrets, so nothing is masked."""
+def shown(differences: list[Difference]) -> list[Difference]:
+    """The differences as they may be shown."""
+    key = redact.run_key()
+    return [redact.difference(each, set(), key) for each in differences]
+
+
+def diff(differences: list[Difference], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Before and after for ``--diff``, of differences that may be shown."""
     found = redact.diff(differences)
     if arguments.get("forceNewDeployment"):
         found["before"]["forceNewDeployment"], found["after"]["forceNewDeployment"] = False, True
@@ -213,7 +219,8 @@ def _leaves(declared: dict[str, Any]) -> dict[str, Any]:
         elif not below and path != TAGS:
             raise DeclarationError(_unknown(path))
         elif not isinstance(value, dict):
-            raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
+            said = "" if path == connect.NAME else f"; it is {value!r}"  # a log option in it may be a secret
+            raise DeclarationError(f"{path} must be a mapping{said}.")
         else:
             for name, item in value.items():
                 walk(item, f"{path}.{name}")

@@ -28,6 +28,8 @@ def _volumes(path: str, value: Any) -> list[dict[str, Any]]:
     for each in values.items({}, set())(path, value):
         disk = each.get("managedEBSVolume")
         known = values.items({}, SIZES)(f"{path}.managedEBSVolume", [disk])[0] if isinstance(disk, dict) else disk
+        if isinstance(known, dict) and "encrypted" in known:
+            known["encrypted"] = values.flag(f"{path}.managedEBSVolume.encrypted", known["encrypted"])
         found.append(each if known is None else {**each, "managedEBSVolume": known})
     return sorted(found, key=lambda each: str(each.get("name")))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import target_group, together
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, target_group, together
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLED_BACK, Document
@@ -33,13 +33,14 @@ COUNT = "desiredCount"
 
 
 def flat_settings(settings: Document) -> Document:
-    """Settings by dotted path, ``deploymentConfiguration.maximumPercent``; null above paths stands for each below."""
+    """Settings by dotted path, ``deploymentConfiguration.maximumPercent``; null above paths stands for each below. As
+    records keep them (:func:`redact.recorded`): one of before that rule may still hold a log option in clear."""
     found: Document = {}
 
     def walk(value: Any, path: str) -> None:
         below = [each for each in SETTINGS if each.startswith(f"{path}.")]
         if path in SETTINGS:
-            found[path] = value
+            found[path] = redact.recorded(path, value)
         elif path == TAGS:
             found.update({tag_path(str(key)): text for key, text in (value or {}).items()})
         elif value is None:
@@ -67,7 +68,7 @@ def nested_settings(flat: Document) -> Document:
 
 def live_settings(service: Document) -> Document:
     """Every setting that can be declared, as a service in DescribeServices's answer has it, in AWS's nesting; what is
-    in no such answer (:func:`settings.beside`) only where it was laid beside it."""
+    in no such answer (:func:`settings.beside`) only where it was laid beside it. No secret is in it."""
     found: Document = {}
     for path, known in SETTINGS.items():
         value = live_value(path, service)
@@ -75,7 +76,7 @@ def live_settings(service: Document) -> Document:
             continue
         if beside(path) and not service.get(path.split(".")[0]):
             continue  # not read, or not there
-        found[path] = known.default if value is None else known.normal(path, value)
+        found[path] = redact.recorded(path, known.default if value is None else known.normal(path, value))
     found.update({tag_path(each["key"]): each.get("value", "") for each in service.get(TAGS) or []})
     return nested_settings(found)
 

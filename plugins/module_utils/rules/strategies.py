@@ -206,7 +206,8 @@ def becoming(declared: Answer, live: Answer) -> Answer:
     for name in left_behind(found, of({**found, **given})):
         del found[name]
     for name, value in given.items():
-        below = value if not isinstance(value, dict) else {**(found.get(name) or {}), **value}
+        there = found.get(name)
+        below = {**(there if isinstance(there, dict) else {}), **value} if isinstance(value, dict) else value
         below = {k: v for k, v in below.items() if v is not None} if isinstance(below, dict) else below
         if below in (None, {}):
             found.pop(name, None)
@@ -288,7 +289,7 @@ def _refuse_balancers(strategy: str, balancers: Any) -> None:
 def _normal_hook(path: str, value: Any) -> Answer:
     if not isinstance(value, dict):
         raise DeclarationError(f"{path} must hold mappings; one is {value!r}.")
-    found = {"targetType": LAMBDA} | {name: item for name, item in value.items() if item is not None}
+    found = {"targetType": LAMBDA} | {str(name): item for name, item in value.items() if item is not None}
     if isinstance(found.get("lifecycleStages"), list):
         found["lifecycleStages"] = sorted(found["lifecycleStages"], key=str)
     if found["targetType"] == PAUSE or found.get("timeoutConfiguration"):

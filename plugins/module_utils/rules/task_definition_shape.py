@@ -16,10 +16,13 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import NAMED, Place
 
-Shape = dict[str, Any] | list[Any] | str  # pylint: disable=unsupported-binary-operation  # Python 3.12
-"""A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a scalar as ``string``,
-``integer`` or ``boolean``."""
+Shape = dict[str, Any] | list[Any] | tuple[str, ...] | str  # pylint: disable=unsupported-binary-operation
+"""A structure as ``{member: shape}``, a map as ``{"*": shape}``, a list as ``[shape]``, a word as the tuple of all that
+AWS knows, another scalar as ``string``, ``integer``, ``double`` or ``boolean``, JSON of any form as ``document``."""
 
+
+UPDATE = "UpdateService"
+"""Where the settings of a service begin, as a place."""
 AMOUNTS: set[Place] = {("cpu",), ("memory",)}
 """Text in AWS's model, and numbers to everyone who writes them."""
 
@@ -28,19 +31,22 @@ WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True)
 class Model:
-    """What the installed SDK knows of task definitions; ``edges/models.py`` reads it."""
+    """What the installed SDK knows of task definitions and of UpdateService; ``edges/models.py`` reads it."""
 
     request: Shape
     answer_only: frozenset[str]
     """Members that only answers have, as dotted paths such as ``taskDefinitionArn``."""
+    settings: Shape
+    """The arguments of UpdateService."""
     required: dict[Place, list[str]]
-    """Members that a structure cannot be without."""
+    """Members that a structure cannot be without, below the request and below UPDATE."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``Did you mean X? `` where one of the known names is like this one; nothing where none is."""
-    close = difflib.get_close_matches(name, [str(each) for each in known], 1)
-    return f"Did you mean {close[0]}? " if close else ""
+    folded = {str(each).lower(): str(each) for each in known}
+    close = difflib.get_close_matches(str(name).lower(), folded, 1)
+    return f"Did you mean {folded[close[0]]}? " if close else ""
 
 
 def text(path: str, value: Any) -> str:
@@ -66,31 +72,32 @@ def typed(value: Any, shape: Shape, place: Place, path: str, by_name: bool) -> A
         if not isinstance(value, dict):
             raise DeclarationError(f"{path} must be a mapping.")
         return {name: _member(name, item, shape, place, path, by_name) for name, item in value.items()}
-    return _scalar(value, shape, place, path)
+    return _word(value, shape, path) if isinstance(shape, tuple) else _scalar(value, shape, place, path)
 
 
 def refuse_incomplete(declared: dict[str, Any], live: dict[str, Any], model: Model) -> None:
     """Raise DeclarationError where a task definition in request form lacks what AWS requires. What the live one lacks
     as well, AWS has taken, and nobody has declared."""
-    known = _missing(live, model.required, (), "")
-    missing = [each for each in _missing(declared, model.required, (), "") if each not in known]
-    if missing:
+    known = missing(live, model.required, (), "")
+    found = [each for each in missing(declared, model.required, (), "") if each not in known]
+    if found:
         raise DeclarationError(
-            f"The task definition would lack {', '.join(missing)}, which AWS requires: declare it, or take out what it "
+            f"The task definition would lack {', '.join(found)}, which AWS requires: declare it, or take out what it "
             "belongs to."
         )
 
 
-def _missing(value: Any, required: dict[Place, list[str]], place: Place, path: str) -> list[str]:
+def missing(value: Any, required: dict[Place, list[str]], place: Place, path: str) -> list[str]:
+    """Paths of the members that AWS requires and the value, at this place, has not."""
     if isinstance(value, list):
         named = zip(_item_names(value, place), value, strict=True)
-        return [each for name, item in named for each in _missing(item, required, place, f"{path}[{name}]")]
+        return [each for name, item in named for each in missing(item, required, place, f"{path}[{name}]")]
     if not isinstance(value, dict):
         return []
     begin = f"{path}." if path else ""
-    found = [f"{begin}{name}" for name in required.get(place, []) if name not in value]
+    found = [f"{begin}{name}" for name in required.get(place, []) if value.get(name) is None]
     for name, item in value.items():
-        found += _missing(item, required, (*place, name), f"{begin}{name}")
+        found += missing(item, required, (*place, name), f"{begin}{name}")
     return found
 
 
@@ -136,7 +143,21 @@ def _item_names(items: list[Any], place: Place) -> list[str]:
     return [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(items)]
 
 
+def _word(value: Any, words: tuple[str, ...], path: str) -> str:
+    if text(path, value) not in words:
+        raise DeclarationError(
+            f"{path}: AWS knows no such word here. {nearest(value, words)}Words: {', '.join(sorted(words))}."
+        )
+    return str(value)
+
+
 def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:
+    if shape == "document":
+        return value
+    if shape == "double":
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise DeclarationError(f"{path} must be a number.")
+        return value
     if shape == "integer":
         if not re.fullmatch(r"-?[0-9]+", str(value).strip()):
             raise DeclarationError(f"{path} must be a whole number.")

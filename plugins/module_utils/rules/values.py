@@ -49,10 +49,18 @@ def members(path: str, value: Any) -> list[Any]:
 
 
 def mapping(path: str, value: Any) -> dict[str, Any] | None:
-    """A structure that is set as a whole; what is null in it is not there, and None when nothing is."""
+    """A structure that is set as a whole; what is null in it is not there, and None when nothing is. The message quotes
+    no value: among log options it may be a secret."""
     if not isinstance(value, dict):
-        raise DeclarationError(f"{path} must be a mapping; it is {value!r}.")
-    return {str(name): item for name, item in sorted(value.items()) if item is not None} or None
+        raise DeclarationError(f"{path} must be a mapping.")
+    return dict(sorted(present(value).items())) or None
+
+
+def present(value: Any) -> Any:
+    """A structure without what is null in it, at any depth: that is not there."""
+    if isinstance(value, dict):
+        return {str(name): present(item) for name, item in value.items() if item is not None}
+    return [present(each) for each in value] if isinstance(value, list) else value
 
 
 def percent(path: str, value: Any) -> float:
@@ -79,7 +87,7 @@ def items(defaults: dict[str, Any], numbers: set[str]) -> Callable[[str, Any], l
         for each in members(path, value):
             if not isinstance(each, dict):
                 raise DeclarationError(f"{path} must hold mappings; one is {each!r}.")
-            given = {**defaults, **{name: item for name, item in each.items() if item is not None}}
+            given = {**defaults, **present(each)}
             found.append({n: whole(f"{path}.{n}", i) if n in numbers else i for n, i in sorted(given.items())})
         return sorted(found, key=repr)
 
@@ -92,7 +100,7 @@ def ordered_items(path: str, value: Any) -> list[Any]:
     found = []
     for each in members(path, value):
         if isinstance(each, dict):
-            each = {name: item for name, item in sorted(each.items()) if item is not None}
+            each = dict(sorted(present(each).items()))
             each = {**each, "field": "instanceId"} if each.get("field") == "host" else each
         found.append(each)
     return found

@@ -21,6 +21,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     moment,
     name_of,
     newer,
+    newest_service_deployment,
     own_tasks,
     primary,
     unhealthy,
@@ -95,6 +96,14 @@ def ended_from_outside(ours: Answer, look: Look) -> bool:
         (listed_as(ours, look.service) or {}).get("rolloutStateReason"),
     )
     return any(OUTSIDE.search(str(each or "")) for each in said)
+
+
+def going_back(listed: list[Answer]) -> Answer | None:
+    """Of the listed service deployments the one that ECS is taking back; None where it takes back none.
+
+    PRIMARY does not tell: meanwhile it may be the deployment that is gone back to, or a new one of its revision.
+    """
+    return newest_service_deployment([each for each in listed if each.get("status") in ROLLING_BACK])
 
 
 def _going_on(reason: str) -> Verdict:

@@ -21,11 +21,19 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import live_value
-from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, nearest
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import (
+    UPDATE,
+    Model,
+    missing,
+    nearest,
+    typed,
+)
 
 Answer = dict[str, Any]
 Attempt = Callable[[], object]
 
+BALANCERS = "loadBalancers"
+SETTINGS = "rollout_settings"
 TOGETHER = {"slow_start": "load_balancing"}
 """Families of attributes between which there are rules, so that they are tried together."""
 
@@ -46,11 +54,12 @@ def problems(
 ) -> dict[str, list[str]]:
     """By part of the declaration, what is wrong with it in words. Only parts that are declared, and could be read."""
     parts: dict[str, Iterator[Attempt]] = {}
-    of_definition = declared.changes or declared.definition or declared.images or connect.NAME in declared.settings
+    names_ports = connect.NAME in declared.settings or entries(declared.settings)
+    of_definition = declared.changes or declared.definition or declared.images or names_ports
     if live.definition and of_definition:
         parts["task definition"] = _definition(declared, live, model)
     if declared.settings:
-        parts["settings"] = _settings(declared.settings, live)
+        parts["settings"] = _settings(declared.settings, live, model)
     if (declared.target_group or declared.attributes or declared.attributes_of) and (
         live.groups or not live.service.get("loadBalancers")
     ):
@@ -92,17 +101,29 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
     yield lambda: _refuse_port_names(_content(declared, live, model), declared, live)
 
 
-def _settings(settings: Answer, live: plan.Live) -> Iterator[Attempt]:
+def _settings(settings: Answer, live: plan.Live, model: Model) -> Iterator[Attempt]:
     def tried(part: Answer) -> Attempt:
-        return lambda: service.compare(part, live.service)
+        return lambda: _refuse_unknown(service.request(service.compare(part, live.service), live.service), model)
 
     # A strategy that shifts traffic and the target groups that it needs make sense together only.
-    together: Answer = {
-        name: settings[name] for name in ("deploymentConfiguration", "loadBalancers") if name in settings
-    }
+    together: Answer = {name: settings[name] for name in ("deploymentConfiguration", BALANCERS) if name in settings}
     for name, value in settings.items():
         yield tried(together if name in together else {name: value})
     yield tried(settings)
+
+
+def _refuse_unknown(arguments: Answer, model: Model) -> None:
+    """What would be sent, held against AWS's model of UpdateService, which ECS itself reads only after the first
+    writes."""
+    found = typed(arguments, model.settings, (UPDATE,), SETTINGS, by_name=False)
+    for name, value in arguments.items():
+        lacks = missing(value, model.required, (UPDATE, name), f"{SETTINGS}.{name}")
+        if lacks:
+            raise DeclarationError(f"{', '.join(lacks)} must be given: AWS requires it.")
+        if found[name] != value:
+            raise DeclarationError(
+                f"{SETTINGS}.{name}: a number, or true or false, in it is written as text. Take its quotes away."
+            )
 
 
 def _target_group(declared: plan.Declared, live: plan.Live) -> Iterator[Attempt]:
@@ -172,11 +193,24 @@ def entry_port(entry: Answer) -> str:
     return f"{entry.get('containerName')}:{entry.get('containerPort')}"
 
 
+def entries(settings: Answer) -> list[Answer]:
+    """The declared entries of ``loadBalancers`` that are mappings: what is none is a problem of the settings."""
+    given = settings.get(BALANCERS)
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
 def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
-    """The service registers a container and port, so the declared revision must have it, if the live one has it."""
-    entries = declared.settings.get("loadBalancers") or live.service.get("loadBalancers", [])
-    mappings = [each for each in entries if isinstance(each, dict)]  # what is none is a problem of the settings
-    lost = sorted({entry_port(each) for each in mappings} & ports(live.definition) - ports(content))
+    """The service registers a container and port, so the revision that will run must have it: of what is live only if
+    the live one has it, for else something else is wrong (:func:`preflight.balancing`)."""
+    there = ports(content)
+    for wrong in sorted({entry_port(each) for each in entries(declared.settings)} - there):
+        raise DeclarationError(
+            f"{BALANCERS} names {wrong}, and no task will have such a container and port: ECS would refuse it. "
+            f"{nearest(wrong, there)}Containers and ports: {', '.join(sorted(there)) or 'none'}."
+        )
+    if BALANCERS in declared.settings:
+        return
+    lost = sorted({entry_port(each) for each in live.service.get(BALANCERS, [])} & ports(live.definition) - there)
     if lost:
         raise DeclarationError(
             f"The declared task definition does not map {', '.join(lost)}, which the service registers in its target "

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.modules import deployment_stop as module
 
-from tests.unit.answers import deployment, revision
+from tests.unit.answers import deployment, moment, revision, rollout
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import no_answer, refused
 
@@ -132,3 +132,36 @@ def test_the_run_that_is_at_work_has_to_end_first(world: Stoppable) -> None:
     found = world.verb(module, lease_wait=5)
     assert (found["outcome"], found["reason"]) == ("held", "held")
     assert world.called("stop_service_deployment") == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize(
+    ("lead", "is_listed"),
+    [("the earlier", True), ("the earlier, complete", True), ("a new one", True), ("a new one", False)],
+)
+def test_c80_what_ecs_takes_back_already_is_followed_whichever_deployment_is_primary(
+    world: Stoppable, status: str, lead: str, is_listed: bool
+) -> None:
+    """Stopped by its PRIMARY deployment, the good one would be stopped, or one that is never listed waited for."""
+    good = rollout(1, "SUCCESSFUL")
+    world.rollouts[good["serviceDeploymentArn"]] = good
+    world.begin_deployment()
+    bad, before = world.service["deployments"]
+    bad["status"] = "ACTIVE"
+    state = "COMPLETED" if "complete" in lead else "IN_PROGRESS"
+    back = {"status": "PRIMARY", "rolloutState": state}
+    first = {**before, **back} if "earlier" in lead else {**before, **back, "id": "ecs-svc/3"}
+    first["createdAt"] = before["createdAt"] if "earlier" in lead else moment(world.seconds + 200)
+    world.service.update(deployments=[first, bad] if is_listed else [first], taskDefinition=revision(1))
+    list(world.rollouts.values())[-1]["status"] = status
+    planned = world.verb(module, check_mode=True)
+    assert planned["changed"] and "is taken back by ECS already" in planned["detail"]
+    world.at(10, lambda: world.rollouts[arn].update(status="ROLLBACK_SUCCESSFUL"))
+    arn = next(each for each in world.rollouts if each.endswith("/2"))
+    found = world.verb(module)
+    assert (found["outcome"], found["verdict"], found["task_definition_arn"]) == ("proven", "rolled_back", revision(1))
+    assert found["service_deployment_arn"] == arn and good["status"] == "SUCCESSFUL"
+    assert world.called("stop_service_deployment") == []
+    if is_listed:
+        assert found["deployment_id"] == planned["deployment_id"] == "ecs-svc/2"
+        assert "deployment ecs-svc/2 of web:2 was stopped; web runs web:1" in found["detail"]
