@@ -272,9 +272,9 @@ def test_crashing_tasks_are_rolled_back(place: Place, deployed: Deployed) -> Non
     newest = rolled_back(deployed, bad)
     assert newest["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
     assert newest["deploymentCircuitBreaker"]["threshold"] == 3
-    crashed = deployed.stopped(bad)[0]
-    assert crashed["stopCode"] == "EssentialContainerExited"
-    assert crashed["containers"][0]["exitCode"] == 3
+    crashed = [t for t in deployed.stopped(bad) if t["stopCode"] == "EssentialContainerExited"]
+    # What is still starting by then is stopped by ECS.
+    assert [t["containers"][0]["exitCode"] for t in crashed[:3]] == [3, 3, 3]
 
 
 @pytest.mark.rollout

@@ -80,7 +80,7 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(services(), attributes(), definitions(), SELDOM)
 def test_what_was_written_down_is_what_runs(
     live: dict[str, Any], values: dict[str, str], definition: dict[str, Any], another: bool

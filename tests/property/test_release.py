@@ -153,7 +153,7 @@ class World:
             pass
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(acts)
 def test_whatever_dies_the_store_is_readable_and_the_way_back_is_kept(story: list[tuple[str, int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, mock.patch("os.fsync"):  # slow, and no power fails here

@@ -83,7 +83,7 @@ def words_of(value: Any, shape: Any, path: str = "") -> dict[str, tuple[str, lis
 
 
 @given(DECLARED)
-@hypothesis_settings(max_examples=400, suppress_health_check=list(HealthCheck), deadline=None)
+@hypothesis_settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
 def test_what_passes_is_what_the_sdk_and_aws_take(declared: Answer) -> None:
     now = live()
     given_ = plan.Declared(settings=declared)

@@ -63,7 +63,7 @@ FORMS: list[Callable[[Answer], Any]] = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(stacks())
 def test_what_is_changed_of_a_stack_brings_what_is_wanted_and_nothing_else(
     case: tuple[rules.Stack, list[rules.Part]],

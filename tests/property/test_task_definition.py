@@ -197,7 +197,7 @@ def miswritten_declarations(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, 
     return request, {mode: wrong}
 
 
-@settings(slow_to_draw, max_examples=300)
+@settings(slow_to_draw, max_examples=120)
 @given(miswritten_declarations())
 def test_what_is_not_refused_is_what_aws_takes(both: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """By the model of the request that AWS publishes."""

@@ -197,7 +197,7 @@ def goes_there_and_back(told: Told, declared: list[Answer], refused: tuple[type[
 
 
 @given(st.lists(DECLARED, min_size=2, max_size=4))
-@settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=120, suppress_health_check=list(HealthCheck), deadline=None)
 def test_the_way_back_of_whatever_settings_is_whole(declared: list[Answer]) -> None:
     goes_there_and_back(Told(), declared, (DeclarationError, AwsError))
 

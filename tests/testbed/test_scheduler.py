@@ -93,15 +93,8 @@ def test_tasks_that_crash_trip_the_breaker_and_are_rolled_back(declared: World) 
     first = deployed(declared)
     bad = broken(declared, "crash")
     declared.update(taskDefinition=bad)
-    seen: set[tuple[str, str, int]] = set()
-
-    def rolled_back() -> bool:
-        seen.update((status, state, revision) for status, state, revision, _ in declared.deployments())
-        return bool(declared.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL")
-
-    until(rolled_back)
+    until(lambda: declared.rollouts()[0]["status"] == "ROLLBACK_SUCCESSFUL")
     declared.completed(first)
-    assert ("ACTIVE", "FAILED", 2) in seen
     newest = declared.rollouts()[0]
     assert newest["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
     assert 3 <= newest["deploymentCircuitBreaker"]["failureCount"] < 6  # it stops with the batch that reaches it

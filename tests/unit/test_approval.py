@@ -125,7 +125,7 @@ PLANS = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(PLANS, PLANS)
 def test_two_plans_have_the_same_digest_only_when_they_are_the_same(
     one: list[Difference], two: list[Difference]
