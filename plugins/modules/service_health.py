@@ -40,10 +40,7 @@ options:
   definition: {description: The declared task definition in AWS's form. Excludes O(changes)., type: dict, default: {}}
   images: {description: Container to image., type: dict, default: {}}
   safe_environment:
-    description: Names of environment variables whose values may be shown.
-    type: list
-    elements: str
-    default: []
+    {description: Names of environment variables whose values may be shown., type: list, elements: str, default: []}
   task_definition:
     description:
       - ARN of the revision that must run, as after a rollback. O(changes), O(definition) and O(images) are not
@@ -56,7 +53,8 @@ options:
   containers: {description: Containers that must run in each task., type: list, elements: str, default: []}
   desired_count: {description: "Tasks it must want. By default whatever it wants, but at least one.", type: int}
   settings:
-    description: What is declared of the service. A C(desiredCount) of 0 in it is 0 for O(desired_count) left out.
+    description: What is declared of the service. A C(desiredCount) of 0 in it is 0 for O(desired_count) left out. Where
+      the service wants none, no URL is asked.
     type: dict
     default: {}
   endpoints:
@@ -233,7 +231,8 @@ class Verification:
         found += [*self.declared_attributes(service, arns, attributes), *self.environment(seen)]
         found += [health.containers(seen, params["containers"]), *images.compared(tasks, params["recorded_images"])]
         holds = not checks.failed(found)
-        found += [self.endpoint(each, holds) for each in params["endpoints"]]
+        skips = "no task is meant to run" if service["desiredCount"] == 0 else "" if holds else health.LATER
+        found += [self.endpoint(each, skips) for each in params["endpoints"]]
         found.append(self.stickiness(seen, self.sticky_attributes(service, arns, attributes), holds))
         self.seen, self.checks = seen, found
         return found
@@ -310,10 +309,10 @@ class Verification:
             for container, wanted in expected.items()
         ]
 
-    def endpoint(self, declared: Any, holds: bool) -> checks.Check:
-        """A URL that must answer as is declared."""
+    def endpoint(self, declared: Any, skips: str) -> checks.Check:
+        """A URL that must answer as is declared. ``skips``: why it is not asked."""
         wanted = endpoints.endpoint(declared)
-        return health.endpoint(wanted, *(visits.asked(wanted.url) if holds else (None, b"")))
+        return health.not_asked(wanted, skips) if skips else health.endpoint(wanted, *visits.asked(wanted.url))
 
     def stickiness(self, seen: looks.Look, attributes: dict[str, str] | None, holds: bool) -> checks.Check:
         """Whether users stay on one task."""

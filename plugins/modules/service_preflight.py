@@ -342,7 +342,7 @@ class Preflight:
         found, said, self.uncovered = surroundings.checks_of(self.task, declared, now, becoming)
         harms, warned = hazards.judged(becoming, self.params, found)
         self.add(*found, *harms)
-        self.findings += [*said, *warned]
+        self.findings += [*said, *warned, *preflight.not_kept(declared.settings, now)]
         lost = checks.failed(registry.checks_of(self.task, before.without(wanted)))
         self.findings += [f"There would be no way back from this release: {checks.sentence(each)}" for each in lost]
         if wanted.images:

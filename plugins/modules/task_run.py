@@ -166,11 +166,12 @@ def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
     """The task that a dead run of this very job started. Raises Failure while one of another job still runs, and
     where an earlier one's end cannot be known any more, unless it is to be run again."""
     numbers = sorted((seq for seq in by.store.records() if by.seq is None or seq < by.seq), reverse=True)
-    runs, listed = rule.unfinished(by.store.record(seq) for seq in numbers), dict[str, list[str]]()
+    runs, over = rule.unfinished(by.store.record(seq) for seq in numbers)
+    listed: dict[str, list[str]] = {}
     for run in runs:
         tasks = one_off.started_by(wanted.task, wanted.cluster, rule.started_by(run.nonce))
         listed[run.nonce] = [job.id_of(each) for each in tasks]
-        for found in tasks:
+        for found in (each for each in tasks if job.id_of(each) not in over):
             if rule.is_equal(found, wanted.revision, wanted.overrides):
                 return found
             if found.get("lastStatus") != "STOPPED":

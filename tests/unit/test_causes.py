@@ -148,6 +148,12 @@ def test_a_task_that_ecs_stopped_did_not_exit_by_itself() -> None:
     assert "arn:" not in causes.as_text(found)
 
 
+def test_a_port_that_a_variable_has_too_is_shown() -> None:
+    ill = target(2, 0, "unhealthy") | {"reason": "Target.ResponseCodeMismatch", "description": "hunter2: [503]"}
+    found = causes.cause(crashed(2, 0), [], [ill], [], secrets={"8080", "hunter2"})
+    assert found["target_reason"] == "10.0.2.0:8080 is unhealthy Target.ResponseCodeMismatch (hidden: [503])"
+
+
 def test_the_event_tells_the_target_reason_when_no_look_did() -> None:
     name = task(2, 0)["taskArn"].rsplit("/", 1)[1]
     text = f"(task {name}) is unhealthy due to (reason Health checks failed with these codes: [503])"

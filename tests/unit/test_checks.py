@@ -199,4 +199,4 @@ def test_an_endpoint_that_was_not_asked_is_not_checked() -> None:
     assert health.endpoint(wanted, 200)["ok"]
     assert health.endpoint(wanted, 503)["found"] == "503"
     assert health.endpoint(wanted, "timeout: no whole answer within 10 s")["ok"] is False
-    assert health.endpoint(wanted, None)["ok"] is None
+    assert health.not_asked(wanted, "later") == {**health.not_asked(wanted, ""), "ok": None, "reason": "later"}

@@ -8,7 +8,7 @@ Stop codes and reasons are those of "Amazon ECS stopped tasks error messages" in
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
@@ -160,7 +160,7 @@ def cause(
         "meaning": _meaning(f"{detail} {reason}", exit_code),
         "stop_code": task.get("stopCode"),
         "reason": shown("; ".join(dict.fromkeys(each for each in (reason, detail) if each))),
-        "target_reason": shown(_target_reason(ill)) if ill else shown(said[-1]) if said else None,
+        "target_reason": _target_reason(ill, shown) if ill else shown(said[-1]) if said else None,
         "log_lines": [shown(each) for each in log_lines[-LOG_LINES:]],
         "events": [shown(each) for each in telling[-5:]],
     }
@@ -213,7 +213,7 @@ def _meaning(text: str, exit_code: int | None) -> str:
     return EXITS.get(exit_code, other)
 
 
-def _target_reason(target: Answer) -> str:
+def _target_reason(target: Answer, shown: Callable[[str], str]) -> str:
     reason = f" {target['reason']}" if target["reason"] else ""
-    description = f" ({target['description']})" if target["description"] else ""
+    description = f" ({shown(target['description'])})" if target["description"] else ""
     return f"{target['address']}:{target['port']} is {target['state']}{reason}{description}"

@@ -25,7 +25,7 @@ def services(path: str, value: Any) -> list[Answer]:
     for each in values.items({}, {"ingressPortOverride"})(path, value):
         if not isinstance(each.get("portName"), str):
             raise DeclarationError(
-                f"{path}: {each!r} names no portName. Give the name of a port mapping of the task definition."
+                f"{path}: one of them names no portName. Give the name of a port mapping of the task definition."
             )
         known = {"discoveryName": each["portName"], **each}
         if "clientAliases" in known:

@@ -247,11 +247,13 @@ def environment_of(content: Answer, container: str) -> Environment:
 # -- what users meet
 
 
-def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Check:
-    """A URL answers as is declared. ``found``: the status, why there was no answer, or None: it was not asked."""
-    name = f"endpoint {addresses.shown(wanted.url)}"
-    if found is None:
-        return not_checked(name, wanted.expected, LATER)
+def not_asked(wanted: Endpoint, why: str) -> Check:
+    """A URL that is not asked."""
+    return not_checked(_endpoint(wanted), wanted.expected, why)
+
+
+def endpoint(wanted: Endpoint, found: int | str, body: bytes = b"") -> Check:
+    """A URL answers as is declared. ``found``: the status, or why there was no answer."""
     told, ok = str(found), found == wanted.status
     remedy = "The tasks are healthy to the load balancer: look at the application's log, the listener and the name."
     if ok and wanted.path is not None:
@@ -263,7 +265,11 @@ def endpoint(wanted: Endpoint, found: int | str | None, body: bytes = b"") -> Ch
             remedy = (
                 "Find out who answers there (a proxy, a page of its own), or correct url and path in health_endpoints."
             )
-    return check(name, wanted.expected, told, ok, remedy)
+    return check(_endpoint(wanted), wanted.expected, told, ok, remedy)
+
+
+def _endpoint(wanted: Endpoint) -> str:
+    return f"endpoint {addresses.shown(wanted.url)}"
 
 
 def stickiness(

@@ -164,7 +164,8 @@ def serving_container(service: Answer) -> str:
 def groups_of(balancer: Answer) -> list[str]:
     """The target groups that a task of this load-balancer entry may be registered in: one, or one of the pair between
     which ECS shifts traffic (AdvancedConfiguration, ECS API reference)."""
-    other = (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+    pair = balancer.get("advancedConfiguration")
+    other = pair.get("alternateTargetGroupArn") if isinstance(pair, dict) else None  # declared, it may be anything
     return [str(each) for each in (balancer.get("targetGroupArn"), other) if each]
 
 

@@ -146,6 +146,8 @@ class Unfinished:
     task: str | None
     """Its id; None when the run may have died, or lost the answer, before it knew one."""
     began: str
+    settled: bool = False
+    """Whether a job that was told the same, as far as it is on record, has come to its end since."""
 
     def as_text(self) -> str:
         """Its task, for people."""
@@ -153,23 +155,27 @@ class Unfinished:
         return f"{named}, of run {self.seq}, begun {self.began},"
 
 
-def unfinished(earlier: Iterable[Document]) -> list[Unfinished]:
-    """Of the records before ours, newest first: the runs whose task may still be at work.
+def unfinished(earlier: Iterable[Document]) -> tuple[list[Unfinished], set[str]]:
+    """Of the records before ours, newest first: the runs whose task may still be at work; and the ids of the tasks of
+    which the end is on record.
 
-    The search ends at a run whose task's end is on record, for that has looked for whatever was older; and not at a
-    release, beside which a task goes on. What a release has called abandoned has no end on record either.
+    Neither a release nor another job ends the search, for a task goes on beside them. What a release has called
+    abandoned has no end on record either.
     """
-    found = list[Unfinished]()
+    found, over, done = list[Unfinished](), set[str](), list[Any]()
     for record in islice(earlier, LOOKS_BACK):
         if record["kind"] != KIND:
             continue
-        result = (record["operation"] or {}).get("result") or {}
+        operation = record["operation"] or {}
+        result, asked = operation.get("result") or {}, operation.get("arguments")
         if record["state"] not in (SUCCEEDED, FAILED) or may_go_on(result):
-            began = record["audit"]["started"]
-            found.append(Unfinished(record["seq"], record["nonce"], result.get("task"), began))
+            if result.get("task") not in over:
+                known = record["seq"], record["nonce"], result.get("task"), record["audit"]["started"]
+                found.append(Unfinished(*known, settled=asked in done))
         elif result.get("task"):
-            break
-    return found
+            over.add(str(result["task"]))
+            done.append(asked)
+    return found, over
 
 
 def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str) -> str:
@@ -180,7 +186,12 @@ def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str
     """
     known = {name for names in listed.values() for name in names}
     for run in runs:
-        if listed[run.nonce] or run.task in known or not (run.task or _seconds(run.began, now) > REMEMBERED):
+        if (
+            run.settled
+            or listed[run.nonce]
+            or run.task in known
+            or not (run.task or _seconds(run.began, now) > REMEMBERED)
+        ):
             continue
         return (
             f"The end of {run.as_text()} is not known: ECS forgets a stopped task after an hour. Nothing was started. "

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    connect,
     fence,
     images,
     looks,
@@ -209,6 +210,17 @@ def findings(live: plan.Live) -> list[str]:
             "It gets a long one when it is created again (Amazon ECS developer guide, long ARN format)."
         )
     return found
+
+
+def not_kept(declared: Answer, live: plan.Live) -> list[str]:
+    """What a release that declares these settings may change, and no way back brings back."""
+    now = redact.recorded(redact.LOGGING, settings.live_value(redact.LOGGING, live.service))
+    if connect.NAME not in declared or not redact.is_withheld(now):
+        return []
+    return [
+        f"There would be no way back for {redact.LOGGING}: an option of it may be a secret, so no record keeps it. A "
+        "rollback leaves it as this release makes it."
+    ]
 
 
 def session(left: float | None, wait: int) -> list[str]:

@@ -44,8 +44,13 @@ WITHHELD = "hidden"
 """What a record keeps in the place of a value that it must not keep. It is always the same, for a hash that a later run
 could make again could be tried out against the record."""
 
-_LOG_OPTION = r"(?:awslogs-[\w-]+|mode|max-buffer-size)"
-"""Names of log options that hold no secret (API reference, LogConfiguration); nobody can list those of all drivers."""
+_LOG_OPTION = r"""(?:
+    awslogs-[\w-]+ | mode | max-buffer-size | max-size | max-file | compress | tag | labels | env | env-regex
+    | Name | region | log_group_name | log_stream_prefix | log_stream_name | delivery_stream | stream | bucket
+    | gelf-compression-type | fluentd-async | splunk-source | splunk-sourcetype | splunk-index | splunk-format
+)"""
+"""Names of log options that hold no secret (API reference, LogConfiguration; "Send Amazon ECS logs to an AWS service or
+AWS Partner", developer guide; Docker's logging drivers). No address is among them, for it may hold a password."""
 _CONTAINER = r"containerDefinitions\[[\w-]+\]"
 _OPEN = re.compile(
     rf"""
@@ -153,7 +158,7 @@ def without_user_info(value: str) -> str:
 
 def _hidden_options(container: dict[str, Any]) -> dict[str, Any]:
     options = (container.get("logConfiguration") or {}).get("options") or {}
-    return {name: value for name, value in options.items() if not re.fullmatch(_LOG_OPTION, name)}
+    return {name: value for name, value in options.items() if not re.fullmatch(_LOG_OPTION, name, re.VERBOSE)}
 
 
 def _recorded(value: Any, path: str) -> Any:

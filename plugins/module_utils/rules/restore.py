@@ -103,7 +103,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         elif not target_group.unset(key, value):
             attributes.setdefault(arn, {})[key] = value
     known = {**_found_later(target, records), **flat_settings(state["settings"])}
-    known = {path: value for path, value in known.items() if not redact.is_withheld(value)}
+    known = {path: value for path, value in known.items() if path != redact.LOGGING or not redact.is_withheld(value)}
     paths = {path for each in since for path in changed_settings(each)} - {LAUNCH_TYPE}
     taken = [each for each in since if BALANCERS in each["intent"]["settings"] and not _balancers(each["intent"])]
     if BALANCERS in paths and not known.get(BALANCERS):

@@ -275,7 +275,8 @@ def _refuse_balancers(strategy: str, balancers: Any) -> None:
             "one has no load balancer: declare ROLLING."
         )
     for each in balancers:
-        advanced = (each.get("advancedConfiguration") if isinstance(each, dict) else None) or {}
+        advanced = each.get("advancedConfiguration") if isinstance(each, dict) else None
+        advanced = advanced if isinstance(advanced, dict) else {}
         lacks = [name for name in NEEDED if not advanced.get(name)]
         if lacks:
             raise DeclarationError(

@@ -106,7 +106,8 @@ def _member(name: str, value: Any, shape: dict[str, Any], place: Place, path: st
         return typed(value, shape["*"], (*place, name), f"{path}[{name}]", by_name)
     if name not in shape:
         raise DeclarationError(
-            f"{path}.{name}: AWS has no such field here. {nearest(name, shape)}Fields: {', '.join(sorted(shape))}."
+            f"{path}.{name}: AWS has no such field here, or one that is newer than the botocore that is installed. "
+            f"{nearest(name, shape)}Fields: {', '.join(sorted(shape))}."
         )
     return typed(value, shape[name], (*place, name), f"{path}.{name}", by_name)
 
@@ -144,11 +145,13 @@ def _item_names(items: list[Any], place: Place) -> list[str]:
 
 
 def _word(value: Any, words: tuple[str, ...], path: str) -> str:
-    if text(path, value) not in words:
-        raise DeclarationError(
-            f"{path}: AWS knows no such word here. {nearest(value, words)}Words: {', '.join(sorted(words))}."
-        )
-    return str(value)
+    """A word. It may be newer than the installed SDK: one in the case of those it knows, and like none of them, is
+    taken."""
+    found, meant = text(path, value), nearest(value, words)
+    strange = any(all(map(form, words)) and not form(found) for form in (str.isupper, str.islower))
+    if found not in words and (meant or strange):
+        raise DeclarationError(f"{path}: no such word is known. {meant}Words: {', '.join(sorted(words))}.")
+    return found
 
 
 def _scalar(value: Any, shape: str, place: Place, path: str) -> Any:

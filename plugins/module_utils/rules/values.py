@@ -31,7 +31,8 @@ def flag(path: str, value: Any) -> bool:
         return True
     if said in {"false", "no", "off", "0"}:
         return False
-    raise DeclarationError(f"{path} must be true or false; it is {value!r}.")
+    is_text = isinstance(value, (str, int, float))  # a structure may hold what nobody should read
+    raise DeclarationError(f"{path} must be true or false" + (f"; it is {value!r}." if is_text else "."))
 
 
 def text(path: str, value: Any) -> str:
@@ -53,7 +54,7 @@ def mapping(path: str, value: Any) -> dict[str, Any] | None:
     no value: among log options it may be a secret."""
     if not isinstance(value, dict):
         raise DeclarationError(f"{path} must be a mapping.")
-    return dict(sorted(present(value).items())) or None
+    return {name: item for name, item in sorted(present(value).items()) if item != {}} or None
 
 
 def present(value: Any) -> Any:

@@ -38,9 +38,9 @@ UNKNOWN = "unknown"
 WORDS = (SUCCEEDED, FAILED, ROLLED_BACK, SUPERSEDED, STOPPED, NOTHING_RAN, PAUSED, UNKNOWN)
 
 ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
-OUTSIDE = re.compile(r"\balarms?\b|\bhooks?\b|\buser\b", re.IGNORECASE)
-"""In ECS's reasons and events: it was an alarm, a lifecycle hook or a person that ended it, not the circuit breaker,
-which counts failed tasks."""
+OUTSIDE = re.compile(r"(?<![\w/:-])(?:alarms?|hooks?|user)(?![\w/-])", re.IGNORECASE)
+"""In ECS's reasons and events, and in no name there: it was an alarm, a lifecycle hook or a person that ended it, not
+the circuit breaker, which counts failed tasks."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,12 @@ def _by_service_deployment(ours: Answer, look: Look) -> Verdict | None:
 
 
 def _why(rollout: Answer) -> str:
-    """ECS's reason, and which hook it was: the reason alone names none."""
+    """ECS's reason, and which hook it was: the reason alone names none. One whose time may run out ended nothing."""
     ended = [
         f"lifecycle hook {each.get('targetArn') or each.get('hookId')} ended as {each['status']}"
         for each in rollout.get("lifecycleHookDetails") or []
-        if each.get("status") in ("FAILED", "TIMED_OUT")
+        if each.get("status") == "FAILED"
+        or (each.get("status") == "TIMED_OUT" and each.get("timeoutAction") != "CONTINUE")
     ]
     reason = str(rollout.get("statusReason") or "")
     return "; ".join(filter(None, [reason.rstrip("."), *ended])) if ended else reason

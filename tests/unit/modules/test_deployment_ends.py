@@ -68,6 +68,26 @@ def test_a_task_that_failed_earlier_is_not_the_cause_of_what_others_ended(
     assert any("exited with code 3" in each["text"] for each in found["timeline"]), "it is told when it happens"
 
 
+GONE_PAST = {**HOOK, "status": "TIMED_OUT", "timeoutAction": "CONTINUE"}
+BREAKER = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+
+
+@pytest.mark.parametrize(
+    ("reason", "more"),
+    [
+        ("", {"lifecycleHookDetails": [GONE_PAST]}),
+        (BREAKER, {"lifecycleHookDetails": [GONE_PAST]}),
+        (f"{BREAKER} It went back to arn:aws:ecs:us-east-1:1:service-revision/prod/user-service/12.", {}),
+        (f"{BREAKER} The target group is web/alarm.", {}),
+    ],
+)
+def test_a_name_or_a_hook_that_was_gone_past_is_nobody_from_outside(world: World, reason: str, more: Any) -> None:
+    one_does_not_start(world)
+    world.at(30, lambda: end(world, "ROLLBACK_SUCCESSFUL", reason, **more))
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], (found["cause"] or {}).get("exit_code")) == ("rolled_back", 3)
+
+
 @pytest.mark.parametrize(
     ("last", "reason"),
     [

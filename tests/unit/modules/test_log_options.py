@@ -126,6 +126,33 @@ def test_a_rollback_restores_what_is_on_record_whole_and_names_the_rest(
     assert (f"These commands leave as they are: {PATH}" in commands) is not is_known
 
 
+@pytest.mark.parametrize(("before", "is_said"), [(logs(), False), (logs("first"), True)])
+def test_what_no_way_back_brings_back_is_said_before_the_release(tmp_path: Path, before: Answer, is_said: bool) -> None:
+    found = Place(tmp_path, before).run(service_preflight, **declared(logs("second")))["findings"]
+    assert any(f"no way back for {PATH}" in each for each in found) is is_said
+
+
+def test_options_that_are_no_secret_are_on_record(tmp_path: Path) -> None:
+    fire = {"logDriver": "awsfirelens", "options": {"Name": "cloudwatch", "region": "us-east-1", "log_group_name": "g"}}
+    place = Place(tmp_path, fire)
+    place.released({**fire, "options": {**fire["options"], "region": "eu-west-1"}})
+    target = place.run(release_info)["target"]
+    assert target["settings"]["serviceConnectConfiguration"]["logConfiguration"] == fire
+    assert target["not_restorable"] == []
+
+
+def test_what_is_really_called_so_is_restored(tmp_path: Path) -> None:
+    place = Place(tmp_path, logs())
+    tags = {"settings": {"tags": {"visibility": "public"}}}
+    place.system.service["tags"] = [{"key": "visibility", "value": "hidden"}]
+    plan = place.run(service_drift, **tags)["differences"]
+    opened = place.run(release, state="opened", differences=plan, **tags)["release"]
+    place.system.service["tags"] = [{"key": "visibility", "value": "public"}]
+    place.run(release, state="closed", release=opened, outcome="proven")
+    target = place.run(release_info)["target"]
+    assert (target["settings"], target["not_restorable"]) == ({"tags": {"visibility": "hidden"}}, [])
+
+
 def test_a_record_of_before_this_rule_is_compared_and_shown_like_any_other(tmp_path: Path) -> None:
     place = Place(tmp_path, logs("first"))
     place.released(logs("second"))

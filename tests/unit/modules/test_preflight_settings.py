@@ -172,6 +172,24 @@ def test_settings_that_update_service_would_refuse_are_refused_in_words(
     assert words in said and "canary" not in said
 
 
+def test_a_word_that_is_newer_than_the_sdk_is_left_to_aws(system: System) -> None:
+    for disk in ("ntfs", "apfs"):
+        given = {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {**DISK, "filesystemType": disk}}]}
+        found = system.run(module, settings=given)
+        assert [each["ok"] for each in found["checks"] if each["name"] == "declared settings"] == [True]
+
+
+@pytest.mark.parametrize("pair", [[{"alternateTargetGroupArn": "x"}], "x", True, 7])
+@pytest.mark.parametrize("going_back", [False, True])
+def test_a_pair_that_is_no_mapping_is_a_wrong_declaration_and_no_crash(
+    system: System, pair: object, going_back: bool
+) -> None:
+    entry = {**system.service["loadBalancers"][0], "advancedConfiguration": pair}
+    found = system.run(module, settings={"loadBalancers": [entry]}, going_back=going_back)
+    said = [each for each in found["checks"] if each["ok"] is False]
+    assert bool(said) is not going_back, "what is declared says nothing about a way back"
+
+
 def test_all_that_is_wrong_is_said_at_once_and_once(system: System) -> None:
     given = {"propagateTags": "service", "availabilityZoneRebalancing": "on", "placementStrategy": ["spread"]}
     found = wrong(system.run(module, settings=given))["declared settings"]["found"]

@@ -149,6 +149,14 @@ def test_a_declared_count_of_0_is_verified_as_0(world: Web, count: int | str) ->
     assert "1 running of 1 desired" in found["msg"], "what is said of the verification itself counts"
 
 
+def test_where_no_task_is_meant_to_run_no_endpoint_is_asked(world: Web, users: Users) -> None:
+    world.service["desiredCount"], world.tasks, world.targets = 0, [], []
+    found = verify(world, settings={"desiredCount": 0}, endpoints=["http://web/health"], url="http://web")
+    assert found["ok"], "a load balancer without targets answers 503"
+    (asked,) = [each for each in found["checks"] if each["name"].startswith("endpoint ")]
+    assert (asked["ok"], asked["reason"]) == (None, "no task is meant to run")
+
+
 def test_a_declared_count_is_where_autoscaling_begins_and_0_is_nobodys_but_ours(world: Web) -> None:
     assert verify(world, settings={"desiredCount": 2})["ok"], "case C35: it may have moved since"
     assert wrong(verify(world, settings={"desiredCount": 0}, wait_timeout=0)) == ["task count"]

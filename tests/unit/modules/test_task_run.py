@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
@@ -297,6 +297,19 @@ def test_a_release_in_between_does_not_hide_a_task_at_work(world: Runner, left: 
     assert len(world.jobs) == 1
 
 
+@pytest.mark.parametrize("left", [timed_out, died])
+def test_another_job_in_between_does_not_hide_a_task_whose_end_nobody_saw(world: Runner, left: Any) -> None:
+    """Of as many words, so that the records of both look alike."""
+    world.seconds_of_work = 100
+    left(world)
+    world.sleep(200)
+    assert world.verb(module, command=["./check"])["changed"], "another job, for the first has ended"
+    again = world.verb(module, command=["./long"])
+    assert (again["outcome"], again["changed"], len(world.jobs)) == ("proven", False, 2)
+    anew = world.verb(module, command=["./long"])
+    assert (anew["changed"], len(world.jobs)) == (True, 3), "its end is on record now"
+
+
 def test_once_its_end_is_on_record_a_killed_run_is_asked_about_no_more(world: Runner) -> None:
     killed(world, command=["./long"])
     assert world.verb(module, command=["./long"])["changed"] is False
@@ -334,7 +347,8 @@ def killed(world: Runner, **overrides: Any) -> None:
     audit = {"who": "ada", "host": "h", "commit": None, "why": ""}
     request = release.Request(store.identity, "run_task", NOTHING, audit, "dead")
     record = release.prepared(1, 1, None, request, world.kept.live, "2025-11-27T10:00:00Z")
-    record = {**record, "operation": {"verb": "run_task", "arguments": {}, "result": None}}
+    told = one_off.told("app", revision(1), overrides.get("command", []), {})
+    record = {**record, "operation": {"verb": "run_task", "arguments": told, "result": None}}
     head = records.written(store.head(), "dead", seq=1)
     store.apply([release.Write("create", record), release.Write("head", head)])
     wanted = {"containerOverrides": [{"name": "app", **overrides}]}
