@@ -47,10 +47,14 @@ options:
     type: list
     elements: raw
     default: []
+  services:
+    description: Services of this run. With several, a report in O(path) gets a folder of its service's name there.
+    type: int
+    default: 1
   rollback_command:
     description: The command that goes back.
     type: str
-    default: ansible-playbook rollback.yml
+    default: ansible-playbook steady.ecs.rollback
 extends_documentation_fragment:
   - steady.ecs.records
   - amazon.aws.common.modules
@@ -107,13 +111,14 @@ SPEC = Spec(
         **live.STORE_OPTIONS,
         "seq": {"type": "int"},
         "path": {"type": "path"},
+        "services": {"type": "int", "default": 1},
         "differences": {"type": "list", "elements": "dict"},
         "checks": {"type": "list", "elements": "dict"},
         "cause": {"type": "dict"},
         "timeline": {"type": "list", "elements": "dict"},
         "traffic": {"type": "path"},
         "endpoints": {"type": "list", "elements": "raw", "default": []},
-        "rollback_command": {"type": "str", "default": "ansible-playbook rollback.yml"},
+        "rollback_command": {"type": "str", "default": "ansible-playbook steady.ecs.rollback"},
     },
 )
 
@@ -134,6 +139,8 @@ def run(task: Task) -> dict[str, Any]:
     made = report.report(record, found, {**params, "endpoints": urls, "traffic": _traffic(task)}, restored)
     text = report_markdown.markdown(made)
     folder = Path(params["path"] or store.reports / f"{record['seq']:08d}")
+    if params["path"] and params["services"] > 1:  # each would write over the one before
+        folder /= params["service"]
     answer = {
         "changed": True,
         "report": made,

@@ -111,7 +111,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, last_word, rolling, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
-from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(options={**last_word.WRITING_OPTIONS, **following.OPTIONS})
 
@@ -125,7 +125,7 @@ def run(task: Task) -> Answer:
 
 def _restarted(task: Task) -> Answer:
     found = rolling.service(task)
-    name, runs = found["serviceName"], looks.name_of(found["taskDefinition"])
+    name = found["serviceName"]
     nothing = {
         **rolling.NOTHING,
         "task_definition_arn": found["taskDefinition"],
@@ -137,9 +137,12 @@ def _restarted(task: Task) -> Answer:
     if found["desiredCount"] == 0:
         return {**nothing, "changed": False, "detail": f"{name} is to run no task, so there is nothing to restart"}
     if task.check_mode:
-        detail = f"check mode: {found['desiredCount']} tasks of {runs} would be replaced"
+        detail = (
+            f"check mode: {found['desiredCount']} tasks of {looks.name_of(found['taskDefinition'])} would be replaced"
+        )
         return {**nothing, "changed": True, "detail": detail}
     answer = rolling.recorded(task, "restart", {}, lambda by: _act(task, by))
+    runs = looks.name_of(answer["task_definition_arn"])
     detail = f"{name} runs {runs}, {answer['running_count']}/{answer['desired_count']} running, all started anew"
     return {**answer, "outcome": "proven", "detail": detail}
 
@@ -147,12 +150,19 @@ def _restarted(task: Task) -> Answer:
 def _act(task: Task, by: held.Held) -> Answer:
     cluster, name = task.params["cluster"], task.params["service"]
     found = rolling.service(task)
+    listed = following.listed(task, cluster, name)
+    if verdict.going_back(listed):
+        raise Failure(
+            f"ECS is taking a deployment of {name} back, and the tasks that it goes back to stay. Nothing was "
+            "restarted. Run the same command again when it is over; `status` shows it.",
+            reason="going_back",
+        )
     before = looks.primary(found)
     in_progress = before.get("rolloutState") == "IN_PROGRESS"
     resumes = in_progress or verbs.left_by_a_dead_run(_last(by), "restart", before["id"])
     known: set[str] = set()
     if not resumes:
-        known = {each["serviceDeploymentArn"] for each in following.listed(task, cluster, name)}
+        known = {each["serviceDeploymentArn"] for each in listed}
         found = writes.update_service(
             task,
             cluster,

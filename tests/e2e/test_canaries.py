@@ -97,6 +97,17 @@ def test_c91_no_canary_leaves_a_deployment_that_fails_and_is_rolled_back(runs: R
     assert runs.found() == {}
 
 
+@pytest.mark.walk
+@pytest.mark.parametrize("runs", WAYS, indirect=True)
+def test_c91_no_canary_leaves_a_one_off_task_that_fails(runs: Runs) -> None:
+    gate = {"container": "app", "command": ["migrate", "canary-gate-command"], "environment": {"A": "canary-gate"}}
+    rule = {"operation": "RunTask", "error": "ClientException", "message": "no room"}
+    runs.place.bed.admin("PUT", "/_bed/faults", [rule])
+    assert runs.play("deploy.yml", "-v", rollout_before=[gate]) != 0
+    assert "no room" in runs.text
+    assert runs.found() == {}
+
+
 BAD = {
     "an unquoted number": {"environment": {**SECRETS["environment"], "PORT": 8080}},
     "a list for a map": {"environment": ["canary-list"], "dockerLabels": ["canary-list-too"]},

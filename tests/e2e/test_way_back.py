@@ -185,8 +185,11 @@ def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: 
 def test_a_failed_release_may_stay_to_be_looked_at(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "unhealthy"})
     settings = {"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}}
-    declare(quick, rollout_settings=settings, rollback_on_failure=False)
-    play(quick, "deploy", status=4)
+    declare(quick, rollout_settings=settings)
+    done = quick.run(
+        "./steady", "play", "deploy.yml", "-e", "rollback_on_failure=false"
+    )  # on a command line it is text
+    assert done.status == 4, done.text
     assert quick.revision() == "pardon-simulator:75" and quick.stickiness() == "86400"
 
 

@@ -50,7 +50,6 @@ def test_a_sticky_service_is_written_down_as_people_would() -> None:
             },
             "healthCheckGracePeriodSeconds": 60,
         },
-        "health_desired_count": 3,
         "health_containers": ["app", "envoy"],
         "health_endpoints": ["https://example.com"],
     }

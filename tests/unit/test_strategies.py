@@ -207,6 +207,33 @@ def checked(rule: dict[str, Any], attributes: dict[str, str] | None = None) -> d
     return dict(found["production listener rule"])
 
 
+@pytest.mark.parametrize(("other", "ok"), [("tg-c", True), ("tg-d", False)])
+def test_c60_each_port_of_a_container_has_a_group_of_its_own_to_go_back_to(other: str, ok: bool) -> None:
+    """ "Registering multiple target groups with a service", developer guide."""
+    second = {
+        **ENTRY,
+        "containerPort": 3001,
+        "targetGroupArn": GROUP_A.replace("tg-a", "tg-c"),
+        "advancedConfiguration": {
+            **ADVANCED,
+            "alternateTargetGroupArn": GROUP_A.replace("tg-a", "tg-d"),
+            "productionListenerRule": f"{RULE}2",
+        },
+    }
+    single = [
+        {"targetGroupArn": GROUP_A, "containerName": "web", "containerPort": 3000},
+        {**second, "targetGroupArn": GROUP_A.replace("tg-a", other), "advancedConfiguration": None},
+    ]
+    before = {**shifting(), "loadBalancers": [ENTRY, second]}
+    after = {**live(), "loadBalancers": single}
+    forward = {"Type": "forward", "TargetGroupArn": second["targetGroupArn"]}
+    rules = {RULE: forwarding(100, 0), f"{RULE}2": {"RuleArn": f"{RULE}2", "Actions": [forward]}}
+    around = preflight_shifting.Around(rules, {}, {})
+    found = list(preflight_shifting.checks(plan.Live(before, {}), plan.Live(after, {}), around, {}))
+    groups = [each["ok"] for each in found if "from now on" in each["name"]]
+    assert groups == [True, ok]
+
+
 def test_the_production_rule_forwards_to_the_pair_alone() -> None:
     assert checked(forwarding(100, 0))["ok"]
     assert checked({"RuleArn": RULE, "Actions": [{"Type": "forward", "TargetGroupArn": GROUP_A}]})["ok"]

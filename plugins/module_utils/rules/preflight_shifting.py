@@ -206,11 +206,9 @@ def _wrong(arn: str, entry: Answer, around: Around) -> str:
 def _rolling(live: plan.Live, becoming: plan.Live, around: Around) -> Iterator[Check]:
     """A rolling service has one group, which must be the one that has the production traffic by now."""
     serving = strategies.serving(live.service, list(around.rules.values()))
-    now = {
-        str(each.get("containerName")): str(each.get("targetGroupArn")) for each in serving.get("loadBalancers") or []
-    }
+    now = {strategies.port(each): str(each.get("targetGroupArn")) for each in serving.get("loadBalancers") or []}
     for entry in becoming.service.get("loadBalancers") or []:
-        group, serves = str(entry.get("targetGroupArn")), now.get(str(entry.get("containerName")))
+        group, serves = str(entry.get("targetGroupArn")), now.get(strategies.port(entry))
         if serves is None:
             continue
         yield check(

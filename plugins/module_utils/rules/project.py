@@ -43,6 +43,7 @@ TO_CHANGE = """
 # rollout_changes: {containers: {web: {environment: {FEATURE: "on", OLD_NAME: null}}}} # null removes
 # rollout_safe_environment: [FEATURE] # values that may be shown; all others are hidden
 # health_endpoints: [https://example.com/health]
+# health_desired_count: 3 # where nothing else moves the count: any other is a failed verification
 # health_task_identity: {request: /health, header: X-Instance} # where an answer names its task
 """
 GROUP_VARS = """\
@@ -77,7 +78,6 @@ def declaration(
     elif groups:
         found[ATTRIBUTES_OF] = {each["TargetGroupName"]: _attributes(given, defaults) for each, given in groups}
     found["rollout_settings"] = service_rules.declared_from(live)
-    found["health_desired_count"] = live["desiredCount"]
     found["health_containers"] = [
         each["name"] for each in definition["containerDefinitions"] if each.get("essential", True)
     ]

@@ -34,7 +34,7 @@ def refusal(service: Answer, target: Answer | None, count: int, told: bool) -> s
             f"{owner}: it would move it again. Change its range, or set scale_autoscaled=true to set the count within "
             "the range all the same."
         )
-    if not low <= count <= high:
+    if not low <= count <= high and not _rests(spelled(target)["suspendedState"]):
         return f"{owner}, and {count} is outside of its range: it would be moved back at once. Change the range first."
     return ""
 

@@ -176,17 +176,18 @@ def still_served(settings: Answer, now: Answer, rules: list[Answer]) -> Answer:
     weight: dict[str, int] = {}
     for rule in rules:
         weight.update({group: weight.get(group, 0) + share for group, share in weights(rule).items()})
-    has = {_port(each): str(each.get("targetGroupArn")) for each in now.get("loadBalancers") or []}
+    has = {port(each): str(each.get("targetGroupArn")) for each in now.get("loadBalancers") or []}
     there = {group for each in now.get("loadBalancers") or [] for group in looks.groups_of(each)}
     found = []
     for entry in settings["loadBalancers"]:
-        group, mine = entry.get("targetGroupArn"), has.get(_port(entry), "")
+        group, mine = entry.get("targetGroupArn"), has.get(port(entry), "")
         moves = len(looks.groups_of(entry)) == 1 and group not in there and weight.get(mine)
         found.append({**entry, "targetGroupArn": mine} if moves and not weight.get(group) else entry)
     return {**settings, "loadBalancers": found}
 
 
-def _port(entry: Answer) -> tuple[str, str]:
+def port(entry: Answer) -> tuple[str, str]:
+    """What a load-balancer entry is known by: one container may have several ports, each with a group of its own."""
     return str(entry.get("containerName")), str(entry.get("containerPort"))
 
 

@@ -49,6 +49,13 @@ def report(world: World, tmp_path: Path, check_mode: bool = False, **params: Any
     return release_report.run(task)
 
 
+def test_of_several_services_none_writes_over_anothers_report(world: World, tmp_path: Path) -> None:
+    alone = report(world, tmp_path, path=str(tmp_path / "reports"))
+    several = report(world, tmp_path, path=str(tmp_path / "reports"), services=2)
+    assert Path(alone["path_markdown"]) == tmp_path / "reports" / "report.md"
+    assert Path(several["path_markdown"]) == tmp_path / "reports" / "pardon-production-service" / "report.md"
+
+
 def test_both_files_hold_the_facts_of_the_production_story(world: World, tmp_path: Path) -> None:
     traffic = tmp_path / "users.json"
     traffic.write_text(json.dumps({"requests": 1834, "failed": 0}))
@@ -71,7 +78,7 @@ def test_both_files_hold_the_facts_of_the_production_story(world: World, tmp_pat
         "10 min 10 s",
         "| Requests failed | 0 |",
         "Back to baseline 1 (not proven: as it was found)",
-        "ansible-playbook rollback.yml",
+        "ansible-playbook steady.ecs.rollback",
         "--task-definition arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74",
         "Key=stickiness.lb_cookie.duration_seconds,Value=3600",
         "First hour:",

@@ -60,7 +60,8 @@ def test_a_running_service_becomes_a_project(system: System, tmp_path: Path) -> 
         DURATION: 3600,
         "stickiness.type": "lb_cookie",
     }
-    assert (variables["service_cluster"], variables["health_desired_count"]) == (CLUSTER, 3)
+    assert variables["service_cluster"] == CLUSTER
+    assert "health_desired_count" not in variables, "autoscaling may move the count, and the next release would go back"
     assert len(variables["health_containers"]) == 9
     assert set(system.calls) == {
         "describe_services",

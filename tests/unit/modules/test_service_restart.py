@@ -68,6 +68,36 @@ def test_c57_a_deployment_under_way_is_followed_and_not_forced_again(world: Verb
     assert world.writes() == []
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize("lead", ["the earlier one", "a new one"])
+def test_a_way_back_that_ecs_is_on_is_no_restart(world: VerbWorld, status: str, lead: str) -> None:
+    """The tasks that it goes back to stay; which deployment is PRIMARY meanwhile AWS does not say."""
+    world.begin_deployment()
+    for each in world.rollouts.values():
+        each["status"] = status
+    if lead == "the earlier one":
+        world.service["deployments"].reverse()
+        world.service["deployments"][0]["status"], world.service["deployments"][1]["status"] = "PRIMARY", "ACTIVE"
+    found = world.verb(module)
+    assert (found["failed"], found["reason"]) == (True, "going_back")
+    assert "Nothing was restarted" in found["msg"]
+    assert world.writes() == []
+
+
+def test_what_a_run_brought_while_this_one_waited_is_named(world: VerbWorld) -> None:
+    world.kept.leased(ttl=90)
+
+    def deployed() -> None:
+        world.service["taskDefinition"] = world.service["deployments"][0]["taskDefinition"] = revision(2)
+
+    world.at(30, deployed)
+    world.at(130, world.start_tasks)
+    world.at(140, world.complete)
+    found = world.verb(module)
+    assert (found["outcome"], found["task_definition_arn"]) == ("proven", revision(2))
+    assert found["detail"].startswith("web runs web:2, ")
+
+
 @pytest.mark.parametrize("noted", [True, False])
 def test_c57_an_interrupted_restart_that_ecs_has_finished_is_not_begun_again(world: VerbWorld, noted: bool) -> None:
     seq = interrupted(world, noted)
