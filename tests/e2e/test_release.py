@@ -124,7 +124,7 @@ def test_drift_is_named_by_property_and_by_exit_status(production: Checkout, tmp
     assert clean.status == 0, clean.text
     assert json.loads(report.read_text())["status"] == "IN_SYNC"
     assert production.writes() == []
-    mine = production.path / "mine.json"
+    mine = production.path.parent / "mine.json"
     assert production.run("./steady", "play", "verify.yml", "-e", f"release_result_file={mine}").status == 0
     assert json.loads(mine.read_text())["outcome"] == "proven"
 
