@@ -53,10 +53,9 @@ class Planned:
 
 
 def parts(declared: plan.Declared, now: plan.Live) -> list[rules.Part]:
-    """The target groups of a declaration that are not as declared. Raises DeclarationError."""
+    """The target groups of a declaration. Raises DeclarationError."""
     meant = plan.parts(declared, now)
-    each = [rules.Part(each.group, each.text(now.attributes[each.arn]), now.attributes[each.arn]) for each in meant]
-    return [part for part in each if part.open]
+    return [rules.Part(each.group, each.text(now.attributes[each.arn]), now.attributes[each.arn]) for each in meant]
 
 
 def calls(task: Task, declared: plan.Declared, now: plan.Live) -> list[str] | None:
@@ -72,10 +71,14 @@ def calls(task: Task, declared: plan.Declared, now: plan.Live) -> list[str] | No
 
 def planned(task: Task, wanted: list[rules.Part]) -> list[Planned]:
     """What each stack of these groups is to change; of a group without a stack, and of a stack that cannot, why not.
-    Raises Failure for what AWS does not answer, but not for a right that is missing."""
+    Raises Failure for what AWS does not answer, but not for a right that is missing.
+
+    ``wanted``: all groups that are declared. Those that have what is wanted ask for nothing, but may share a parameter
+    with one that has not.
+    """
     found: list[Planned] = []
     by_stack: dict[str, list[rules.Part]] = {}
-    for part in wanted:
+    for part in wanted if _open(wanted) else []:
         try:
             tags = reads.target_group_tags(task, part.arn)
         except Failure as failure:
@@ -87,19 +90,24 @@ def planned(task: Task, wanted: list[rules.Part]) -> list[Planned]:
             by_stack.setdefault(name, []).append(part)
         else:
             found.append(Planned([part], problem=f"no tag of {part.name} names a stack"))
-    return found + [_of_stack(task, name, each) for name, each in by_stack.items()]
+    found = [each for each in found if _open(each.parts)]
+    return found + [_of_stack(task, name, each) for name, each in by_stack.items() if _open(each)]
+
+
+def _open(wanted: list[rules.Part]) -> list[rules.Part]:
+    return [each for each in wanted if each.open]
 
 
 def _of_stack(task: Task, name: str, wanted: list[rules.Part]) -> Planned:
     try:
         stack = stacks.stack(task, name)
     except Failure as failure:
-        return Planned(wanted, name, problem=_unread(failure))
+        return Planned(_open(wanted), name, problem=_unread(failure))
     hindrance = rules.hindrance(stack, task.params["service"])
     if hindrance or not stack.ready:  # one of ours is being executed: what follows is seen then
-        return Planned(wanted, name, stack, rules.Edit(), hindrance)
+        return Planned(_open(wanted), name, stack, rules.Edit(), hindrance)
     edit = rules.edit(stack, wanted)
-    return Planned(wanted, name, stack, edit, edit.problem)
+    return Planned(edit.parts, name, stack, edit, edit.problem)
 
 
 def _unread(failure: Failure) -> str:
