@@ -227,18 +227,22 @@ def groups_of(task: Task, service: Answer, hold: held.Held | None) -> list[Answe
     return found
 
 
-def settled(task: Task, change: Change, sets: bool = True) -> dict[str, str]:
-    """Set what differs, unless a stack ``sets`` it not, and answer all attributes as they are read back."""
+def arrived(task: Task, change: Change, seconds: float = 0) -> dict[str, str] | None:
+    """All attributes of the group as they are read; None when they are not as wanted within these seconds."""
+
+    def as_wanted(_elapsed: float) -> dict[str, str] | None:
+        found = reads.target_group_attributes(task, change.arn)
+        return None if target_group.compare(change.wanted, found, "") else found
+
+    return waits.until(as_wanted, seconds, PAUSE)
+
+
+def settled(task: Task, change: Change) -> dict[str, str]:
+    """Set what differs in one call, and answer all attributes as they are read back."""
     arn, declared = change.arn, change.wanted
-
-    def arrived() -> dict[str, str] | None:
-        found = reads.target_group_attributes(task, arn)
-        return None if target_group.compare(declared, found, "") else found
-
-    if sets:
-        changed = {each.path: str(each.expected) for each in change.differences}
-        writes.modify_target_group_attributes(task, arn, changed, arrived)
-    found = waits.until(lambda _elapsed: arrived(), READ_BACK_SECONDS, PAUSE)
+    changed = {each.path: str(each.expected) for each in change.differences}
+    writes.modify_target_group_attributes(task, arn, changed, lambda: arrived(task, change))
+    found = arrived(task, change, READ_BACK_SECONDS)
     if found is None:
         now = target_group.compare(declared, reads.target_group_attributes(task, arn), change.name)
         raise Failure(
@@ -313,10 +317,12 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
     why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
     executed = change_sets.apply(task, parts(changes), why, lambda: fence.passed(task, hold))
     theirs = {part.arn for each in executed for part in each.parts}
-    for each in differing:  # what the stack has already is set as it has it
-        now = reads.target_group_attributes(task, each.arn)
-        still = target_group.compare(each.wanted, now, each.name)
-        each.after = settled(task, each, sets=bool(still) and each.arn not in theirs)
+    for each in differing:  # what the stack had already no update of it touches: that is set as the stack has it
+        found = arrived(task, each, READ_BACK_SECONDS if each.arn in theirs else 0)
+        if found is None:
+            fence.passed(task, hold)  # the change set may have taken minutes
+            found = settled(task, each)
+        each.after = found
     return [each.words for each in executed]
 
 

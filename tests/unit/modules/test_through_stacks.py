@@ -158,6 +158,18 @@ def test_c63_a_group_as_declared_that_shares_nothing_is_no_concern_of_the_change
     assert durations(owned) == ("60", "9"), done
 
 
+@pytest.mark.parametrize("settings", [{DELAY: 30}, {DELAY: 30, DURATION: 60}])
+def test_c63_what_only_drifted_is_set_beside_the_change_set_of_its_stack(owned: Owned, settings: Answer) -> None:
+    """The change set does not touch what the stack has as declared: of another group, or of the same one."""
+    pair_of(owned, sharing(Delay="30", Duration="3600"))
+    owned.attributes[ADMIN][DELAY] = "7"
+    wanted = {"tg-web": {DURATION: 7200}, "tg-admin": settings}
+    done = owned.settle({}, attributes_of=wanted)
+    assert (done.get("msg"), owned.attributes[WEB][DURATION], owned.attributes[ADMIN][DELAY]) == (None, "7200", "30")
+    assert (owned.stacks.wrote(), WEB in str(owned.modified())) == (MADE, False)
+    assert not owned.settle({}, attributes_of=wanted)["changed"]
+
+
 @pytest.mark.parametrize(("owner", "looks"), [("stack", 2), ("steady", 1)])
 def test_of_several_groups_each_is_changed_only_while_nobody_else_has_changed_the_service(
     owned: Owned, monkeypatch: pytest.MonkeyPatch, owner: str, looks: int
@@ -276,14 +288,18 @@ def test_a_change_set_that_a_dead_run_made_is_executed(owned: Owned, monkeypatch
 def test_a_change_set_that_is_being_executed_is_watched(owned: Owned, monkeypatch: pytest.MonkeyPatch) -> None:
     owned.declare()
     owned.stacks.api.scale = 0.01
-    monkeypatch.setattr(change_sets, "_followed", lambda *_asked: change_sets.rules.UPDATED)
-    owned.settle({DURATION: 86400})
+    monkeypatch.setattr(change_sets, "_followed", dies)
+    assert owned.settle({DURATION: 86400})["cut_off"]
     monkeypatch.undo()
     monkeypatch.setattr(waits, "clock", Real())
     assert owned.stacks.api.stacks["edge"].status == "UPDATE_IN_PROGRESS"
     owned.stacks.calls.clear()
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400"
     assert (owned.stacks.wrote(), owned.modified()) == ([], [])
+
+
+def dies(*_asked: Any) -> str:
+    raise Failure("Nobody answers any more.", cut_off=True)
 
 
 class Real(waits.SystemClock):
