@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stacks, waits, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import ownership, plan, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, ownership, plan, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules import stack as rules
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -121,19 +121,38 @@ def apply(task: Task, wanted: list[rules.Part], why: str, guard: Callable[[], No
 
     All change sets are made and looked at before the first is executed. Raises Failure, and nothing is changed then,
     where one cannot be made or would change anything else. ``guard`` raises where the next must not be executed any
-    more: each takes as long as its stack does.
+    more: each takes as long as its stack does. Those that are not executed then are deleted; a run that is cut off
+    leaves them to the one that goes on.
     """
     ready: list[tuple[Planned, rules.Stack, Answer]] = []
-    for each in _at_rest(task, wanted):
-        if each.problem or each.stack is None or each.edit is None:
-            raise refusal(each)
-        made = _made(task, each, each.stack, each.edit, why) if each.edit.changes else None
-        if made:
-            ready.append((each, each.stack, made))
-    for _each, stack, made in ready:
-        guard()
-        _execute(task, stack, made)
-    return [each for each, _stack, _made in ready]
+    executed: list[Planned] = []
+    try:
+        for each in _at_rest(task, wanted):
+            if each.problem or each.stack is None or each.edit is None:
+                raise refusal(each)
+            made = _made(task, each, each.stack, each.edit, why) if each.edit.changes else None
+            if made:
+                ready.append((each, each.stack, made))
+        while ready:
+            guard()
+            each, stack, made = ready.pop(0)
+            _execute(task, stack, made)
+            executed.append(each)
+    except Failure as failure:
+        if not conclusion.is_cut_off(failure.fields):
+            _withdraw(task, [(stack, made["ChangeSetName"]) for _each, stack, made in ready])
+        raise
+    return executed
+
+
+def _withdraw(task: Task, left: list[tuple[rules.Stack, str]]) -> None:
+    """Delete change sets that somebody might take for wanted. What keeps them is said: the run has failed already."""
+    for stack, name in left:
+        try:
+            said = _deleted(task, stack, name)
+        except Failure as failure:
+            said = f"and it could not be deleted: {failure.msg}"
+        task.report(f"change set {name} of stack {stack.name} is not executed, {said}")
 
 
 def _at_rest(task: Task, wanted: list[rules.Part]) -> list[Planned]:

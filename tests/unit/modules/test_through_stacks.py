@@ -216,6 +216,64 @@ def test_c63_a_change_set_that_would_change_anything_else_is_deleted(owned: Owne
     assert owned.stacks.api.stacks["edge"].change_sets == {}
 
 
+def two_stacks(owned: Owned, second: Answer = BY_PARAMETER) -> Answer:
+    """The groups, each of a stack of its own; what to declare of them. ``second``: the template asked last."""
+    owned.groups = [WEB, ADMIN]
+    owned.declare(second)
+    owned.stacks.declare("admin", template(Delay={"Ref": "Seconds"}), {"CoralGroup": ADMIN}, {"Seconds": "300"})
+    return {"tg-web": {DURATION: 60}, "tg-admin": {DELAY: 5}}
+
+
+def left(owned: Owned) -> list[str]:
+    """The change sets that somebody might still execute."""
+    stacks = owned.stacks.api.stacks.values()
+    return [each.execution for stack in stacks for each in stack.change_sets.values() if each.execution == "AVAILABLE"]
+
+
+@pytest.mark.parametrize("fenced_at", [None, 2, 3])
+def test_c63_a_run_that_fails_leaves_no_change_set_to_be_executed(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch, fenced_at: int | None
+) -> None:
+    """The second stack refuses; somebody else changes the service before the first is executed, or the second."""
+    wanted = two_stacks(owned, BY_PARAMETER if fenced_at else with_topic(BY_PARAMETER))
+    looks: list[Task] = []
+
+    def passed(task: Task, *_more: Any) -> None:
+        looks.append(task)
+        if len(looks) == fenced_at:
+            raise Failure("Somebody else has changed web.", reason="fenced")
+
+    monkeypatch.setattr(module.fence, "passed", passed)
+    failed = owned.settle({}, attributes_of=wanted)
+    assert failed["reason"] == ("fenced" if fenced_at else "stack")
+    executed = 1 if fenced_at == 3 else 0
+    assert (left(owned), owned.stacks.wrote().count("execute_change_set")) == ([], executed)
+    assert owned.stacks.wrote().count("delete_change_set") == 2 - executed
+
+
+def test_c63_what_keeps_a_change_set_from_being_deleted_hides_no_cause(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = two_stacks(owned)
+    owned.stacks.refused["delete_change_set"] = "ValidationError"
+    monkeypatch.setattr(change_sets, "_execute", fences)
+    assert owned.settle({}, attributes_of=wanted)["reason"] == "fenced"
+    assert "is not executed, and it could not be deleted" in owned.lines[-1]
+
+
+def test_a_run_that_is_cut_off_leaves_its_change_sets_to_the_next(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = two_stacks(owned)
+    monkeypatch.setattr(change_sets, "_followed", dies)
+    assert owned.settle({}, attributes_of=wanted)["cut_off"]
+    assert left(owned) == ["AVAILABLE"]
+
+
+def fences(*_asked: Any) -> str:
+    raise Failure("Somebody else has changed web.", reason="fenced")
+
+
 def test_c63_fails_on_a_tool_that_does_not_look_what_a_change_set_would_do(
     owned: Owned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
