@@ -221,10 +221,11 @@ def _execute(task: Task, stack: rules.Stack, made: Answer) -> None:
     stacks.execute_change_set(task, stack.name, name)
     status = _followed(task, stack.name, made["ChangeSetId"])
     if status != rules.UPDATED:
+        has, remedy = rules.after_failure(stack.name, status)
         cause = _cause(task, stack)
         raise Failure(
-            f"Stack {stack.name} did not keep change set {name}: it is {status}, and its attributes are those of "
-            f"before. The cause: {cause.rstrip('.')}. Mend that, then run the same command again.",
+            f"Stack {stack.name} did not keep change set {name}: it is {status}, and {has}. The cause: "
+            f"{cause.rstrip('.')}. {remedy}",
             reason="stack_went_back",
         )
 

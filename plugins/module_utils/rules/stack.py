@@ -21,12 +21,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import on
 
 Answer = dict[str, Any]
 
+UPDATED = "UPDATE_COMPLETE"
+WENT_BACK = "UPDATE_ROLLBACK_COMPLETE"
 UPDATABLE = {
-    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    *("CREATE_COMPLETE", UPDATED, WENT_BACK),
     *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
 }
 """User guide, "Understand CloudFormation stack creation events" and "Stack status codes"."""
-UPDATED = "UPDATE_COMPLETE"
 UNDER_WAY = "_IN_PROGRESS"
 BEING_MADE = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 LARGEST = 51_200
@@ -359,6 +360,17 @@ def cause(events: list[Answer], stack_name: str) -> str:
         if status == "UPDATE_IN_PROGRESS" and logical_id == stack_name:
             break
     return one_line(found or "its events name no reason")
+
+
+def after_failure(stack_name: str, status: str) -> tuple[str, str]:
+    """What a stack that did not keep an update has, and what to do (user guide, "Continue rolling back an update")."""
+    if status == WENT_BACK:
+        return "its attributes are those of before", "Mend that, then run the same command again."
+    return (
+        "its attributes may be either",
+        f"Mend that, continue its rollback (aws cloudformation continue-update-rollback --stack-name {stack_name}), "
+        "then run the same command again.",
+    )
 
 
 def _shown(value: Any) -> str:

@@ -287,10 +287,27 @@ def test_c63_a_stack_that_goes_back_is_named_with_its_cause(owned: Owned) -> Non
     failed = owned.settle({DURATION: 86400})
     assert failed["reason"] == "stack_went_back"
     assert "CoralGroup: Resource handler returned message: Rate exceeded" in failed["msg"]
-    assert "UPDATE_ROLLBACK_COMPLETE" in failed["msg"]
+    assert "UPDATE_ROLLBACK_COMPLETE, and its attributes are those of before" in failed["msg"]
     assert owned.attributes[WEB][DURATION] == "3600"
     owned.stacks.api.stacks["edge"].fails = ""
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400", "the same command goes through later"
+
+
+def test_c63_of_a_stack_that_could_not_go_back_nobody_says_that_it_has(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned.declare(fails="Rate exceeded")
+    becomes = owned.stacks.api._becomes
+    monkeypatch.setattr(
+        owned.stacks.api,
+        "_becomes",
+        lambda stack, status, why: becomes(stack, status.replace("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"), why),
+    )
+    failed = owned.settle({DURATION: 86400})
+    assert failed["reason"] == "stack_went_back"
+    assert "it is UPDATE_ROLLBACK_FAILED, and its attributes may be either" in failed["msg"]
+    assert "aws cloudformation continue-update-rollback --stack-name edge" in failed["msg"]
+    assert "those of before" not in failed["msg"]
 
 
 def test_c63_without_the_right_to_delete_or_to_read_events_the_reason_is_told_all_the_same(owned: Owned) -> None:
