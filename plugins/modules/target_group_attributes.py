@@ -206,11 +206,11 @@ def formerly(task: Task, hold: held.Held | None) -> list[str]:
 
 
 def groups_of(task: Task, service: Answer, hold: held.Held | None) -> list[Answer]:
-    """The service's target groups, as DescribeTargetGroups answers them, and the one that is meant where the service
-    had it until now. Refuses a service that cannot have any."""
-    name, arns, wanted = task.params["service"], live.group_arns(service), task.params["target_group"]
-    if wanted not in arns and wanted in formerly(task, hold):
-        arns = [*arns, wanted]
+    """The service's target groups, as DescribeTargetGroups answers them, and those that are meant by their ARN where
+    the service had them until now. Refuses a service that cannot have any."""
+    name, arns = task.params["service"], live.group_arns(service)
+    meant = {task.params["target_group"], *task.params["attributes_of"]} - {*arns}
+    arns = [*arns, *(arn for arn in formerly(task, hold) if arn in meant)]
     if not arns:
         raise Failure(
             f"Service {name} has no target group, so it has no attributes to set. Remove target_group_attributes.",
@@ -227,18 +227,22 @@ def groups_of(task: Task, service: Answer, hold: held.Held | None) -> list[Answe
     return found
 
 
-def settled(task: Task, change: Change, sets: bool = True) -> dict[str, str]:
-    """Set what differs, unless a stack ``sets`` it not, and answer all attributes as they are read back."""
+def arrived(task: Task, change: Change, seconds: float = 0) -> dict[str, str] | None:
+    """All attributes of the group as they are read; None when they are not as wanted within these seconds."""
+
+    def as_wanted(_elapsed: float) -> dict[str, str] | None:
+        found = reads.target_group_attributes(task, change.arn)
+        return None if target_group.compare(change.wanted, found, "") else found
+
+    return waits.until(as_wanted, seconds, PAUSE)
+
+
+def settled(task: Task, change: Change) -> dict[str, str]:
+    """Set what differs in one call, and answer all attributes as they are read back."""
     arn, declared = change.arn, change.wanted
-
-    def arrived() -> dict[str, str] | None:
-        found = reads.target_group_attributes(task, arn)
-        return None if target_group.compare(declared, found, "") else found
-
-    if sets:
-        changed = {each.path: str(each.expected) for each in change.differences}
-        writes.modify_target_group_attributes(task, arn, changed, arrived)
-    found = waits.until(lambda _elapsed: arrived(), READ_BACK_SECONDS, PAUSE)
+    changed = {each.path: str(each.expected) for each in change.differences}
+    writes.modify_target_group_attributes(task, arn, changed, lambda: arrived(task, change))
+    found = arrived(task, change, READ_BACK_SECONDS)
     if found is None:
         now = target_group.compare(declared, reads.target_group_attributes(task, arn), change.name)
         raise Failure(
@@ -287,11 +291,11 @@ def run(task: Task) -> Answer:
     changes = put_back(task, hold, service) if hold and back else declared(task, hold, service)
     if task.params["owner"] in ownership.ELSEWHERE:
         return left_alone(task, changes)
-    differing, said = [each for each in changes if each.differences], list[str]()
+    said = list[str]()
     if task.params["owner"] == ownership.STACK and task.check_mode:
-        said = planned(task, differing)
+        said = planned(task, changes)
     elif not task.check_mode:
-        said = settle(task, differing, None if back else hold, service)
+        said = settle(task, changes, None if back else hold, service)
     if hold and changes and not back:
         hold.note({"attributes": "done"})
     return answer(changes, said)
@@ -300,22 +304,25 @@ def run(task: Task) -> Answer:
 def settle(task: Task, changes: list[Change], hold: held.Held | None, service: Answer) -> list[str]:
     """Group by group; what stacks have changed, in words. ``hold``: the release that changes them, as long as nobody
     else has changed the service."""
-    if not changes:
+    differing = [each for each in changes if each.differences]
+    if not differing:
         return []
     fence.passed(task, hold, service)
     if task.params["owner"] != ownership.STACK:
-        for each in changes:
-            if each is not changes[0]:
+        for each in differing:
+            if each is not differing[0]:
                 fence.passed(task, hold)
             each.after = settled(task, each)
         return []
     why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
     executed = change_sets.apply(task, parts(changes), why, lambda: fence.passed(task, hold))
     theirs = {part.arn for each in executed for part in each.parts}
-    for each in changes:  # what the stack has already is set as it has it
-        now = reads.target_group_attributes(task, each.arn)
-        still = target_group.compare(each.wanted, now, each.name)
-        each.after = settled(task, each, sets=bool(still) and each.arn not in theirs)
+    for each in differing:  # what the stack had already no update of it touches: that is set as the stack has it
+        found = arrived(task, each, READ_BACK_SECONDS if each.arn in theirs else 0)
+        if found is None:
+            fence.passed(task, hold)  # the change set may have taken minutes
+            found = settled(task, each)
+        each.after = found
     return [each.words for each in executed]
 
 

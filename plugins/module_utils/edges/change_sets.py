@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stacks, waits, writes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import ownership, plan, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, ownership, plan, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules import stack as rules
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -53,10 +53,9 @@ class Planned:
 
 
 def parts(declared: plan.Declared, now: plan.Live) -> list[rules.Part]:
-    """The target groups of a declaration that are not as declared. Raises DeclarationError."""
+    """The target groups of a declaration. Raises DeclarationError."""
     meant = plan.parts(declared, now)
-    each = [rules.Part(each.group, each.text(now.attributes[each.arn]), now.attributes[each.arn]) for each in meant]
-    return [part for part in each if part.open]
+    return [rules.Part(each.group, each.text(now.attributes[each.arn]), now.attributes[each.arn]) for each in meant]
 
 
 def calls(task: Task, declared: plan.Declared, now: plan.Live) -> list[str] | None:
@@ -72,10 +71,14 @@ def calls(task: Task, declared: plan.Declared, now: plan.Live) -> list[str] | No
 
 def planned(task: Task, wanted: list[rules.Part]) -> list[Planned]:
     """What each stack of these groups is to change; of a group without a stack, and of a stack that cannot, why not.
-    Raises Failure for what AWS does not answer, but not for a right that is missing."""
+    Raises Failure for what AWS does not answer, but not for a right that is missing.
+
+    ``wanted``: all groups that are declared. Those that have what is wanted ask for nothing, but may share a parameter
+    with one that has not.
+    """
     found: list[Planned] = []
     by_stack: dict[str, list[rules.Part]] = {}
-    for part in wanted:
+    for part in wanted if _open(wanted) else []:
         try:
             tags = reads.target_group_tags(task, part.arn)
         except Failure as failure:
@@ -87,19 +90,24 @@ def planned(task: Task, wanted: list[rules.Part]) -> list[Planned]:
             by_stack.setdefault(name, []).append(part)
         else:
             found.append(Planned([part], problem=f"no tag of {part.name} names a stack"))
-    return found + [_of_stack(task, name, each) for name, each in by_stack.items()]
+    found = [each for each in found if _open(each.parts)]
+    return found + [_of_stack(task, name, each) for name, each in by_stack.items() if _open(each)]
+
+
+def _open(wanted: list[rules.Part]) -> list[rules.Part]:
+    return [each for each in wanted if each.open]
 
 
 def _of_stack(task: Task, name: str, wanted: list[rules.Part]) -> Planned:
     try:
         stack = stacks.stack(task, name)
     except Failure as failure:
-        return Planned(wanted, name, problem=_unread(failure))
+        return Planned(_open(wanted), name, problem=_unread(failure))
     hindrance = rules.hindrance(stack, task.params["service"])
     if hindrance or not stack.ready:  # one of ours is being executed: what follows is seen then
-        return Planned(wanted, name, stack, rules.Edit(), hindrance)
+        return Planned(_open(wanted), name, stack, rules.Edit(), hindrance)
     edit = rules.edit(stack, wanted)
-    return Planned(wanted, name, stack, edit, edit.problem)
+    return Planned(edit.parts, name, stack, edit, edit.problem)
 
 
 def _unread(failure: Failure) -> str:
@@ -113,19 +121,38 @@ def apply(task: Task, wanted: list[rules.Part], why: str, guard: Callable[[], No
 
     All change sets are made and looked at before the first is executed. Raises Failure, and nothing is changed then,
     where one cannot be made or would change anything else. ``guard`` raises where the next must not be executed any
-    more: each takes as long as its stack does.
+    more: each takes as long as its stack does. Those that are not executed then are deleted; a run that is cut off
+    leaves them to the one that goes on.
     """
     ready: list[tuple[Planned, rules.Stack, Answer]] = []
-    for each in _at_rest(task, wanted):
-        if each.problem or each.stack is None or each.edit is None:
-            raise refusal(each)
-        made = _made(task, each, each.stack, each.edit, why) if each.edit.changes else None
-        if made:
-            ready.append((each, each.stack, made))
-    for _each, stack, made in ready:
-        guard()
-        _execute(task, stack, made)
-    return [each for each, _stack, _made in ready]
+    executed: list[Planned] = []
+    try:
+        for each in _at_rest(task, wanted):
+            if each.problem or each.stack is None or each.edit is None:
+                raise refusal(each)
+            made = _made(task, each, each.stack, each.edit, why) if each.edit.changes else None
+            if made:
+                ready.append((each, each.stack, made))
+        while ready:
+            guard()
+            each, stack, made = ready.pop(0)
+            _execute(task, stack, made)
+            executed.append(each)
+    except Failure as failure:
+        if not conclusion.is_cut_off(failure.fields):
+            _withdraw(task, [(stack, made["ChangeSetName"]) for _each, stack, made in ready])
+        raise
+    return executed
+
+
+def _withdraw(task: Task, left: list[tuple[rules.Stack, str]]) -> None:
+    """Delete change sets that somebody might take for wanted. What keeps them is said: the run has failed already."""
+    for stack, name in left:
+        try:
+            said = _deleted(task, stack, name)
+        except Failure as failure:
+            said = f"and it could not be deleted: {failure.msg}"
+        task.report(f"change set {name} of stack {stack.name} is not executed, {said}")
 
 
 def _at_rest(task: Task, wanted: list[rules.Part]) -> list[Planned]:
@@ -194,10 +221,11 @@ def _execute(task: Task, stack: rules.Stack, made: Answer) -> None:
     stacks.execute_change_set(task, stack.name, name)
     status = _followed(task, stack.name, made["ChangeSetId"])
     if status != rules.UPDATED:
+        has, remedy = rules.after_failure(stack.name, status)
         cause = _cause(task, stack)
         raise Failure(
-            f"Stack {stack.name} did not keep change set {name}: it is {status}, and its attributes are those of "
-            f"before. The cause: {cause.rstrip('.')}. Mend that, then run the same command again.",
+            f"Stack {stack.name} did not keep change set {name}: it is {status}, and {has}. The cause: "
+            f"{cause.rstrip('.')}. {remedy}",
             reason="stack_went_back",
         )
 

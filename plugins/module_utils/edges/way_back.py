@@ -51,7 +51,7 @@ def attributes(task: Task, records: release.Records, chosen: Answer, live: Answe
     wanted = restore.restoration(chosen, records, live)["attributes"]
     groups = {each["TargetGroupArn"]: each for each in reads.target_groups(task, list(wanted))}
     parts = [stack.Part(groups[arn], wanted[arn], live["attributes"][arn]) for arn in wanted if arn in groups]
-    return surroundings.through_stacks(task, [each for each in parts if each.open])
+    return surroundings.through_stacks(task, parts)
 
 
 def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:

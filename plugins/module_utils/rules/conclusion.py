@@ -230,14 +230,14 @@ def _goes_on(run: Run) -> bool:
     if not run.failure:
         return False
     steps = [run.failure, *map(_first_failed, run.undoing)]
-    if run.release and any(map(_is_cut_off, steps)):
+    if run.release and any(map(is_cut_off, steps)):
         return True
     going_back = [each for each in run.undoing if each.get("failed") and each.get("verdict") in GOES_ON]
     watched = run.verdict in GOES_ON and bool(run.deployment.get("deployment_id"))
     return bool(going_back) or watched
 
 
-def _is_cut_off(step: Answer) -> bool:
+def is_cut_off(step: Answer) -> bool:
     """Whether a step failed because nobody answered it, which says nothing of the service."""
     reason, code = step.get("reason"), step.get("code")
     return reason in CUT_OFF or bool(step.get("cut_off")) or code in THROTTLED or code in UNAVAILABLE

@@ -21,12 +21,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import on
 
 Answer = dict[str, Any]
 
+UPDATED = "UPDATE_COMPLETE"
+WENT_BACK = "UPDATE_ROLLBACK_COMPLETE"
 UPDATABLE = {
-    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    *("CREATE_COMPLETE", UPDATED, WENT_BACK),
     *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
 }
 """User guide, "Understand CloudFormation stack creation events" and "Stack status codes"."""
-UPDATED = "UPDATE_COMPLETE"
 UNDER_WAY = "_IN_PROGRESS"
 BEING_MADE = ("CREATE_PENDING", "CREATE_IN_PROGRESS")
 LARGEST = 51_200
@@ -111,6 +112,8 @@ class Edit:
     """Entries of TargetGroupAttributes in the template itself."""
     body: str | None = None
     """The whole template, where entries change."""
+    parts: list[Part] = field(default_factory=list)
+    """The groups that it sets: those that have not what is wanted, and those that share a parameter with them."""
     problem: str = ""
     """Why a change set cannot do it."""
 
@@ -147,16 +150,24 @@ def hindrance(stack: Stack, service: str) -> str:
 
 
 def edit(stack: Stack, parts: list[Part]) -> Edit:
-    """What of the stack gives its groups what is wanted: parameters where values are such, else its entries."""
+    """What of the stack gives its groups what is wanted: parameters where values are such, else its entries.
+
+    ``parts``: all of its groups that are declared. One that is as declared asks for nothing, until the update sets it
+    too: then that must give it all that is declared of it.
+    """
     found = Edit()
     try:
         content = template_text.unshared(stack.content)
-        for part in parts:
-            _add(found, stack, content, part)
+        waiting = list(parts)
+        while due := [each for each in waiting if each.open or _is_set_too(found, content, each)]:
+            found.parts += due
+            waiting = [each for each in waiting if each not in due]
+            for part in due:
+                _add(found, stack, content, part)
         if found.entries:
             found.body = _body(stack, found.entries)
             content = template_text.unshared(template_text.with_entries(content, found.entries))
-        _only_what_is_wanted(found, stack, content, parts)
+        _only_what_is_wanted(found, stack, content)
     except ValueError as problem:
         found.problem = one_line(str(problem))
     return found
@@ -214,20 +225,31 @@ def _set(found: Edit, stack: Stack, content: Answer, name: str, change: tuple[An
     found.parameters[name] = (stack.parameters.get(name, "its default"), value)
 
 
-def _only_what_is_wanted(found: Edit, stack: Stack, content: Answer, parts: list[Part]) -> None:
+def _is_set_too(found: Edit, content: Answer, part: Part) -> bool:
+    """Whether another value of a parameter is another value of an attribute of the group."""
+    changed = {name for name, (before, value) in found.parameters.items() if before != value}
+    return any(_parameter(content, value) in changed for _key, value in _entries(content, part.logical_id))
+
+
+def _entries(content: Answer, logical_id: str) -> list[tuple[Any, Any]]:
+    """Key and value of each attribute that the template gives a group."""
+    listed = (_properties(content, logical_id) or {}).get(template.ATTRIBUTES)
+    entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [(each.get("Key"), each.get("Value")) for each in entries]
+
+
+def _only_what_is_wanted(found: Edit, stack: Stack, content: Answer) -> None:
     """Raise ValueError when the update would set an attribute that nobody declares. What of other resources is made of
     the same parameter, AWS says in the change set."""
     found.parameters = {name: each for name, each in found.parameters.items() if each[0] != each[1]}
     values = {name: each[1] for name, each in found.parameters.items()}
-    wanted = {each.logical_id: each.wanted for each in parts}
+    wanted = {each.logical_id: each.wanted for each in found.parts}
     for logical_id in content.get("Resources") or {}:
-        listed = (_properties(content, logical_id) or {}).get(template.ATTRIBUTES)
-        for entry in listed if isinstance(listed, list) else []:
-            key, value = (entry.get("Key"), entry.get("Value")) if isinstance(entry, dict) else (None, None)
+        for key, value in _entries(content, logical_id):
             name = _parameter(content, value)
             if name in values and key not in wanted.get(logical_id, {}):
                 raise ValueError(f"parameter {name} is also {key} of {logical_id}, which is not declared")
-    for part in parts if found.changes else []:
+    for part in found.parts if found.changes else []:
         _only_what_is_declared(part, content, {**stack.known, **values}, list(values))
 
 
@@ -338,6 +360,17 @@ def cause(events: list[Answer], stack_name: str) -> str:
         if status == "UPDATE_IN_PROGRESS" and logical_id == stack_name:
             break
     return one_line(found or "its events name no reason")
+
+
+def after_failure(stack_name: str, status: str) -> tuple[str, str]:
+    """What a stack that did not keep an update has, and what to do (user guide, "Continue rolling back an update")."""
+    if status == WENT_BACK:
+        return "its attributes are those of before", "Mend that, then run the same command again."
+    return (
+        "its attributes may be either",
+        f"Mend that, continue its rollback (aws cloudformation continue-update-rollback --stack-name {stack_name}), "
+        "then run the same command again.",
+    )
 
 
 def _shown(value: Any) -> str:

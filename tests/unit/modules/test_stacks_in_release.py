@@ -88,6 +88,17 @@ def test_a_fenced_release_has_the_stack_give_back_what_is_still_its_own(world: O
     assert "parameter Seconds from 7200 to 3600" in found["by_stack"][0]
 
 
+def test_what_the_stack_gave_a_group_that_the_service_has_left_since_is_given_back(
+    world: Owned, tmp_path: Path
+) -> None:
+    """The rollback names all groups of the record at once."""
+    of = opened(world, tmp_path)
+    of.task(module, **STACK)
+    world.service["loadBalancers"] = []
+    found = of.task(module, owner="stack", attributes_of={GROUP: {DURATION: "3600"}})
+    assert (found.get("msg"), world.duration, len(found["by_stack"])) == (None, "3600", 1)
+
+
 def test_a_run_that_loses_its_lease_while_the_change_set_is_made_executes_nothing(world: Owned, tmp_path: Path) -> None:
     of = opened(world, tmp_path)
     world.stacks.api.scale = 1000.0  # it is never made

@@ -143,6 +143,64 @@ def test_c63_a_change_set_that_would_change_anything_else_is_deleted(owned: Owne
     assert owned.stacks.api.stacks["edge"].change_sets == {}
 
 
+def two_stacks(owned: Owned, second: Answer = BY_PARAMETER) -> Answer:
+    """The groups, each of a stack of its own; what to declare of them. ``second``: the template asked last."""
+    owned.groups = [WEB, ADMIN]
+    owned.declare(second)
+    owned.stacks.declare("admin", template(Delay={"Ref": "Seconds"}), {"CoralGroup": ADMIN}, {"Seconds": "300"})
+    return {"tg-web": {DURATION: 60}, "tg-admin": {DELAY: 5}}
+
+
+def left(owned: Owned) -> list[str]:
+    """The change sets that somebody might still execute."""
+    stacks = owned.stacks.api.stacks.values()
+    return [each.execution for stack in stacks for each in stack.change_sets.values() if each.execution == "AVAILABLE"]
+
+
+@pytest.mark.parametrize("fenced_at", [None, 2, 3])
+def test_c63_a_run_that_fails_leaves_no_change_set_to_be_executed(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch, fenced_at: int | None
+) -> None:
+    """The second stack refuses; somebody else changes the service before the first is executed, or the second."""
+    wanted = two_stacks(owned, BY_PARAMETER if fenced_at else with_topic(BY_PARAMETER))
+    looks: list[Task] = []
+
+    def passed(task: Task, *_more: Any) -> None:
+        looks.append(task)
+        if len(looks) == fenced_at:
+            raise Failure("Somebody else has changed web.", reason="fenced")
+
+    monkeypatch.setattr(module.fence, "passed", passed)
+    failed = owned.settle({}, attributes_of=wanted)
+    assert failed["reason"] == ("fenced" if fenced_at else "stack")
+    executed = 1 if fenced_at == 3 else 0
+    assert (left(owned), owned.stacks.wrote().count("execute_change_set")) == ([], executed)
+    assert owned.stacks.wrote().count("delete_change_set") == 2 - executed
+
+
+def test_c63_what_keeps_a_change_set_from_being_deleted_hides_no_cause(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = two_stacks(owned)
+    owned.stacks.refused["delete_change_set"] = "ValidationError"
+    monkeypatch.setattr(change_sets, "_execute", fences)
+    assert owned.settle({}, attributes_of=wanted)["reason"] == "fenced"
+    assert "is not executed, and it could not be deleted" in owned.lines[-1]
+
+
+def test_a_run_that_is_cut_off_leaves_its_change_sets_to_the_next(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = two_stacks(owned)
+    monkeypatch.setattr(change_sets, "_followed", dies)
+    assert owned.settle({}, attributes_of=wanted)["cut_off"]
+    assert left(owned) == ["AVAILABLE"]
+
+
+def fences(*_asked: Any) -> str:
+    raise Failure("Somebody else has changed web.", reason="fenced")
+
+
 def test_c63_fails_on_a_tool_that_does_not_look_what_a_change_set_would_do(
     owned: Owned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,10 +214,27 @@ def test_c63_a_stack_that_goes_back_is_named_with_its_cause(owned: Owned) -> Non
     failed = owned.settle({DURATION: 86400})
     assert failed["reason"] == "stack_went_back"
     assert "CoralGroup: Resource handler returned message: Rate exceeded" in failed["msg"]
-    assert "UPDATE_ROLLBACK_COMPLETE" in failed["msg"]
+    assert "UPDATE_ROLLBACK_COMPLETE, and its attributes are those of before" in failed["msg"]
     assert owned.attributes[WEB][DURATION] == "3600"
     owned.stacks.api.stacks["edge"].fails = ""
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400", "the same command goes through later"
+
+
+def test_c63_of_a_stack_that_could_not_go_back_nobody_says_that_it_has(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned.declare(fails="Rate exceeded")
+    becomes = owned.stacks.api._becomes
+    monkeypatch.setattr(
+        owned.stacks.api,
+        "_becomes",
+        lambda stack, status, why: becomes(stack, status.replace("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"), why),
+    )
+    failed = owned.settle({DURATION: 86400})
+    assert failed["reason"] == "stack_went_back"
+    assert "it is UPDATE_ROLLBACK_FAILED, and its attributes may be either" in failed["msg"]
+    assert "aws cloudformation continue-update-rollback --stack-name edge" in failed["msg"]
+    assert "those of before" not in failed["msg"]
 
 
 def test_c63_without_the_right_to_delete_or_to_read_events_the_reason_is_told_all_the_same(owned: Owned) -> None:
@@ -215,14 +290,18 @@ def test_a_change_set_that_a_dead_run_made_is_executed(owned: Owned, monkeypatch
 def test_a_change_set_that_is_being_executed_is_watched(owned: Owned, monkeypatch: pytest.MonkeyPatch) -> None:
     owned.declare()
     owned.stacks.api.scale = 0.01
-    monkeypatch.setattr(change_sets, "_followed", lambda *_asked: change_sets.rules.UPDATED)
-    owned.settle({DURATION: 86400})
+    monkeypatch.setattr(change_sets, "_followed", dies)
+    assert owned.settle({DURATION: 86400})["cut_off"]
     monkeypatch.undo()
     monkeypatch.setattr(waits, "clock", Real())
     assert owned.stacks.api.stacks["edge"].status == "UPDATE_IN_PROGRESS"
     owned.stacks.calls.clear()
     assert owned.settle({DURATION: 86400})["attributes"][DURATION] == "86400"
     assert (owned.stacks.wrote(), owned.modified()) == ([], [])
+
+
+def dies(*_asked: Any) -> str:
+    raise Failure("Nobody answers any more.", cut_off=True)
 
 
 class Real(waits.SystemClock):
