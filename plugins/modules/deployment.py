@@ -9,8 +9,8 @@ module: deployment
 short_description: Roll an Amazon ECS service and judge what became of it
 version_added: 0.1.0
 description:
-  - Brings a service to a revision and to declared settings with one UpdateService call that holds only what differs;
-    makes no call when nothing differs.
+  - Brings a service to a revision and to declared settings with one UpdateService call of what differs; none when
+    nothing does, a second one for the grace period of a service that had no load balancer.
   - Watches the deployment that this call began, by its own id and on its own tasks and targets, and says what becomes
     of it. Only a deployment that is complete, whose tasks all run and are healthy in every target group, and which
     stayed so for O(stable_seconds), has succeeded.

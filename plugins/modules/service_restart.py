@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Forces one new deployment and follows it to its end. No task definition is sent, so no old one can be pinned.
   - A deployment that is under way replaces all tasks already, and is followed; so is the one of an interrupted restart.
+    While ECS takes one back nothing is restarted, for the tasks that it goes back to stay.
   - Takes the lease on the service and leaves a record.
 author:
   - The steady.ecs authors (@steady-ecs)

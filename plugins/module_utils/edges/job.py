@@ -62,7 +62,8 @@ class Job:
 def started(job: Job, mark: str, token: str) -> Answer:
     """Start the task. ``mark``: what it is found by again; ``token``: ECS starts it once for each.
 
-    Raises Failure: with the verdict ``unknown`` when nobody can say whether one was started."""
+    Raises Failure: with the verdict ``unknown`` when nobody can say whether one was started.
+    """
     arguments = rule.request(job.cluster, job.service, job.revision, job.overrides, mark, token)
     try:
         answer = operations.run_task(job.task, arguments)

@@ -109,7 +109,7 @@ def restoration(task: Task, target: Document, records: release.Records, found: D
     restored = restore.restoration(target, records, found)
     wanted, now = restored["settings"], found["settings"]
     if strategies.leads_back(wanted, now):
-        wanted = strategies.reachable(wanted, now, serving(task, now))
+        wanted = reachable(task, wanted, now)
     elif rules := restore.rules_of_pairs(restored, records, found):
         wanted = strategies.still_served(wanted, now, reads.listener_rules(task, rules))
     return {**restored, "settings": wanted}

@@ -93,7 +93,7 @@ def difference(found: Difference, safe: set[str], key: bytes) -> Difference:
 
 def recorded(path: str, value: Any) -> Any:
     """A setting as records keep it, and as states are compared: of LOGGING what may be shown, WITHHELD for the rest."""
-    return _recorded(value, path) if path == LOGGING else value
+    return _kept(path, value) if path == LOGGING else value
 
 
 def is_withheld(value: Any) -> bool:
@@ -161,9 +161,9 @@ def _hidden_options(container: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if not re.fullmatch(_LOG_OPTION, name, re.VERBOSE)}
 
 
-def _recorded(value: Any, path: str) -> Any:
+def _kept(path: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _recorded(each, f"{path}.{name}") for name, each in value.items()}
+        return {name: _kept(f"{path}.{name}", each) for name, each in value.items()}
     return value if value is None or _OPEN.fullmatch(path) else WITHHELD
 
 

@@ -73,9 +73,9 @@ def facts(service: Document, definition: Document, groups: list[Document], healt
 def report(record: Document, found: Document, results: Document, restored: Document | None) -> Document:
     """The facts of one release.
 
-    ``results``: differences (redacted), checks, cause, timeline, traffic, endpoints, rollback_command; what is null
-    is taken from the record. ``restored`` is what a rollback of it would put back, with ``commands`` and ``left`` of
-    :mod:`by_hand` and the ``command`` of the playbook; None where there is nothing.
+    ``results``: differences (redacted), checks, cause, timeline, traffic, endpoints; what is null is taken from the
+    record. ``restored`` is what a rollback of it would put back, with ``commands`` and ``left`` of :mod:`by_hand` and
+    the ``command`` of the playbook; None where there is nothing.
     """
     verdict, audit, target = record["verdict"], record["audit"], record["target"]
     seconds = verdict["duration_seconds"]
