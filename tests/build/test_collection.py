@@ -196,7 +196,6 @@ def test_a_running_service_is_imported_released_verified_and_taken_back(
 @pytest.mark.walk
 def test_the_lines_for_scripts_on_the_page_about_the_outcome(imported: Operator) -> None:
     lines = lines_of_the_page()
-    assert len(lines.splitlines()) == 5
     done = imported.run("sh", "-c", lines)
     assert (done.status, "outcome: unchanged" in done.text) == (0, True), done.text
 
