@@ -117,7 +117,7 @@ result:
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import merge_outcome
+from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import note_outcome
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import last_line, one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS, OUTCOMES_BY_WEIGHT, worst
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -153,16 +153,16 @@ def last_word(word: str, detail: str, not_closed: str | None) -> tuple[str, str]
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Write the file first: what is shown last is then true for scripts as well."""
+    """Write the file first: what is shown last is then true for scripts as well. Fails where it cannot be written."""
     params = task.params
     word, detail = last_word(params["outcome"], one_line(params["detail"]), params["not_closed"])
-    result = None
+    result, unwritten = None, ""
     if params["file"]:
         entry = {"outcome": word, "detail": detail, "release": params["release"]}
-        result = merge_outcome(Path(params["file"]), params["verb"], params["host"], entry)
-        if params["services"] > 1:
+        result, unwritten = note_outcome(Path(params["file"]), params["verb"], params["host"], entry)
+        if result and params["services"] > 1:
             task.report(f"{len(result['hosts'])} of {params['services']} services done: {', '.join(result['hosts'])}")
-    line = last_line(word, detail, params["duration_seconds"])
+    line = last_line(word, detail, params["duration_seconds"]) + unwritten
     answer = {
         "changed": False,
         "outcome": word,
@@ -171,7 +171,7 @@ def run(task: Task) -> dict[str, Any]:
         "commands": params["commands"],
         "result": result,
     }
-    if params["fail"] and word not in NO_FAILURE:
+    if unwritten or (params["fail"] and word not in NO_FAILURE):
         for command in params["commands"]:
             task.report(f"  {command}")
         # Ansible prints a failed task's whole result: the line must not drown in it.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import (
+    CUT_OFF,
     Run,
     closing,
     detail,
@@ -248,13 +249,17 @@ GONE_ON = {"msg": "1800 s have passed", "reason": "unknown", "verdict": "unknown
             "closed",
             id="what was before is not healthy either",
         ),
-        pytest.param(
-            {"failure": {"msg": "no answer that could be read.", "reason": "no_answer"}},
-            "interrupted",
-            False,
-            False,
-            "interrupted",
-            id="nobody answered",
+        *(
+            pytest.param(
+                {"failure": {"msg": "no call.", "reason": reason}, "deployment": verdict},
+                "interrupted",
+                False,
+                False,
+                "interrupted",
+                id=f"{reason}, {verdict['verdict']}",
+            )
+            for reason in sorted(CUT_OFF)
+            for verdict in (SUCCEEDED, FAILED)
         ),
         pytest.param(
             {"failure": {"msg": "ServiceUnavailable", "reason": "refused", "code": "ServiceUnavailable"}},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import held, stores, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import lease
+from ansible_collections.steady.ecs.plugins.module_utils.edges import credentials, held, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, lease
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, interruptible, shielded
 
 from tests.unit.modules.releases import DURATION, World
@@ -49,6 +50,62 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def run(world: World, tmp_path: Path) -> Run:
     return Run(world, tmp_path)
+
+
+IDENTITY = "get_caller_identity"
+
+
+@pytest.fixture
+def asked(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each time that somebody asked who calls."""
+    found: list[str] = []
+    answer = world.get_caller_identity
+    monkeypatch.setattr(world, IDENTITY, lambda: found.append(IDENTITY) or answer(), raising=False)
+    return found
+
+
+def identified_by(world: World, provider: str) -> None:
+    found = credentials.Found(types.SimpleNamespace(method=provider))
+    world._request_signer._credentials = credentials.Renewable(found, lambda: found)
+
+
+@pytest.mark.parametrize("provider", ["shared-credentials-file", "custom-process", "assume-role", "sso", "new-one"])
+def test_a_task_whose_credentials_are_of_another_account_by_now_touches_nothing(
+    run: Run, world: World, provider: str
+) -> None:
+    """Each task reads its credentials anew, and somebody logs in elsewhere under the same profile."""
+    identified_by(world, provider)
+    hold = run.take()
+    run.next_task(hold)
+    before = lease_of(hold)
+    world.account = "999900001111"
+    world.sleep(1)
+    with pytest.raises(Failure, match="belong to account 999900001111") as found:
+        run.next_task(hold)
+    assert found.value.fields["reason"] == "wrong_account"
+    assert conclusion.is_cut_off(found.value.fields)
+    assert lease_of(hold)["key"] == before["key"]
+
+
+@pytest.mark.parametrize("provider", sorted(credentials.LASTING))
+def test_an_identity_that_lasts_as_long_as_the_run_is_asked_for_once(
+    run: Run, world: World, asked: list[str], provider: str
+) -> None:
+    identified_by(world, provider)
+    hold = run.take()
+    for _ in range(3):
+        run.next_task(hold)
+    assert asked == [IDENTITY]
+
+
+def test_credentials_that_were_had_anew_in_a_task_are_looked_at(run: Run, world: World) -> None:
+    hold = run.take()
+    run.next_task(hold)
+    hook = world.at_renewal
+    hook()
+    world.account = "999900001111"
+    with pytest.raises(Failure, match="belong to account"):
+        hook()
 
 
 def lease_of(hold: held.Held) -> Any:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,9 @@ CREDENTIALS = {
 }
 """The SDK's exceptions about what says who we are; by name, for some are younger than the oldest SDK we run with."""
 
+IDENTIFYING = {"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetRoleCredentials", "CreateToken"}
+"""Calls that the SDK makes on the way to credentials: when they are refused, no other call can be made."""
+
 _sessions: dict[Any, Any] = {}
 _loader: list[Any] = []
 _fresh: list[Any] = []
@@ -73,7 +77,12 @@ def warm(services: tuple[str, ...]) -> None:
 
 
 def _core() -> Any:
-    """A session of the SDK's as it is before it has read anything: environment, files and who we are come later."""
+    """A session of the SDK's as it is before it has read anything: environment, files and who we are come later.
+
+    What the SDK logs goes nowhere: it writes what a credential process printed, and Ansible's ``log_path`` is the file
+    of the process that the task runs in.
+    """
+    logging.getLogger("botocore").propagate = False
     core = botocore.session.get_session()
     core.register_component("data_loader", service_models())
     return core
@@ -96,6 +105,8 @@ class Connection:
         self.say = say
         self.lease: Lease | None = None
         """What the writing clients that are made from now on are held to."""
+        self.at_renewal: Callable[[], object] = lambda: None
+        """Called when credentials were had anew, before the request is sent again: whether they are the same one's."""
         self._clients: dict[Any, Any] = {}
 
     def fail_json(self, msg: str, **fields: Any) -> None:
@@ -136,7 +147,7 @@ class Connection:
             raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
         turns = pace.of(self._owner(profile), client.meta.region_name, client.meta.endpoint_url)
         # pylint: disable-next=unnecessary-lambda  # a task may take over the connection, and its lines go there then
-        transport.Transport(turns, lambda line: self.say(line), lease).attach(client)
+        transport.Transport(turns, lambda line: self.say(line), lease, lambda: self.at_renewal()).attach(client)
         return client
 
     def _owner(self, profile: str | None) -> str | None:
@@ -181,6 +192,12 @@ def seconds_left(task: Task) -> float | None:
     return found.seconds_left() if isinstance(found, credentials.Renewable) else None
 
 
+def may_be_another(task: Task) -> bool:
+    """Whether who calls can be another one in each task of a run. Asks nobody."""
+    found = reading(task, "ecs")._request_signer._credentials
+    return isinstance(found, credentials.Renewable) and found.may_change
+
+
 def region_of(task: Task) -> str:
     """The Region that the task's clients ask, however it was given."""
     return str(reading(task, "ecs").meta.region_name)
@@ -206,7 +223,10 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refusal(doing, error) from None
+        refused = _refusal(doing, error)
+        if error.operation_name in IDENTIFYING:
+            refused.fields["cut_off"] = True
+        raise refused from None
     except ParamValidationError:
         raise Failure(
             f"{doing}: the SDK refused the request because a value does not have the type or name that AWS's model "
@@ -226,11 +246,7 @@ def translated(doing: str) -> Iterator[None]:
 
 def _without_answer(doing: str, kind: type) -> Failure:
     if CREDENTIALS & {each.__name__ for each in kind.__mro__}:
-        return Failure(
-            f"{doing}: the AWS credentials could not be had ({kind.__name__}). Log in again, or correct the profile "
-            "that AWS_PROFILE or service_profile names.",
-            reason="no_credentials",
-        )
+        return refusals.without_credentials(doing, kind.__name__)
     return Failure(
         f"{doing}: {kind.__name__}: no answer that could be read. Check the network, then run the same command again.",
         reason="no_answer",

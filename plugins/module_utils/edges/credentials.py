@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,11 @@ except ImportError:
 
 IN_FILES = {"shared-credentials-file", "config-file"}
 """Providers (botocore's names) whose credentials somebody writes into a file."""
+LASTING = {"env", "explicit", "container-role", "iam-role"}
+"""Providers (botocore's names) that give every process of a run the same identity: its environment, or the machine."""
+FAULTS = (BotoCoreError, OSError, ValueError, LookupError, EOFError, AttributeError, TypeError)
+"""What providers raise. Beside the SDK's own: a helper or a token file that is not there, an answer that is no JSON or
+other JSON than agreed, a code for MFA that nobody can type."""
 ENDS = ("aws_expiration", "x_security_token_expires", "expiration")
 """Keys in which tools that write credentials into a profile note their end (aws-azure-login, saml2aws, aws-vault)."""
 
@@ -42,14 +48,25 @@ class Found:
 def load(loader: Any, profile: str | None, region: str | None) -> Found | None:
     """Credentials resolved by a session of their own, so that every file is read anew; None when there are none.
 
-    ``region``: where a role is assumed, unless the profile says it.
+    ``region``: where a role is assumed, unless the profile says it. Raises Failure ``no_credentials``.
     """
     core = botocore.session.Session(profile=profile)
     if region:
         core.set_config_variable("region", region)
     core.register_component("data_loader", loader)
-    found = core.get_credentials()
-    return None if found is None else Found(found, _end(core, found))
+    with _named(FAULTS):
+        found = core.get_credentials()
+        return None if found is None else Found(found, _end(core, found))
+
+
+@contextmanager
+def _named(faults: tuple[type[Exception], ...]) -> Iterator[None]:
+    """What a provider raises, as a Failure that says its type alone: its text quotes what a credential process or an
+    endpoint has answered."""
+    try:
+        yield
+    except faults as problem:
+        raise refusals.without_credentials("Asking who we are", type(problem).__name__) from None
 
 
 def _end(core: Any, found: Any) -> float | None:
@@ -90,14 +107,16 @@ class Renewable:
         return getattr(self._found.credentials, name)
 
     def get_frozen_credentials(self) -> Any:
-        """What a request is signed with. Raises Failure when the provider has only expired ones, even after renewal."""
+        """What a request is signed with. Raises Failure when the provider has none, or only expired ones, even after
+        renewal."""
         try:
             return self._found.credentials.get_frozen_credentials()
-        except (RuntimeError, BotoCoreError, ClientError):
+        except (RuntimeError, ClientError, *FAULTS):
             # What the provider read when it was made may be outdated: a source profile that was renewed since.
             self.renew()
         try:
-            return self._found.credentials.get_frozen_credentials()
+            with _named(FAULTS[1:]):
+                return self._found.credentials.get_frozen_credentials()
         except RuntimeError:
             # botocore's word for "refreshed, and expired all the same" (RefreshableCredentials).
             raise refusals.expired("Signing a request") from None
@@ -105,6 +124,11 @@ class Renewable:
     def renew(self) -> None:
         """Resolve them once more. What there was stays when nothing is found."""
         self._found = self._resolve() or self._found
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the next process may find somebody else's: who calls stands in a file, or a program tells it."""
+        return self._found.credentials.method not in LASTING
 
     def seconds_left(self) -> float | None:
         """Seconds until they end, where nothing renews them and their end is known; else None."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import may_be_another
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation, unlocking
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
@@ -297,7 +298,7 @@ def _ours(task: Task) -> Held:
         store,
         secrets.token_hex(8),
         task.params["lease_seconds"],
-        who=reads.caller_of(task, store.identity.account),
+        who=_asking(task, store.identity.account)(),
     )
     task.at_interrupt.append(held.interrupted)
     return held
@@ -307,7 +308,10 @@ def of(task: Task) -> Held | None:
     """The lease of the release that the option ``release`` names, renewed; None outside a release and in check mode.
     In a run that had nothing to release, no write of the task leaves from now on.
 
-    Raises Failure ``lease_lost`` when another run has it: then nothing may be touched.
+    The account was asked for at the run's begin. Each task reads anew who calls, so it is asked for again where a file
+    or a program says that.
+
+    Raises Failure ``lease_lost`` when another run has it, and ``wrong_account``: then nothing may be touched.
     """
     given = task.params.get("release")
     if given == NOTHING_OPENED and not task.check_mode:
@@ -318,9 +322,25 @@ def of(task: Task) -> Held | None:
     store = stores.of(_unbound(task, **place))
     held = Held(task, store, given["nonce"], given["lease_seconds"], seq=given["seq"])
     task.at_interrupt.append(held.interrupted)
+    ask = _asking(task, given["account"])
+    if may_be_another(task):
+        ask()
     held.renew()
     task.lease = held
     return held
+
+
+def _asking(task: Task, account: str) -> Callable[[], str]:
+    """The question who calls, which raises Failure ``wrong_account`` unless it is somebody of this account.
+
+    It is asked again wherever credentials are had anew, for somebody may have logged in elsewhere since.
+    """
+
+    def ask() -> str:
+        return reads.caller_of(task, account)
+
+    task.connection.at_renewal = ask
+    return ask
 
 
 def _unbound(task: Task, **params: Any) -> Task:

@@ -36,7 +36,7 @@ def spoken(task: Task, verb: str, act: Callable[[], Answer]) -> Answer:
     """Call ``act`` and say what it has come to; its answer has ``changed``, ``outcome``, ``detail``, ``release``.
 
     A Failure is passed on with the outcome that conclusion.py chooses for it. In a run over several hosts a verb that
-    writes is refused unless it is meant (``many``).
+    writes is refused unless it is meant (``many``). Raises Failure ``result_unwritable`` after a verb that is done.
     """
     began = waits.clock.now()
     try:
@@ -46,17 +46,20 @@ def spoken(task: Task, verb: str, act: Callable[[], Answer]) -> Answer:
         answer = act()
     except Failure as failure:
         word = verbs.failed_as(failure.msg, failure.fields)
-        said = _said(task, verb, word, failure.msg, failure.fields.get("release"), began)
-        raise Failure(failure.msg, **{**failure.fields, **said}) from None
-    said = _said(task, verb, answer["outcome"], answer["detail"], answer["release"], began)
+        said, unwritten = _said(task, verb, word, failure.msg, failure.fields.get("release"), began)
+        raise Failure(failure.msg + unwritten, **{**failure.fields, **said}) from None
+    said, unwritten = _said(task, verb, answer["outcome"], answer["detail"], answer["release"], began)
+    if unwritten:
+        raise Failure(said["line"], **{**answer, **said}, reason="result_unwritable")
     task.report(said["line"])
     return {**answer, **said}
 
 
-def _said(task: Task, verb: str, word: str, detail: str, release: int | None, began: float) -> Answer:
-    """Write the file first: what is shown last is then true for scripts as well."""
-    params, text = task.params, one_line(detail)
+def _said(task: Task, verb: str, word: str, detail: str, release: int | None, began: float) -> tuple[Answer, str]:
+    """Write the file first: what is shown last is then true for scripts as well. And why there is no file, if so."""
+    params, text, unwritten = task.params, one_line(detail), ""
     if params["result_file"]:
         entry = {"outcome": word, "detail": text, "release": release}
-        result_files.merge_outcome(Path(params["result_file"]), verb, params["host"] or params["service"], entry)
-    return {"outcome": word, "line": last_line(word, text, waits.clock.now() - began)}
+        host = params["host"] or params["service"]
+        _result, unwritten = result_files.note_outcome(Path(params["result_file"]), verb, host, entry)
+    return {"outcome": word, "line": last_line(word, text, waits.clock.now() - began) + unwritten}, unwritten

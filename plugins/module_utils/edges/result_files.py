@@ -34,6 +34,15 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
     return _merge(path, added)
 
 
+def note_outcome(path: Path, verb: str, host: str, entry: Document) -> tuple[Document | None, str]:
+    """As :func:`merge_outcome`, for the last word of a run: where the file cannot be written, None and a sentence that
+    says so, for what has come of the run is to be told all the same."""
+    try:
+        return merge_outcome(path, verb, host, entry), ""
+    except Failure as failure:
+        return None, f" The result file could not be written: {failure.msg}"
+
+
 def merge_drift(path: Path, host: str, entry: Document) -> Document:
     """Add one host to drift.json and return the file's content; other hosts may do so at the same time."""
     return _merge(path, lambda found: merged(found, host, entry, utc_now()))

@@ -22,9 +22,16 @@ RENEWED = "steady.ecs.renewed"
 class Transport:
     """The hooks of one client."""
 
-    def __init__(self, turns: pace.Pace | None, say: Callable[[str], None], lease: Lease | None) -> None:
-        """``say`` shows a line while a request waits for its turn; ``lease`` is what its requests are held to."""
-        self._turns, self._say, self._lease = turns, say, lease
+    def __init__(
+        self,
+        turns: pace.Pace | None,
+        say: Callable[[str], None],
+        lease: Lease | None,
+        at_renewal: Callable[[], object] = lambda: None,
+    ) -> None:
+        """``say`` shows a line while a request waits for its turn; ``lease`` is what its requests are held to;
+        ``at_renewal`` raises Failure when credentials that were had anew are not to be used."""
+        self._turns, self._say, self._lease, self._at_renewal = turns, say, lease, at_renewal
         self._service = ""
         self._credentials: Any = None
 
@@ -52,7 +59,7 @@ class Transport:
         """Seconds after which to send a request again; None leaves that to the SDK.
 
         A call that was refused for expired credentials was not carried out, a write neither, so it may be sent again;
-        its signature is made anew, and the hooks above are called again.
+        its signature is made anew, and the hooks above are called again. Somebody may have logged in as another one.
         """
         code = response[1].get("Error", {}).get("Code") if response else None
         if code in THROTTLED and self._turns is not None:
@@ -61,6 +68,8 @@ class Transport:
             return None
         request_dict["context"][RENEWED] = True
         self._credentials.renew()
+        if self._service != "sts":  # which is what is asked then
+            self._at_renewal()
         return 0
 
 

@@ -32,7 +32,7 @@ RUN_ROLLBACK = "Run the rollback playbook"
 
 CUT_OFF = {
     *("no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"),
-    "too_late",
+    *("connection", "wrong_account", "too_late"),
 }
 """Reasons for which no further call can succeed, or none left in time: neither is anything known of the release, nor
 could it be undone."""

@@ -93,6 +93,16 @@ def expired(doing: str, **fields: Any) -> Failure:
     )
 
 
+def without_credentials(doing: str, kind: str) -> Failure:
+    """The Failure for a provider that gives none. ``kind``: type of what it raised, which alone quotes nothing."""
+    return Failure(
+        f"{doing}: the AWS credentials could not be had ({kind}). Log in again, or correct the profile that "
+        "AWS_PROFILE or service_profile names: its helper has to be there and to answer, and a task cannot type a code "
+        "for MFA (get a session before, as with `aws sts get-session-token`).",
+        reason="no_credentials",
+    )
+
+
 def offset_of(date: str | None, now: datetime.datetime) -> float | None:
     """Seconds that ``now`` is ahead of the text of an HTTP Date header; None where there is none that can be read."""
     try:

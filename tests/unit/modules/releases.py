@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ class World:
         self.calls: list[str] = []
         self.opened: dict[str, Any] = {}
         self.seconds = 1000.0
+        self._request_signer = types.SimpleNamespace(_credentials=None)
+        self.at_renewal: Callable[[], object] = list
         self.lines: list[str] = []
 
     # -- the clock

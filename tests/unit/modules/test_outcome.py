@@ -52,6 +52,16 @@ def test_a_failure_ends_the_play_when_asked_to_and_is_in_the_file_before(tmp_pat
     assert json.loads(path.read_text())["outcome"] == "failed_rolled_back"
 
 
+@pytest.mark.parametrize(("word", "fail"), [("proven", False), ("failed", True), ("drifted", False)])
+def test_what_has_come_of_a_run_is_said_though_its_file_cannot_be_written(
+    tmp_path: Path, word: str, fail: bool
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Failure, match=rf"^outcome: {word}: exit code 1 The result file could not be") as failed:
+        say([], file=str(tmp_path / "file/result.json"), outcome=word, detail="exit code 1", fail=fail)
+    assert failed.value.fields["outcome"] == word
+
+
 @pytest.mark.parametrize("word", ["proven", "unchanged", "drifted"])
 def test_what_is_no_failure_never_fails(word: str) -> None:
     assert say([], outcome=word, fail=True)["outcome"] == word

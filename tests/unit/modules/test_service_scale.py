@@ -89,11 +89,31 @@ def test_a_service_that_is_deleted_meanwhile_has_failed(world: VerbWorld, count:
     assert "create it again" in found["msg"] and "goes on" not in found["msg"]
 
 
-def test_tasks_that_do_not_start_are_told_with_their_cause(world: VerbWorld, tmp_path: Path) -> None:
+def crash(world: VerbWorld) -> None:
+    """Three new tasks end one after the other."""
     world.logs = ["cannot open the database"]
     world.at(10, lambda: world.tasks.append(crashed(1, 7)))
     world.at(20, lambda: world.tasks.append(crashed(1, 8)))
     world.at(30, lambda: world.tasks.append(crashed(1, 9)))
+
+
+@pytest.mark.parametrize(("happens", "said"), [(crash, "exited with code 3"), (None, "outcome: ")])
+def test_what_has_come_of_it_is_said_though_the_result_file_cannot_be_written(
+    world: VerbWorld, tmp_path: Path, happens: Any, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    if happens:
+        happens(world)
+    else:
+        world.at(10, lambda: world.run_tasks(5))
+    found = scale(world, 5, result_file=str(tmp_path / "file/result.json"))
+    assert found["failed"] and found["outcome"] == ("failed" if happens else "proven")
+    assert said in found["msg"] and "The result file could not be written: " in found["msg"]
+    assert found["release"] == world.newest()["seq"]
+
+
+def test_tasks_that_do_not_start_are_told_with_their_cause(world: VerbWorld, tmp_path: Path) -> None:
+    crash(world)
     found = scale(world, 5, result_file=str(tmp_path / "result.json"))
     assert found["failed"]
     assert (found["outcome"], found["verdict"]) == ("failed", "failed")

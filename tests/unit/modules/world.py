@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ class World:
         self.environment: list[Answer] = []
         self.command: list[str] = []
         self.calls: list[tuple[str, Answer]] = []
+        self._request_signer = types.SimpleNamespace(_credentials=None)
         self.lines: list[str] = []
         self.plan: list[tuple[float, Callable[[], None]]] = []
         self.faults: dict[str, list[Callable[[], Exception] | None]] = {}
