@@ -27,6 +27,19 @@ def test_what_is_left_of_a_session_in_a_file(bed: Bed, keys: Keys, home: Path, n
     assert 500 < left <= 600
 
 
+def test_what_is_left_of_a_session_that_a_role_is_assumed_with(bed: Bed, keys: Keys, home: Path) -> None:
+    """The role's own session is renewed, as long as the source profile's lasts."""
+    shared_file(home, keys, "base")
+    role = "[profile deployer]\nrole_arn = arn:aws:iam::000000000000:role/deployer\nsource_profile = base\n"
+    (home / "config").write_text(role)
+    assert aws.seconds_left(task(bed, profile="deployer")) is None
+    with (home / "credentials").open("a") as file:
+        file.write(f"\naws_expiration = {moment(600)}\n")
+    aws._sessions.clear()  # as the next task, which is another process
+    left = aws.seconds_left(task(bed, profile="deployer"))
+    assert left is not None and 500 < left <= 600
+
+
 def test_what_is_left_of_a_session_in_the_environment(bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAENVIRONMENT")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")

@@ -73,9 +73,12 @@ def _end(core: Any, found: Any) -> float | None:
     if found.method == "env":
         end = getattr(found, "_expiry_time", None)  # of AWS_CREDENTIAL_EXPIRATION; botocore has no public name for it
         return None if end is None else float(end.timestamp())
-    if found.method not in IN_FILES:
+    profiles = core.full_config.get("profiles", {})
+    noted = profiles.get(core.profile or "default", {})
+    if found.method == "assume-role":  # each task assumes it anew, with what the source profile has
+        noted = profiles.get(noted.get("source_profile"), {})
+    elif found.method not in IN_FILES:
         return None
-    noted = core.full_config.get("profiles", {}).get(core.profile or "default", {})
     for name in ENDS:
         try:
             end = parse_timestamp(noted[name])
