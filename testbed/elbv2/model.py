@@ -173,6 +173,16 @@ class Balancer:
         }
 
 
+def divides(actions: list[Json]) -> list[str]:
+    """ARNs of the several target groups that the actions, in the form stored, divide requests among without group
+    stickiness: no client is kept in one of them."""
+    config = actions[-1].get("ForwardConfig", {})
+    if config and config["TargetGroupStickinessConfig"]["Enabled"]:
+        return []
+    arns = [arn for arn, _ in forwards_to(actions)]
+    return arns if len(arns) > 1 else []
+
+
 def forwards_to(actions: list[Json]) -> list[tuple[str, int]]:
     """(target group ARN, weight) of every group that the actions, in the form stored, forward to."""
     return [

@@ -215,10 +215,10 @@ def test_an_applications_stickiness_is_not_for_weighted_groups(host: Host) -> No
     """ "Application-based stickiness does not work with weighted target groups." """
     apps = logs_in(host.app()), logs_in(host.app())
     groups = [host.group(app, **BY_APPLICATION) for app in apps]
-    entrance = host.listen(forward(*groups, weights=(1, 0)))
+    entrance = host.listen(forward(*groups, weights=(1, 0), sticky=60))
     for group in groups:
         host.await_states(group, "healthy")
-    assert sorted(entrance.get("/login").cookies) == ["SESSION"]
+    assert sorted(entrance.get("/login").cookies) == ["AWSALBTG", "AWSALBTGCORS", "SESSION"]
 
 
 # -- AWSALBTG ------------------------------------------------------------------------------------------------------
