@@ -297,7 +297,7 @@ def test_fail_open_when_no_target_is_healthy(host: Host) -> None:
 def test_fail_open_below_the_groups_minimum_of_healthy_targets(host: Host) -> None:
     apps = host.app(), host.app(), host.app()
     limit = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
-    entrance, group = host.served(*apps)
+    entrance, group = host.served(*apps, **{"target_group_health.dns_failover.minimum_healthy_targets.count": "off"})
     apps[0].health = 500
     host.await_states(group, "healthy", "healthy", "unhealthy")
     well, everybody = {app.address for app in apps[1:]}, {app.address for app in apps}
