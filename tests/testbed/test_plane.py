@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -270,6 +271,20 @@ def test_504_when_the_target_is_silent_for_the_idle_timeout(host: Host) -> None:
     with pytest.raises(http.client.IncompleteRead):
         entrance.get("/stall")
     over.set()
+
+
+def test_an_idle_connection_to_a_target_is_closed_after_the_idle_timeout(host: Host) -> None:
+    """Neither sooner nor later: an application that keeps its connections for less than that loses requests."""
+    app = host.app()
+    entrance, _ = host.served(app, check={"HealthCheckIntervalSeconds": 300})
+    for seconds in ("3", "1"):
+        idle = [{"Key": "idle_timeout.timeout_seconds", "Value": seconds}]
+        host.elb.modify_load_balancer_attributes(LoadBalancerArn=entrance.balancer, Attributes=idle)
+        entrance.get()
+        before = app.connections
+        time.sleep(2)
+        entrance.get()
+        assert (app.connections == before) == (seconds == "3")
 
 
 def test_an_idle_client_is_disconnected_after_the_idle_timeout(host: Host) -> None:
