@@ -373,3 +373,8 @@ def test_slow_start_gives_a_new_target_a_growing_share(host: Host) -> None:
     early = [entrance.get().me for _ in range(30)].count(new.address)
     assert early < 10  # its full share is 15
     until(lambda: [entrance.get().me for _ in range(10)].count(new.address) == 5)
+    new.health = 500
+    host.await_states(group, "healthy", "unhealthy")
+    new.health = 200  # "when the target becomes healthy, it enters slow start mode again"
+    host.await_states(group, "healthy", "healthy")
+    assert [entrance.get().me for _ in range(30)].count(new.address) < 10
