@@ -25,6 +25,7 @@ HOP_BY_HOP = {
 REPLACED = {"host", "expect", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"}
 PHRASES = {
     400: "Bad Request",
+    405: "Method Not Allowed",
     501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",

@@ -1,7 +1,8 @@
 """What the load balancing API stores: load balancers, target groups, targets, listeners and their rules.
 
-An API call changes these under the bed's lock. The plane reads them without it, so whatever it reads is replaced whole,
-never changed in place: a target's health, a group's settings and attributes, a listener's rules.
+An API call changes these under the bed's lock. The plane reads them without it, so a target's health, a group's
+settings and attributes and a listener's rules are replaced whole, never changed in place. A group's targets are changed
+in place: whoever walks them without the lock takes a list of them first.
 """
 
 import asyncio

@@ -326,6 +326,12 @@ def test_fail_open_below_the_groups_minimum_of_healthy_targets(host: Host) -> No
         host.set(group, **{f"{limit}.percentage": "off"})
 
 
+def test_trace_is_not_allowed(host: Host) -> None:
+    app = host.app()
+    entrance, _ = host.served(app)
+    assert (entrance.get(method="TRACE").status, app.seen) == (405, [])
+
+
 def test_websocket_is_refused(host: Host) -> None:
     entrance, _ = host.served(host.app())
     assert entrance.get(Upgrade="websocket", Connection="Upgrade").status == 501
