@@ -163,11 +163,11 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
         raise _forbidden(f"You cannot enable both slow start and {name} algorithm on a target group")
     if new["stickiness.enabled"] == "true" and algorithm == "weighted_random":
         raise _forbidden("You cannot enable both stickiness and weighted random algorithm on a target group")
-    if new["stickiness.enabled"] == "true" and new["load_balancing.cross_zone.enabled"] == "false":
+    if new["stickiness.enabled"] == "true" and new.get("load_balancing.cross_zone.enabled") == "false":
         raise _forbidden("You cannot enable stickiness while cross-zone load balancing is disabled")
     for what in ("count", "percentage"):
-        dns = new[f"target_group_health.dns_failover.minimum_healthy_targets.{what}"]
-        routing = new[f"target_group_health.unhealthy_state_routing.minimum_healthy_targets.{what}"]
+        dns = new.get(f"target_group_health.dns_failover.minimum_healthy_targets.{what}", "off")
+        routing = new.get(f"target_group_health.unhealthy_state_routing.minimum_healthy_targets.{what}", "off")
         if "off" not in (dns, routing) and int(dns) < int(routing):
             raise _forbidden(f"The DNS failover threshold ({what}) must not be less than that for routing failover")
     return new
