@@ -12,15 +12,17 @@ LIMIT = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
 def pick_group(
     groups: Mapping[str, TargetGroup], rule: Rule, config: Json, cookies: Mapping[str, str], now: float
 ) -> TargetGroup | None:
-    """The client's own group while it has a weight, else one by weight; None if every weight is 0.
+    """The client's own group while the rule names it, else one by weight; None if every weight is 0.
 
-    A group without healthy targets keeps its share: the load balancer does not fail over between groups.
+    "If a request [...] contains the cookie, the request is routed to the target group specified in the cookie" (user
+    guide, "Sticky sessions"), and no page excepts a weight of 0. A group without healthy targets keeps its share, one
+    without any target its clients (argoproj/argo-rollouts#2726): the load balancer does not fail over between groups.
     """
-    weights = {g["TargetGroupArn"]: g["Weight"] for g in config["TargetGroups"] if g["Weight"]}
-    if not weights:
-        return None
+    weights = {g["TargetGroupArn"]: g["Weight"] for g in config["TargetGroups"]}
     arn = stickiness.group_of(rule, config, cookies, now)
     if arn not in weights:
+        if not any(weights.values()):
+            return None
         (arn,) = random.choices(list(weights), list(weights.values()))
     return groups.get(arn or "")
 

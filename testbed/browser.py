@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -78,7 +79,10 @@ class Browser:
             raise Failed("reset", f"{method} {path}: {error or type(error).__name__}") from error
 
     async def _answer(self, first: bytes, reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-        status, headers = int(first.split()[1]), {}
+        match = re.match(rb"HTTP/1\.[01] (\d{3})\b", first)
+        if match is None:
+            raise ValueError(f"no status line: {first[:100]!r}")
+        status, headers = int(match[1]), {}
         while (line := await reader.readline()) != b"\r\n":
             if not line:
                 raise ConnectionError("closed within the headers")

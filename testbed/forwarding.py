@@ -25,6 +25,7 @@ HOP_BY_HOP = {
 REPLACED = {"host", "expect", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"}
 PHRASES = {
     400: "Bad Request",
+    405: "Method Not Allowed",
     501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
@@ -76,11 +77,18 @@ def to_target(headers: Headers, port: int, client: str) -> Headers:
 
 
 class Forwarder:
-    """Connections to targets, kept alive between requests."""
+    """Connections to targets, kept alive between requests: one pool for each idle timeout."""
 
     def __init__(self) -> None:
-        self.session = ClientSession(
-            connector=TCPConnector(limit=0, keepalive_timeout=20),
+        self.sessions: dict[float, ClientSession] = {}
+
+    def session(self, idle: float) -> ClientSession:
+        """What sends requests over connections that are kept for so many seconds. The idle timeout is that of "an
+        existing client or target connection" (user guide, "Edit attributes for your Application Load Balancer")."""
+        if idle in self.sessions:
+            return self.sessions[idle]
+        session = self.sessions[idle] = ClientSession(
+            connector=TCPConnector(limit=0, keepalive_timeout=idle),
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -89,10 +97,12 @@ class Forwarder:
         )
         # A load balancer sends a request once: aiohttp would repeat an idempotent one whose connection broke. There is
         # no public switch; aiohttp's own test client sets this one.
-        self.session._retry_connection = False
+        session._retry_connection = False
+        return session
 
     async def close(self) -> None:
-        await self.session.close()
+        for session in self.sessions.values():
+            await session.close()
 
     async def forward(
         self,
@@ -134,14 +144,14 @@ class Forwarder:
         cookies: Callable[[list[str]], list[str]],
     ) -> None:
         headers = to_target(list(request.headers.items()), port, peer(request))
-        silence = float(balancer.attributes["idle_timeout.timeout_seconds"])
-        async with self.session.request(
+        idle = float(balancer.attributes["idle_timeout.timeout_seconds"])
+        async with self.session(idle).request(
             request.method,
             URL(f"http://{target.at[0]}:{target.at[1]}{request.raw_path}", encoded=True),
             data=request.content if request.body_exists else None,
             headers=headers,
             allow_redirects=False,
-            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence),
+            timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle),
         ) as answer:
             response.set_status(answer.status, answer.reason)
             for name, value in end_to_end(list(answer.headers.items())):

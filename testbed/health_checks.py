@@ -74,7 +74,9 @@ class Checker:
                 started, settings = time.monotonic(), group.settings
                 problem = await self._problem(target, settings)
                 health = streak.judge(target.checked, problem, settings)
-                if health is HEALTHY and target.checked.state == "initial":
+                if health is not HEALTHY:
+                    target.slow_until = 0.0  # "exits slow start mode when [...] the target becomes unhealthy"
+                elif target.checked is not HEALTHY:
                     self._start_slowly(group, target)
                 target.checked = health
                 pause = settings["HealthCheckIntervalSeconds"] * self.scale - (time.monotonic() - started)
@@ -83,7 +85,8 @@ class Checker:
             target.checked = REGISTERING
 
     def _start_slowly(self, group: TargetGroup, target: Target) -> None:
-        """A new target starts slowly if "there is at least one healthy target that is not in slow start mode"."""
+        """Targets start slowly "when they are considered healthy", each time, if "there is at least one healthy target
+        that is not in slow start mode" (user guide, "Slow start mode")."""
         now, seconds = time.time(), group.seconds("slow_start.duration_seconds") * self.scale
         others = [t for t in list(group.targets.values()) if t.state == "healthy" and t.slow_until <= now]
         if seconds and others:

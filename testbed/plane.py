@@ -178,6 +178,8 @@ class Plane:
         api, listener = site.api, site.listener
         if not request.raw_path.startswith("/"):
             return own_answer(400)
+        if request.method == "TRACE":
+            return own_answer(405)  # "not supported by Application Load Balancers" (user guide, troubleshooting)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return own_answer(501)  # the bed does not serve WebSocket
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:

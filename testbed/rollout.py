@@ -16,7 +16,7 @@ from .ecs.plan import Seen, plan
 from .ecs.state import Deployment, Rollout, Service, Task
 from .shifting import Shifting
 from .tasks_runtime import targets
-from .wire import now
+from .wire import AwsError, now
 
 AlarmStates = Callable[[str, list[str]], dict[str, str]]
 SCALING = "Scaling activity initiated by (deployment {id})"
@@ -228,9 +228,9 @@ class Rollouts:
         if back and steady:
             self.shifting.go_back(ecs, rollout, primary)
         elif not back and primary.state == "IN_PROGRESS":
-            reason = self.shifting.advance(ecs, service, rollout, steady, gone)
-            if reason is not None:
-                self._fail(ecs, service, rollout, Failure("lifecycle hook", "rolled back by a hook", reason), True)
+            failure = self._advance(ecs, service, rollout, steady, gone)
+            if failure is not None:
+                self._fail(ecs, service, rollout, failure, True)
                 return False
         for deployment in [d for d in service.deployments if d not in (primary, rollout.replaces, rollout.target)]:
             if all(t.deployment is not deployment for t in tasks if t.status != "STOPPED"):
@@ -248,6 +248,15 @@ class Rollouts:
                 for task in own:
                     task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=primary.id))
         return ends
+
+    def _advance(self, ecs: Ecs, service: Service, rollout: Rollout, steady: bool, gone: bool) -> Failure | None:
+        """One step; why the deployment fails, if a hook or Elastic Load Balancing says no."""
+        try:
+            reason = self.shifting.advance(ecs, service, rollout, steady, gone)
+        except AwsError as refused:
+            reason = f"Service deployment failed because a listener rule could not be changed: {refused.message}"
+            return Failure("listener rule", "a listener rule could not be changed", reason)
+        return Failure("lifecycle hook", "rolled back by a hook", reason) if reason is not None else None
 
     # -- 5. finish -------------------------------------------------------------------------------
     def _finish(self, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:

@@ -83,10 +83,10 @@ class Shifting:
             rollout.test_percent = 0.0
 
     def _shift(self, ecs: Ecs, rollout: Rollout, percent: float) -> None:
-        rollout.percent = percent
         new, old = strategies.weights(percent)
         for balancer in rollout.target.balancers:
             _forward(ecs, balancer, balancer["advancedConfiguration"]["productionListenerRule"], new, old)
+        rollout.percent = percent
 
     def _test(self, ecs: Ecs, onto: Deployment) -> None:
         for balancer in onto.balancers:
@@ -96,12 +96,14 @@ class Shifting:
 
 
 def _forward(ecs: Ecs, balancer: Params, arn: str, own: int, other: int) -> None:
-    """Rewrite a rule so that it forwards to both groups of a pair, by weight."""
+    """Rewrite a rule so that it forwards to both groups of a pair, by weight; AwsError where that may not be."""
     listener, rule = ecs.elbv2.rule(arn)
     groups = [
         {"TargetGroupArn": each, "Weight": own if each == balancer["targetGroupArn"] else other}
         for each in balancer["pair"]
     ]
     config = {**rule.actions[-1]["ForwardConfig"], "TargetGroups": groups}
-    listener.put(replace(rule, actions=[{"Type": "forward", "ForwardConfig": config}]))
+    actions = [{"Type": "forward", "ForwardConfig": config}]
+    ecs.elbv2.check_stickiness(actions)
+    listener.put(replace(rule, actions=actions))
     ecs.elbv2.changed()

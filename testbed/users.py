@@ -8,10 +8,11 @@ and then compare the whole history with what they have seen: each text and each 
 restore their session, or read the replies as a stream. It knows the application by HTTP alone and imports none of it.
 
 What counts as what:
-    failed          no usable answer. connect_error; timeout; reset (closed before the end of an answer);
+    failed          no usable answer. connect_error; timeout; reset (closed before the end of an answer, or no HTTP);
                     http_4xx; http_5xx; assertion (answered, but wrong: context lost, something there twice)
-    reused_connection_closed   an idle connection was closed just as it was used again; every HTTP client must try
-                    once more then (RFC 9110 9.2.2), and a request carries an id, so this is counted apart from failed
+    reused_connection_closed   an idle connection was closed just as it was used again. Browsers try once more then,
+                    whatever the method (Chromium, HttpNetworkTransaction::ShouldResendRequest); RFC 9110 9.2.2 permits
+                    it where a repetition does no harm, and here a request carries an id. So it is counted apart
     lost_messages   a text or reply once answered as stored, and no longer in the history
     moves           another task answered than the time before (X-Coral-Instance)
     moves_off_healthy          the same while the task before was a healthy target all the time
@@ -52,7 +53,7 @@ class Summary:
     reused_connection_closed: int = 0
     lost_messages: int = 0
     moves: int = 0
-    moves_off_healthy: int | None = None  # None: nobody watched the targets
+    moves_off_healthy: int | None = None  # None: nobody watched the targets from before the first move on
     instances: dict[str, int] = field(default_factory=dict)
     p50: float = 0.0
     p99: float = 0.0
@@ -103,6 +104,12 @@ class TargetWatch:
         while not self._stop.wait(self.every):
             self._sample()
 
+    def off_healthy(self, moves: list[tuple[float, str]]) -> int | None:
+        """How many of the moves (moment, target before) were off a healthy target; None if one cannot be judged."""
+        if not self.samples or any(not address or at < self.samples[0][0] for at, address in moves):
+            return None
+        return sum(self.was_healthy(address, at) for at, address in moves)
+
     def was_healthy(self, address: str, moment: float) -> bool:
         """Whether this target was healthy, and nothing else, around this moment (time.monotonic)."""
         begin, end = moment - self.BEFORE, moment + self.AFTER
@@ -112,7 +119,8 @@ class TargetWatch:
 
 
 class ApiHealth:
-    """Target health from the AWS API (botocore is imported only here)."""
+    """Target health from the AWS API (botocore is imported only here), of a group whose targets are IP addresses:
+    by them users know their task. Raises ValueError for another group."""
 
     def __init__(self, endpoint: str, target_group: str) -> None:
         import botocore.exceptions
@@ -122,7 +130,10 @@ class ApiHealth:
         keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret"}
         session = botocore.session.get_session()
         self._client: Any = session.create_client("elbv2", region_name="us-east-1", endpoint_url=endpoint, **keys)
-        self._arn = self._client.describe_target_groups(Names=[target_group])["TargetGroups"][0]["TargetGroupArn"]
+        group = self._client.describe_target_groups(Names=[target_group])["TargetGroups"][0]
+        if group["TargetType"] != "ip":
+            raise ValueError(f"targets of {target_group} are of the type {group['TargetType']}; only ip can be watched")
+        self._arn = group["TargetGroupArn"]
 
     def __call__(self) -> dict[str, str]:
         try:
@@ -197,7 +208,7 @@ class User:
             await what()
         except Failed as failure:
             self.failures.append(failure)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             self.failures.append(Failed("assertion", f"an answer of another shape: {error!r}"))
 
     async def visit(self) -> None:
@@ -312,7 +323,7 @@ class Users:
             reused_connection_closed=sum(user.browser.stale for user in users),
             lost_messages=sum(user.lost for user in users),
             moves=len(moves),
-            moves_off_healthy=sum(watch.was_healthy(address, at) for at, address in moves) if watch else None,
+            moves_off_healthy=watch.off_healthy(moves) if watch else None,
             instances=dict(sum((user.instances for user in users), Counter())),
             p50=round(latencies[len(latencies) // 2], 1),
             p99=round(latencies[int(len(latencies) * 0.99)], 1),
@@ -334,7 +345,8 @@ def write(path: Path, summary: Summary) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: nothing failed, nothing lost, no move off a healthy target; 1 otherwise."""
+    """0: nothing failed, nothing lost, no move off a healthy target; 1 otherwise, and if targets were to be watched and
+    could not be."""
     parser = argparse.ArgumentParser(prog="python -m testbed.users", description="Users at work; they count failures.")
     parser.add_argument("url")
     parser.add_argument("--users", type=int, default=100)
@@ -347,7 +359,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--endpoint", help="AWS endpoint whose target health is watched, with --target-group")
     parser.add_argument("--target-group", help="name of the target group")
     given = parser.parse_args(arguments)
-    health = ApiHealth(given.endpoint, given.target_group) if given.endpoint and given.target_group else None
+    if bool(given.endpoint) != bool(given.target_group):
+        parser.error("--endpoint and --target-group go together")
+    try:
+        health = ApiHealth(given.endpoint, given.target_group) if given.endpoint else None
+    except ValueError as error:
+        parser.error(str(error))
     users = Users(given.url, given.users, given.pace, given.ramp, given.timeout, health).start()
     enough, end = threading.Event(), time.monotonic() + given.seconds
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -365,7 +382,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"  {failure}\n")
     if given.json:
         write(given.json, summary)
-    return 1 if summary.failed or summary.lost_messages or summary.moves_off_healthy else 0
+    unwatched = health is not None and summary.moves_off_healthy is None
+    return 1 if summary.failed or summary.lost_messages or summary.moves_off_healthy or unwatched else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 
 import datetime as dt
 import json
+import re
 import time
 import uuid
 from functools import cache
@@ -41,7 +42,10 @@ def now() -> float:
 
 
 def parse(model: ServiceModel, operation: str, body: bytes) -> Params:
-    """The input of a call as a dict in the model's words. Raises AwsError when the body is not in the protocol."""
+    """The input of a call as a dict in the model's words, and what the model has no word for as it was sent.
+
+    Raises AwsError when the body is not in the protocol.
+    """
     shape = model.operation_model(operation).input_shape
     if model.metadata["protocol"] == "json":
         try:
@@ -53,7 +57,8 @@ def parse(model: ServiceModel, operation: str, body: bytes) -> Params:
         return {k: _without_nulls(v) for k, v in found.items() if v is not None}
     try:
         flat = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        return (_from_query(shape, flat, "") or {}) if shape else {}
+        named = (_from_query(shape, flat, "") or {}) if shape else {}
+        return {**named, **{k: v for k, v in flat.items() if k not in ("Action", "Version")}}
     except ValueError as e:  # not UTF-8, or words where the model wants a number
         raise AwsError("MalformedInput", f"The request body is malformed: {e}") from None
 
@@ -66,24 +71,31 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _from_query(shape: Any, flat: dict[str, str], prefix: str) -> Any:
+    """The value of a shape; whatever belongs to it is taken out of `flat`."""
     if shape.type_name == "structure":
         found = {}
         for name, member in shape.members.items():
             value = _from_query(member, flat, f"{prefix}.{name}" if prefix else name)
             if value is not None:
                 found[name] = value
-        return found or ({} if prefix in flat else None)
+        return found or ({} if flat.pop(prefix, None) is not None else None)
     if shape.type_name == "list":
         items: list[Any] = []
         while (item := _from_query(shape.member, flat, f"{prefix}.member.{len(items) + 1}")) is not None:
             items.append(item)
-        return items or ([] if prefix in flat else None)
-    text = flat.get(prefix)
+        return items or ([] if flat.pop(prefix, None) is not None else None)
+    text = flat.pop(prefix, None)
     if text is None:
         return None
     if shape.type_name in ("integer", "long"):
+        if not re.fullmatch(r"-?\d+", text, re.ASCII):
+            raise ValueError(f"{prefix} is not a number")
         return int(text)
-    return text == "true" if shape.type_name == "boolean" else text
+    if shape.type_name == "boolean":
+        if text not in ("true", "false"):
+            raise ValueError(f"{prefix} is not true or false")
+        return text == "true"
+    return text
 
 
 def answer(model: ServiceModel, operation: str, result: Params) -> Answer:

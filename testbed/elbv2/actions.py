@@ -55,7 +55,9 @@ def _forward(action: Json) -> Json:
         raise AwsError("ValidationError", "A target group must be specified for an action of the type forward")
     if len(arns) > MOST_GROUPS:
         raise AwsError("TooManyTargetGroups", f"An action can forward to at most {MOST_GROUPS} target groups")
-    if len(set(arns)) != len(arns) or action.get("TargetGroupArn", arns[0]) != arns[0]:
+    # "If you specify both ForwardConfig and TargetGroupArn, you can specify only one target group using ForwardConfig
+    # and it must be the same target group" (API reference, Action).
+    if len(set(arns)) != len(arns) or ("TargetGroupArn" in action and [action["TargetGroupArn"]] != arns):
         raise AwsError("InvalidLoadBalancerAction", "The target groups of a forward action must be unique and agree")
     for group in groups:
         within("Weight", group["Weight"], 0, 999)

@@ -143,7 +143,10 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     weighted_random"; slow start is not available with the two other algorithms (user guide, "Slow start mode"; the
     words are those of kubernetes-sigs/aws-load-balancer-controller#3686); a network load
     balancer's stickiness is not for HTTP (the words are those of ansible/ansible#67993); app_cookie needs a name (the
-    words are those of terraform-aws-modules/terraform-aws-alb#242).
+    words are those of terraform-aws-modules/terraform-aws-alb#242); "the weighted random routing algorithm can not be
+    used with sticky sessions"; "attempts to enable sticky sessions while cross-zone load balancing is disabled fail"
+    ("Sticky sessions"); and of two thresholds "the threshold for DNS failover must be greater than or equal to the
+    threshold for routing failover" ("Target group health").
     """
     asked = {item.get("Key"): item.get("Value", "") for item in wanted}
     kind = asked.get("stickiness.type", "")
@@ -158,6 +161,15 @@ def changed_target_group(current: dict[str, str], wanted: list[dict[str, Any]]) 
     if new["slow_start.duration_seconds"] != "0" and algorithm in SLOW_START_EXCLUDES:
         name = algorithm.replace("_", " ")
         raise _forbidden(f"You cannot enable both slow start and {name} algorithm on a target group")
+    if new["stickiness.enabled"] == "true" and algorithm == "weighted_random":
+        raise _forbidden("You cannot enable both stickiness and weighted random algorithm on a target group")
+    if new["stickiness.enabled"] == "true" and new.get("load_balancing.cross_zone.enabled") == "false":
+        raise _forbidden("You cannot enable stickiness while cross-zone load balancing is disabled")
+    for what in ("count", "percentage"):
+        dns = new.get(f"target_group_health.dns_failover.minimum_healthy_targets.{what}", "off")
+        routing = new.get(f"target_group_health.unhealthy_state_routing.minimum_healthy_targets.{what}", "off")
+        if "off" not in (dns, routing) and int(dns) < int(routing):
+            raise _forbidden(f"The DNS failover threshold ({what}) must not be less than that for routing failover")
     return new
 
 

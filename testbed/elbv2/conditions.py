@@ -19,6 +19,11 @@ CONFIGS = {
 }
 NOT_SERVED = ("http-header", "http-request-method", "query-string", "source-ip")
 MOST_VALUES = 5  # quota "Condition values per rule"
+MOST_WILDCARDS = 6  # quota "Condition wildcards per rule"
+VALID = {  # API reference, RuleCondition, and HostHeaderConditionConfig: letters alone after the last "."
+    "host-header": re.compile(r"[A-Za-z0-9.*?-]*\.[A-Za-z]+"),
+    "path-pattern": re.compile(r"""[A-Za-z0-9_.$/~"'@:+&*?-]+"""),
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,11 @@ def checked(conditions: list[Json]) -> list[Json]:
             raise AwsError("InvalidConfigurationRequest", f"A rule can only have one '{field}' condition")
     if not stored:
         raise AwsError("ValidationError", "A rule must have at least one condition")
-    if sum(len(_values(condition)) for condition in stored) > MOST_VALUES:
+    values = [value for condition in stored for value in _values(condition)]
+    if len(values) > MOST_VALUES:
         raise AwsError("ValidationError", f"A rule can only have '{MOST_VALUES}' condition values")
+    if sum(value.count("*") + value.count("?") for value in values) > MOST_WILDCARDS:
+        raise AwsError("ValidationError", f"A rule can only have '{MOST_WILDCARDS}' condition wildcards")
     return stored
 
 
@@ -63,14 +71,14 @@ def _checked(condition: Json) -> Json:
             raise AwsError(
                 "ValidationError", f"'{config}.{member}' cannot be specified for a condition of this listener"
             )
-    if "Values" in condition and config in condition and condition["Values"] != condition[config].get("Values"):
+    if "Values" in condition and config in condition:
         raise AwsError("ValidationError", f"Specify either Values or {config}, but not both")
     stored: Json = {"Field": field, config: dict(condition.get(config) or {"Values": condition.get("Values", [])})}
     values = _values(stored)
     if not values:
         raise AwsError("ValidationError", "A condition value must be specified")
     for value in values:
-        if not 1 <= len(value) <= 128:
+        if len(value) > 128 or not VALID[field].fullmatch(value):
             raise AwsError("ValidationError", f"The condition value '{value}' is not valid for the field '{field}'")
     return {**stored, "Values": values}
 
@@ -93,13 +101,11 @@ def _met(condition: Json, facts: Facts) -> bool:
 
 
 def like(pattern: str, text: str, ignore_case: bool = False) -> bool:
-    r"""AWS's wildcards: * for any characters, ? for exactly one, \* and \? for themselves."""
+    """AWS's wildcards: * for any characters, ? for exactly one."""
     return bool(_compiled(pattern, ignore_case).fullmatch(text))
 
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str, ignore_case: bool) -> "re.Pattern[str]":
-    words = {"*": ".*", "?": ".", r"\*": r"\*", r"\?": r"\?"}
-    parts = re.split(r"(\\\*|\\\?|\*|\?)", pattern)
-    expression = "".join(words.get(part, re.escape(part)) for part in parts)
+    expression = "".join({"*": ".*", "?": "."}.get(each, re.escape(each)) for each in pattern)
     return re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0))

@@ -5,7 +5,7 @@ import re
 from ..strict import reads
 from ..wire import AwsError, Params
 from . import attributes
-from .model import Json, TargetGroup
+from .model import Json, TargetGroup, divides
 from .state import State, refused, tags_of, within
 
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
@@ -126,8 +126,15 @@ class Groups(State):
 
     @reads("TargetGroupArn", "Attributes")
     def modify_target_group_attributes(self, params: Params) -> Params:
+        """The other side of case C24 (the words are those of kubernetes-sigs/aws-load-balancer-controller#2734)."""
         group = self.group(params["TargetGroupArn"])
-        group.attributes = attributes.changed_target_group(group.attributes, params["Attributes"])
+        new = attributes.changed_target_group(group.attributes, params["Attributes"])
+        rules = [rule for listener in self.listeners.values() for rule in listener.rules]
+        if new["stickiness.enabled"] == "true" and any(group.arn in divides(rule.actions) for rule in rules):
+            text = f"This target group appears behind a rule with group stickiness disabled ({group.arn}). "
+            text += "You must enable group stickiness before enabling target stickiness"
+            raise AwsError("InvalidConfigurationRequest", text)
+        group.attributes = new
         self.changed()
         return self.describe_target_group_attributes(params)
 

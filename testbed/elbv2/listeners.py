@@ -52,6 +52,7 @@ class Listeners(State):
     def _actions(self, balancer: str, wanted: list[Json]) -> list[Json]:
         """Checked actions; a target group can be used "with only one load balancer" (API reference, TargetGroup)."""
         stored = actions.checked(wanted, self.group)
+        self.check_stickiness(stored)
         for arn, _ in forwards_to(stored):
             if set(self.balancers_of(arn)) - {balancer}:
                 text = f"The following target groups cannot be associated with more than one load balancer: {arn}"

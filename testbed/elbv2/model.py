@@ -1,7 +1,8 @@
 """What the load balancing API stores: load balancers, target groups, targets, listeners and their rules.
 
-An API call changes these under the bed's lock. The plane reads them without it, so whatever it reads is replaced whole,
-never changed in place: a target's health, a group's settings and attributes, a listener's rules.
+An API call changes these under the bed's lock. The plane reads them without it, so a target's health, a group's
+settings and attributes and a listener's rules are replaced whole, never changed in place. A group's targets are changed
+in place: whoever walks them without the lock takes a list of them first.
 """
 
 import asyncio
@@ -171,6 +172,16 @@ class Balancer:
             "State": {"Code": "active"},
             **self.settings,
         }
+
+
+def divides(actions: list[Json]) -> list[str]:
+    """ARNs of the several target groups that the actions, in the form stored, divide requests among without group
+    stickiness: no client is kept in one of them."""
+    config = actions[-1].get("ForwardConfig", {})
+    if config and config["TargetGroupStickinessConfig"]["Enabled"]:
+        return []
+    arns = [arn for arn, _ in forwards_to(actions)]
+    return arns if len(arns) > 1 else []
 
 
 def forwards_to(actions: list[Json]) -> list[tuple[str, int]]:

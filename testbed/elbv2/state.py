@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ..wire import AwsError, Params, page
-from .model import Address, Balancer, Json, Listener, Rule, TargetGroup, forwards_to
+from .model import Address, Balancer, Json, Listener, Rule, TargetGroup, divides, forwards_to
 
 
 class Addresses(Protocol):
@@ -101,6 +101,14 @@ class State:
                 if any(arn == group_arn for rule in listener.rules for arn, _ in forwards_to(rule.actions))
             }
         )
+
+    def check_stickiness(self, actions: list[Json]) -> None:
+        """Case C24: "If you have a forward action with multiple target groups and one or more has sticky sessions
+        enabled, you must enable target group stickiness" (user guide, "Edit target group attributes"; the words are
+        those of argoproj/argo-rollouts#1577)."""
+        if any(self.groups[arn].attributes["stickiness.enabled"] == "true" for arn in divides(actions)):
+            text = "You must enable group stickiness on a rule if you enabled target stickiness on one of its target "
+            raise AwsError("InvalidLoadBalancerAction", f"{text}groups")
 
     def page(self, items: list[Any], params: Params) -> tuple[list[Any], str | None]:
         """One page of a Describe answer (PageSize 1 to 400) and its NextMarker."""

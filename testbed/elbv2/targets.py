@@ -18,9 +18,8 @@ class Targets(State):
             found.append((target["Id"], int(target.get("Port") or group.settings["Port"])))
         return found
 
-    @reads("TargetGroupArn", "Targets.Id", "Targets.Port", "Targets.AvailabilityZone")
+    @reads("TargetGroupArn", "Targets.Id", "Targets.Port")
     def register_targets(self, params: Params) -> Params:
-        """AvailabilityZone: "ignored and treated as all" while cross-zone balancing is on (TargetDescription)."""
         group = self.group(params["TargetGroupArn"])
         wanted = self._addresses(group, params["Targets"])
         for identifier, _ in wanted:
@@ -45,7 +44,7 @@ class Targets(State):
         self.changed()
         return {}
 
-    @reads("TargetGroupArn", "Targets.Id", "Targets.Port", "Targets.AvailabilityZone")
+    @reads("TargetGroupArn", "Targets.Id", "Targets.Port")
     def describe_target_health(self, params: Params) -> Params:
         group = self.group(params["TargetGroupArn"])
         known, in_use = group.shown(), bool(self.balancers_of(group.arn))

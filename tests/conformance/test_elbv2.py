@@ -175,6 +175,33 @@ def test_weighted_forward(place: Place) -> None:
     assert found["TargetGroupStickinessConfig"] == sticky
 
 
+def test_group_stickiness_comes_before_target_stickiness(place: Place) -> None:
+    """User guide, edit-target-group-attributes: "If you have a forward action with multiple target groups and one or
+    more has sticky sessions enabled, you must enable target group stickiness"."""
+    balancer, groups = place.balancer(), [place.group(), place.group()]
+    tuples = [{"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, (1, 0), strict=True)]
+    divided = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples}}
+    kept = {"Enabled": True, "DurationSeconds": 60}
+    keeping = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples, "TargetGroupStickinessConfig": kept}}
+    listener = place.listener(balancer, FIXED)
+    matched = {"Conditions": [{"Field": "path-pattern", "Values": ["/a"]}], "Priority": 1, "ListenerArn": listener}
+    (rule,) = place.elb.create_rule(Actions=[divided], **matched)["Rules"]
+    for group in groups:
+        assert (
+            error_of(lambda arn=group: place.modify(arn, stickiness__enabled="true")) == "InvalidConfigurationRequest"
+        )
+        assert place.attributes(group)["stickiness.enabled"] == "false"
+    place.elb.delete_rule(RuleArn=rule["RuleArn"])
+    place.modify(groups[1], stickiness__enabled="true")
+    assert error_of(lambda: place.elb.create_rule(Actions=[divided], **matched)) == "InvalidLoadBalancerAction"
+    assert error_of(lambda: place.listener(balancer, divided, PORT + 1)) == "InvalidLoadBalancerAction"
+    place.elb.create_rule(Actions=[keeping], **matched)
+    again = {"ListenerArn": listener, "DefaultActions": [divided]}
+    assert error_of(lambda: place.elb.modify_listener(**again)) == "InvalidLoadBalancerAction"
+    place.elb.modify_listener(ListenerArn=listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": groups[1]}])
+    place.modify(groups[0], stickiness__enabled="true")
+
+
 def test_rules(place: Place) -> None:
     """API_CreateRule, API_DeleteRule."""
     listener = place.listener(place.balancer(), FIXED)

@@ -216,6 +216,25 @@ def test_a_newer_deployment_takes_the_place_of_one_that_waits(pair: Pair) -> Non
     assert pair.side() == 1 - before
 
 
+@pytest.mark.rollout
+def test_a_sticky_group_behind_a_rule_that_keeps_no_client(pair: Pair) -> None:
+    """User guide, edit-target-group-attributes: ECS cannot make such a rule forward to a second group (case C24)."""
+    elb, before = pair.place.elb, pair.side()
+    for rule in pair.rules:
+        listener = rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
+        action = {"Type": "forward", "TargetGroupArn": pair.groups[before]}
+        elb.modify_listener(ListenerArn=listener, DefaultActions=[action])
+    pair.place.modify(pair.groups[before], stickiness__enabled="true")
+    try:
+        arn = pair.begin()
+        assert {stage for stage, _ in pair.seen(arn)} <= {None, "PRE_SCALE_UP"}
+        assert pair.ended(arn) == "ROLLBACK_SUCCESSFUL"
+        assert pair.side() == before
+        assert "healthy" not in pair.place.states(pair.groups[1 - before]).values()
+    finally:
+        pair.place.modify(pair.groups[before], stickiness__enabled="false")
+
+
 @pytest.mark.api
 @pytest.mark.parametrize(
     "configuration",

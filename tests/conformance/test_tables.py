@@ -93,15 +93,34 @@ def test_the_edges_of_an_attributes_range(place: Place, group: str, key: str) ->
 @EASY
 @given(wanted=attributes())
 def test_attributes_of_a_target_group(place: Place, group: str, wanted: dict[str, str]) -> None:
-    """API_TargetGroupAttribute; user guide, slow-start-mode: not with the two other algorithms."""
+    """API_TargetGroupAttribute; user guide, slow-start-mode: not with the two other algorithms; sticky-sessions:
+    neither with weighted_random nor without cross-zone load balancing."""
     before = place.attributes(group)
     after = {**before, **wanted}
-    slow = after["slow_start.duration_seconds"] != "0"
-    excluded = slow and after["load_balancing.algorithm.type"] in EXCLUDES_SLOW_START
+    slow, sticky = after["slow_start.duration_seconds"] != "0", after["stickiness.enabled"] == "true"
+    algorithm = after["load_balancing.algorithm.type"]
+    excluded = (slow and algorithm in EXCLUDES_SLOW_START) or (
+        sticky and (algorithm == "weighted_random" or after["load_balancing.cross_zone.enabled"] == "false")
+    )
     good = all(valid(key, value) for key, value in wanted.items()) and not excluded
     said = accepted(lambda: place.modify(group, **{key.replace(".", "__"): value for key, value in wanted.items()}))
     assert said == good, wanted
     assert place.attributes(group) == (after if good else before)
+
+
+@pytest.mark.parametrize("what", ["count", "percentage"])
+def test_dns_failover_never_comes_after_routing_failover(place: Place, what: str) -> None:
+    """User guide, target-group-health: "the threshold for DNS failover must be greater than or equal to the threshold
+    for routing failover"."""
+    group = place.group()
+    dns, routing = (
+        f"target_group_health__{action}__minimum_healthy_targets__{what}"
+        for action in ("dns_failover", "unhealthy_state_routing")
+    )
+    assert not accepted(lambda: place.modify(group, **{dns: "2", routing: "3"}))
+    assert accepted(lambda: place.modify(group, **{dns: "10", routing: "9"}))
+    assert not accepted(lambda: place.modify(group, **{routing: "11"}))
+    assert accepted(lambda: place.modify(group, **{dns: "off", routing: "11"}))
 
 
 # -- task definitions --------------------------------------------------------------------------------------------------

@@ -128,6 +128,7 @@ def test_weights_of_zero_get_nothing(place: Place, served: Served) -> None:
     """API_TargetGroupTuple: weights 0 to 999."""
     empty = place.group()
     tuples = [{"TargetGroupArn": served.group, "Weight": 1}, {"TargetGroupArn": empty, "Weight": 0}]
-    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples}}
+    kept = {"Enabled": True, "DurationSeconds": 60}  # as the group is sticky, the rule has to be
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples, "TargetGroupStickinessConfig": kept}}
     place.listener(served.balancer, action, PORT + 1)
     assert {place.get(served.balancer, port=PORT + 1).status for _ in range(20)} == {200}

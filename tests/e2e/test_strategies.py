@@ -44,7 +44,8 @@ class Shifting:
             "TargetGroups": [
                 {"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(self.groups, (1, 0), strict=True)
             ],
-            "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 3600},
+            # Less than the pause between two visits of a user, or they would stay with tasks that end.
+            "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 1},
         }
         actions = [{"Type": "forward", "ForwardConfig": forward}]
         self.elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=actions)

@@ -45,6 +45,13 @@ TOGETHER: list[dict[str, st.SearchStrategy[Any]]] = [  # attributes with rules b
     {
         "load_balancing.algorithm.type": st.sampled_from(["round_robin", "weighted_random"]),
         "slow_start.duration_seconds": st.sampled_from([0, 30]),
+        "stickiness.enabled": st.booleans(),
+        "load_balancing.cross_zone.enabled": st.booleans(),
+    },
+    {
+        f"target_group_health.{action}.minimum_healthy_targets.{what}": values
+        for what, values in (("count", st.integers(1, 11)), ("percentage", st.sampled_from(["off", 9, 10])))
+        for action in ("dns_failover", "unhealthy_state_routing")
     },
 ]
 DECLARATIONS = st.one_of(

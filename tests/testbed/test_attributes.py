@@ -109,6 +109,19 @@ def test_all_or_nothing() -> None:
             "You cannot enable both slow start and weighted random algorithm on a target group",
         ),
         (
+            {"stickiness.enabled": "true", "load_balancing.algorithm.type": "weighted_random"},
+            "both stickiness and weighted random algorithm",
+        ),
+        ({"stickiness.enabled": "true", "load_balancing.cross_zone.enabled": "false"}, "cross-zone"),
+        ({"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "2"}, "threshold (count)"),
+        (
+            {
+                "target_group_health.dns_failover.minimum_healthy_targets.percentage": "49",
+                "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "50",
+            },
+            "threshold (percentage)",
+        ),
+        (
             {"stickiness.type": "source_ip"},
             "Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol",
         ),

@@ -119,6 +119,10 @@ def test_weighted_forward(api: Api) -> None:
     too_long = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 604801}}
     refused("ValidationError", "durationSeconds", modify(to(*groups[:2], **too_long)))
     refused("InvalidLoadBalancerAction", "unique", modify(to(groups[0], groups[0], **sticky)))
+    arn = groups[0]["TargetGroupArn"]
+    refused("InvalidLoadBalancerAction", "agree", modify({**to(*groups[:2], **sticky), "TargetGroupArn": arn}))
+    assert modify({**to(groups[0], **sticky), "TargetGroupArn": arn})()["Listeners"]
+    modify(FIXED)()
     heavy = to(*groups[:2], **sticky)
     heavy["ForwardConfig"]["TargetGroups"][0]["Weight"] = 1000
     refused("ValidationError", "weight", modify(heavy))
@@ -161,13 +165,33 @@ def test_rules_and_their_priorities(api: Api) -> None:
         ("InvalidAction", "query-string", [{"Field": "query-string", "QueryStringConfig": {"Values": []}}]),
         ("InvalidAction", "http-request-method", [{"Field": "http-request-method", "Values": ["GET"]}]),
         ("ValidationError", "cannot be specified", [{**PATH, "HostHeaderConfig": {"Values": ["x"]}}]),
-        ("ValidationError", "not valid", [{"Field": "path-pattern", "Values": ["/" * 129]}]),
+        *(
+            ("ValidationError", "not valid", [{"Field": field, "Values": [value]}])
+            for field, values in (
+                ("path-pattern", ["", "/" * 129, "/a b", "/ä", "/a%20b", r"/a\*", "/a(b)", "/a\n"]),
+                (
+                    "host-header",
+                    ["localhost", "example.c0m", "127.0.0.1", "example.*", "example.", "a_b.org", "a.b:80"],
+                ),
+            )
+            for value in values
+        ),
+        ("ValidationError", "not both", [{**PATH, "PathPatternConfig": {"Values": PATH["Values"]}}]),
+        ("ValidationError", "'6' condition wildcards", [{"Field": "path-pattern", "Values": ["/*/*/*", "/?/?/*/*"]}]),
     ],
 )
 def test_refused_conditions(api: Api, code: str, words: str, conditions: list[Json]) -> None:
     listener = api.listener(api.balancer(), FIXED)
     refused(code, words, lambda: api.rule(listener, 1, Conditions=conditions))
     assert len(api("DescribeRules", ListenerArn=listener["ListenerArn"])["Rules"]) == 1
+
+
+def test_every_character_that_a_condition_may_have(api: Api) -> None:
+    listener = api.listener(api.balancer(), FIXED)
+    path = {"Field": "path-pattern", "Values": ["""/aZ09_-.$/~"'@:+&*?"""]}
+    host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["*.Ex-4?ple.cOm"]}}
+    made = api.rule(listener, 1, Conditions=[path, host])["Conditions"]
+    assert [each["Values"] for each in made] == [path["Values"], ["*.Ex-4?ple.cOm"]]
 
 
 def test_transforms_are_refused_by_name(api: Api) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -272,6 +273,20 @@ def test_504_when_the_target_is_silent_for_the_idle_timeout(host: Host) -> None:
     over.set()
 
 
+def test_an_idle_connection_to_a_target_is_closed_after_the_idle_timeout(host: Host) -> None:
+    """Neither sooner nor later: an application that keeps its connections for less than that loses requests."""
+    app = host.app()
+    entrance, _ = host.served(app, check={"HealthCheckIntervalSeconds": 300})
+    for seconds in ("3", "1"):
+        idle = [{"Key": "idle_timeout.timeout_seconds", "Value": seconds}]
+        host.elb.modify_load_balancer_attributes(LoadBalancerArn=entrance.balancer, Attributes=idle)
+        entrance.get()
+        before = app.connections
+        time.sleep(2)
+        entrance.get()
+        assert (app.connections == before) == (seconds == "3")
+
+
 def test_an_idle_client_is_disconnected_after_the_idle_timeout(host: Host) -> None:
     entrance, _ = host.served(host.app())
     idle = [{"Key": "idle_timeout.timeout_seconds", "Value": "1"}]
@@ -297,7 +312,7 @@ def test_fail_open_when_no_target_is_healthy(host: Host) -> None:
 def test_fail_open_below_the_groups_minimum_of_healthy_targets(host: Host) -> None:
     apps = host.app(), host.app(), host.app()
     limit = "target_group_health.unhealthy_state_routing.minimum_healthy_targets"
-    entrance, group = host.served(*apps)
+    entrance, group = host.served(*apps, **{"target_group_health.dns_failover.minimum_healthy_targets.count": "off"})
     apps[0].health = 500
     host.await_states(group, "healthy", "healthy", "unhealthy")
     well, everybody = {app.address for app in apps[1:]}, {app.address for app in apps}
@@ -309,6 +324,12 @@ def test_fail_open_below_the_groups_minimum_of_healthy_targets(host: Host) -> No
         host.set(group, **{f"{limit}.{key}": value})
         assert {entrance.get().me for _ in range(12)} == expected
         host.set(group, **{f"{limit}.percentage": "off"})
+
+
+def test_trace_is_not_allowed(host: Host) -> None:
+    app = host.app()
+    entrance, _ = host.served(app)
+    assert (entrance.get(method="TRACE").status, app.seen) == (405, [])
 
 
 def test_websocket_is_refused(host: Host) -> None:
@@ -358,3 +379,8 @@ def test_slow_start_gives_a_new_target_a_growing_share(host: Host) -> None:
     early = [entrance.get().me for _ in range(30)].count(new.address)
     assert early < 10  # its full share is 15
     until(lambda: [entrance.get().me for _ in range(10)].count(new.address) == 5)
+    new.health = 500
+    host.await_states(group, "healthy", "unhealthy")
+    new.health = 200  # "when the target becomes healthy, it enters slow start mode again"
+    host.await_states(group, "healthy", "healthy")
+    assert [entrance.get().me for _ in range(30)].count(new.address) < 10

@@ -215,10 +215,10 @@ def test_an_applications_stickiness_is_not_for_weighted_groups(host: Host) -> No
     """ "Application-based stickiness does not work with weighted target groups." """
     apps = logs_in(host.app()), logs_in(host.app())
     groups = [host.group(app, **BY_APPLICATION) for app in apps]
-    entrance = host.listen(forward(*groups, weights=(1, 0)))
+    entrance = host.listen(forward(*groups, weights=(1, 0), sticky=60))
     for group in groups:
         host.await_states(group, "healthy")
-    assert sorted(entrance.get("/login").cookies) == ["SESSION"]
+    assert sorted(entrance.get("/login").cookies) == ["AWSALBTG", "AWSALBTGCORS", "SESSION"]
 
 
 # -- AWSALBTG ------------------------------------------------------------------------------------------------------
@@ -239,7 +239,22 @@ def test_a_client_of_a_weighted_forward_stays_in_its_group(host: Host) -> None:
     host.elb.modify_listener(
         ListenerArn=entrance.listener, DefaultActions=[forward(*groups, weights=weights, sticky=60)]
     )
-    assert stays(entrance, first.cookies) == {other(apps, first.me).address}
+    assert stays(entrance, first.cookies) == {first.me}, "no page excepts a weight of 0"
+    assert {entrance.get().me for _ in range(10)} == {other(apps, first.me).address}
+    host.deregister(own_group, own(apps, first.me))
+    assert entrance.get(**cookie(**first.cookies)).status == 503, "nor a group without targets"
+
+
+def test_a_client_leaves_a_group_of_weight_0_when_the_duration_is_over(host: Host) -> None:
+    apps = host.app(), host.app()
+    groups = host.group(apps[0]), host.group(apps[1])
+    entrance = host.listen(forward(*groups, weights=(1, 0), sticky=1))
+    for group in groups:
+        host.await_states(group, "healthy")
+    first = entrance.get()
+    host.elb.modify_listener(ListenerArn=entrance.listener, DefaultActions=[forward(*groups, weights=(0, 1), sticky=1)])
+    assert stays(entrance, first.cookies, 1) == {apps[0].address}
+    until(lambda: stays(entrance, first.cookies, 1) == {apps[1].address}, 3)
 
 
 def test_group_and_target_stickiness_together(host: Host) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from testbed.browser import Browser, Failed
-from testbed.users import Summary, TargetWatch, Users, main
+from testbed.users import Summary, TargetWatch, User, Users, main, parse_events
 from tests.testbed.pardon_task import ROOT, Task, new_address, starting, until
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: AWSALB=one; Path=/\r\n\r\n{}"
@@ -88,6 +88,24 @@ def test_no_answer_in_time() -> None:
         assert kind(url, timeout=0.2) == "timeout"
 
 
+@pytest.mark.parametrize("answer", [b"\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_is_no_http(answer: bytes) -> None:
+    with server([answer]) as (url, _):
+        assert kind(url) == "reset"
+
+
+def test_a_user_counts_answers_of_any_other_shape_and_goes_on() -> None:
+    body = b"event: reply\n\nevent: done\n\n"
+    user = User("run", 0, "http://127.0.0.1:1", 1.0, 1.0)
+    for wrong in (lambda: parse_events(body), lambda: [][0], lambda: {}["x"], lambda: None.x, lambda: int("x")):
+
+        async def look(wrong: Callable[[], object] = wrong) -> None:
+            wrong()
+
+        asyncio.run(user.attempt(look))
+    assert [failure.kind for failure in user.failures] == ["assertion"] * 5
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", GOOD[:-1]])
 def test_closed_before_the_end_of_the_answer(answer: bytes) -> None:
     with server([answer]) as (url, _):
@@ -123,6 +141,22 @@ def test_a_move_is_off_a_healthy_target_only_if_it_was_healthy_all_around() -> N
     assert not watch.was_healthy("a", 19.6)  # seen as draining just after the move
     assert not watch.was_healthy("a", 20.5)
     assert not watch.was_healthy("a", 30.0)
+
+
+def test_what_nobody_watched_is_not_none_at_all() -> None:
+    def away() -> dict[str, str]:
+        raise ConnectionError
+
+    watch = TargetWatch(away)
+    watch.start()
+    watch.stop()
+    assert watch.off_healthy([]) is None
+    watch.samples = [(10.0, {"a": "healthy"})]
+    assert watch.off_healthy([]) == 0
+    assert watch.off_healthy([(15.0, "a"), (15.0, "b")]) == 1
+    assert watch.off_healthy([(15.0, "a"), (9.0, "a")]) is None, "the first look came later"
+    assert watch.off_healthy([(15.0, "")]) is None, "an answer without x-coral-address"
+    assert Users("http://127.0.0.1:1", 1, health=away).summary().moves_off_healthy is None
 
 
 def users_at(task: Task, done: Callable[[Users], object], **options: float) -> Summary:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.production import CLUSTER, CORAL_GROUP, SERVICE, Prepared, prepare, task_definition
-from testbed.users import ApiHealth, Summary, Users
+from testbed.users import ApiHealth, Summary, Users, main
 from tests.testbed.bed_process import RunningBed, running_bed
 from tests.testbed.pardon_task import until
 
@@ -84,6 +84,20 @@ def stopped_after(users: Users, what: Callable[[], object]) -> Summary:
     finally:
         summary = users.stop()
     return summary
+
+
+def test_a_watch_that_could_see_nothing_is_refused(production: Production, capsys: pytest.CaptureFixture[str]) -> None:
+    instances = {"Name": "instances", "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1", "TargetType": "instance"}
+    production.elb.create_target_group(**instances)
+    watched = ["--endpoint", production.bed.endpoint, "--target-group", "instances"]
+    for options, said in (
+        (watched, "only ip can be watched"),
+        (watched[:2], "go together"),
+        (watched[2:], "go together"),
+    ):
+        with pytest.raises(SystemExit):
+            main([production.prepared.url, *options])
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.walk

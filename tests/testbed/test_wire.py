@@ -105,8 +105,28 @@ def test_a_body_that_is_no_json_object_is_refused(declared_bed: Bed, body: bytes
     assert ecs(declared_bed, "ListClusters", body)["__type"] == "SerializationException"
 
 
-def test_a_number_that_is_none_is_refused(declared_bed: Bed) -> None:
-    assert "MalformedInput" in elb(declared_bed, "Action=DescribeTargetGroups&PageSize=many")
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("Action=DescribeTargetGroups&Version=2015-12-01&Nonsense=1", "Nonsense"),
+        ("Action=DescribeTargetGroups&Names.member.1=a&Names.member.3=c", "Names.member.3"),
+        ("Action=RegisterTargets&Targets.member.1.Id=b&Targets.member.1.Zone=c", "Targets.member.1.Zone"),
+        ("Action=RegisterTargets&Targets.member.1.AvailabilityZone=all", "Targets.AvailabilityZone"),
+        ("Action=DescribeTargetGroups&Names.1=a", "Names.1"),
+    ],
+)
+def test_a_parameter_that_the_model_does_not_know_is_refused_by_name(declared_bed: Bed, body: str, named: str) -> None:
+    assert f"does not implement the parameter {named} of elbv2:" in elb(declared_bed, body)
+
+
+@pytest.mark.parametrize("words", ["PageSize=many", "PageSize=1_0", "PageSize=%201", "PageSize=%D9%A1", "PageSize=1.0"])
+def test_a_number_that_is_none_is_refused(declared_bed: Bed, words: str) -> None:
+    assert "MalformedInput" in elb(declared_bed, f"Action=DescribeTargetGroups&{words}")
+
+
+@pytest.mark.parametrize("word", ["True", "1", "yes", ""])
+def test_a_truth_value_that_is_none_is_refused(declared_bed: Bed, word: str) -> None:
+    assert "MalformedInput" in elb(declared_bed, f"Action=CreateTargetGroup&Name=a&HealthCheckEnabled={word}")
 
 
 def test_an_operation_that_aws_does_not_have(declared_bed: Bed) -> None:

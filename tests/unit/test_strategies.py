@@ -248,6 +248,38 @@ def test_c24_sticky_groups_need_a_sticky_rule() -> None:
     assert checked(forwarding(100, 0, sticky=True), sticky)["ok"]
 
 
+def test_c24_the_rule_for_tests_too() -> None:
+    advanced = {**ADVANCED, "testListenerRule": f"{RULE}2"}
+    becoming = plan.Live({**shifting(), "loadBalancers": [{**ENTRY, "advancedConfiguration": advanced}]}, {})
+    for sticky in (False, True):
+        rules = {RULE: forwarding(100, 0, sticky=True), f"{RULE}2": forwarding(100, 0, sticky=sticky)}
+        around = preflight_shifting.Around(rules, {}, {GROUP_A: {"stickiness.enabled": "true"}})
+        found = preflight_shifting.checks(becoming, becoming, around, {})
+        assert [each["ok"] for each in found if each["name"] == "test listener rule"] == [sticky]
+
+
+@pytest.mark.parametrize(
+    ("kept", "minutes", "said"),
+    [
+        ({"Enabled": True, "DurationSeconds": 3600}, 5, True),
+        ({"Enabled": True, "DurationSeconds": 300}, 5, True),
+        ({"Enabled": True, "DurationSeconds": 1}, 0, True),
+        ({"Enabled": True, "DurationSeconds": 299}, 5, False),
+        ({"Enabled": False, "DurationSeconds": 3600}, 5, False),
+        ({"Enabled": False}, 0, False),
+        ({}, 0, False),
+    ],
+)
+def test_a_rule_that_keeps_users_beyond_the_bake_time_is_a_finding(
+    kept: dict[str, Any], minutes: int, said: bool
+) -> None:
+    rule = forwarding(100, 0)
+    rule["Actions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"] = kept
+    becoming = plan.Live(shifting(bakeTimeInMinutes=minutes), {})
+    found = preflight_shifting.findings(becoming, preflight_shifting.Around({RULE: rule}), 1800)
+    assert ["DurationSeconds of the rule's" in each for each in found] == [True] * said
+
+
 def test_the_stickiness_of_an_application_does_not_survive_weights() -> None:
     """A finding, for the release makes it no worse; the one that begins it is refused (test_preflight_surroundings)."""
     around = preflight_shifting.Around()

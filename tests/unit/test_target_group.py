@@ -16,7 +16,9 @@ PREFIX = "target_group_health"
 LB_SECONDS, APP_SECONDS = "stickiness.lb_cookie.duration_seconds", "stickiness.app_cookie.duration_seconds"
 COOKIE = "stickiness.app_cookie.cookie_name"
 ALGORITHM, ANOMALIES = "load_balancing.algorithm.type", "load_balancing.algorithm.anomaly_mitigation"
-SLOW_START = "slow_start.duration_seconds"
+SLOW_START, STICKY = "slow_start.duration_seconds", "stickiness.enabled"
+CROSS_ZONE = "load_balancing.cross_zone.enabled"
+DNS, ROUTING = (f"{PREFIX}.{each}.minimum_healthy_targets" for each in ("dns_failover", "unhealthy_state_routing"))
 
 
 def text(key: str, value: Any, protocol: str = "HTTP", target_type: str = "ip") -> str:
@@ -155,9 +157,71 @@ def test_forbidden_combinations_with_what_is_live(declared: dict[str, Any], live
 
 def test_what_is_live_and_not_touched_forbids_nothing() -> None:
     live = {ALGORITHM: "weighted_random", SLOW_START: "30"}
-    assert target_group.normalised({"stickiness.enabled": True}, "HTTP", "ip", live) == {"stickiness.enabled": "true"}
+    assert target_group.normalised({LB_SECONDS: 60}, "HTTP", "ip", live) == {LB_SECONDS: "60"}
     wanted = {ALGORITHM: "round_robin", ANOMALIES: "off"}
     assert target_group.normalised(wanted, "HTTP", "ip", {ALGORITHM: "weighted_random", ANOMALIES: "on"}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({STICKY: True, ALGORITHM: "weighted_random"}, {}),
+        ({STICKY: True}, {ALGORITHM: "weighted_random"}),
+        ({ALGORITHM: "weighted_random"}, {STICKY: "true"}),
+        ({STICKY: True, CROSS_ZONE: False}, {}),
+        ({STICKY: True}, {CROSS_ZONE: "false"}),
+        ({CROSS_ZONE: "off"}, {STICKY: "true"}),
+    ],
+)
+def test_what_does_not_go_together_with_stickiness(declared: dict[str, Any], live: dict[str, str]) -> None:
+    problem = refused(declared, live=live)
+    assert "stickiness.enabled true does not work with" in problem and "or stickiness.enabled to false" in problem
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({STICKY: False, ALGORITHM: "weighted_random"}, {STICKY: "true"}),
+        ({STICKY: True, CROSS_ZONE: "use_load_balancer_configuration"}, {CROSS_ZONE: "false"}),
+        ({LB_SECONDS: 60}, {STICKY: "true", CROSS_ZONE: "false"}),
+    ],
+)
+def test_what_goes_together_with_stickiness(declared: dict[str, Any], live: dict[str, str]) -> None:
+    assert target_group.normalised(declared, "HTTP", "ip", live)
+
+
+def test_stickiness_of_a_network_load_balancer_works_within_a_zone() -> None:
+    wanted = {STICKY: "true", CROSS_ZONE: "false"}
+    assert target_group.normalised(wanted, "TCP", "ip") == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({f"{DNS}.count": 2, f"{ROUTING}.count": 3}, {}),
+        ({f"{ROUTING}.count": 10}, {f"{DNS}.count": "9"}),
+        ({f"{DNS}.count": None}, {f"{ROUTING}.count": "2"}),
+        ({f"{DNS}.percentage": 49, f"{ROUTING}.percentage": 50}, {}),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
+def test_dns_failover_never_comes_after_routing_failover(
+    declared: dict[str, Any], live: dict[str, str], protocol: str
+) -> None:
+    assert "must be" in refused(declared, protocol, live) and "Declare both" in refused(declared, protocol, live)
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({f"{ROUTING}.count": 10}, {f"{DNS}.count": "10"}),
+        ({f"{ROUTING}.count": 3}, {f"{DNS}.count": "off"}),
+        ({f"{ROUTING}.percentage": 60}, {f"{DNS}.percentage": "off", f"{DNS}.count": "1"}),
+        ({f"{ROUTING}.count": 3}, {f"{DNS}.count": "1", f"{ROUTING}.count": "3"}),
+    ],
+)
+def test_thresholds_that_aws_takes(declared: dict[str, Any], live: dict[str, str]) -> None:
+    assert target_group.normalised(declared, "HTTP", "ip", live)
 
 
 def test_the_two_failovers_of_a_gateway_group_go_together() -> None:

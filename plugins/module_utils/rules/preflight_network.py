@@ -17,7 +17,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import grou
 
 Answer = dict[str, Any]
 
-STICKY = "stickiness.enabled"
 BY_APPLICATION = (
     "Application-based stickiness does not work with weighted target groups, so users would change tasks. Declare "
     f"{target_group.TYPE} lb_cookie."
@@ -77,15 +76,15 @@ def become_sticky(declared: plan.Declared, live: plan.Live) -> list[Answer]:
     for group in live.groups:
         now = live.attributes[group["TargetGroupArn"]]
         wanted = {**now, **attributes.get(group["TargetGroupArn"], {})}
-        stays = all(now.get(key) == wanted.get(key) for key in (STICKY, target_group.TYPE))
-        if wanted.get(STICKY) == "true" and not stays:
+        stays = all(now.get(key) == wanted.get(key) for key in (target_group.STICKY, target_group.TYPE))
+        if wanted.get(target_group.STICKY) == "true" and not stays:
             found.append({"group": group, "by_application": by_application(wanted)})
     return found
 
 
 def by_application(attributes: dict[str, str]) -> bool:
     """Whether a cookie of the application's begins the stickiness of a group."""
-    return attributes.get(STICKY) == "true" and attributes.get(target_group.TYPE) == "app_cookie"
+    return attributes.get(target_group.STICKY) == "true" and attributes.get(target_group.TYPE) == "app_cookie"
 
 
 def weighted(group: str, applications: bool, rules: Iterable[Answer]) -> Check:

@@ -104,6 +104,7 @@ def findings(becoming: plan.Live, around: Around, wait: int) -> list[str]:
             "run will end as interrupted, and the same command goes on. Raise rollout_wait_timeout to see the end."
         )
     for entry in pairs(becoming.service):
+        found += _keeps_users(entry, around, becoming.service.get(strategies.CONFIGURATION) or {})
         first, second = (around.attributes.get(each) for each in groups_of(entry))
         differ = sorted(key for key in first or {} if second and second.get(key) != (first or {})[key])
         if differ:
@@ -118,6 +119,28 @@ def findings(becoming: plan.Live, around: Around, wait: int) -> list[str]:
         if sticky:
             found.append(f"{' and '.join(map(group_name, sticky))}: {preflight_network.BY_APPLICATION}")
     return found
+
+
+def _keeps_users(entry: Answer, around: Around, configuration: Answer) -> list[str]:
+    """Whether the production rule keeps users to a group for longer than its tasks run on.
+
+    "If a request [...] contains the cookie, the request is routed to the target group specified in the cookie" ("Sticky
+    sessions for your Application Load Balancer"): no page excepts a weight of 0 or a group without targets, and
+    argoproj/argo-rollouts#2726 has users who got 503.
+    """
+    rule = around.rules.get(str(entry["advancedConfiguration"].get("productionListenerRule"))) or {}
+    forward = [each.get("ForwardConfig") or {} for each in rule.get("Actions") or []]
+    kept = [each.get("TargetGroupStickinessConfig") or {} for each in forward]
+    seconds = max((int(each.get("DurationSeconds") or 0) for each in kept if each.get("Enabled")), default=0)
+    bakes = float(configuration.get("bakeTimeInMinutes") or 0) * 60
+    if not seconds or seconds < bakes:
+        return []
+    return [
+        f"The production listener rule keeps users to their group for {seconds} s after each request, and the old "
+        f"tasks end {bakes:g} s after the shift: AWS may send such users to the old group even at weight 0, where "
+        "they get 503 once it is empty. Set DurationSeconds of the rule's TargetGroupStickinessConfig below "
+        "bakeTimeInMinutes and below the pause between two requests of a user (`aws elbv2 modify-rule`)."
+    ]
 
 
 def _groups(entry: Answer, around: Around) -> Check:
@@ -178,7 +201,7 @@ def _splits_the_sticky(arn: str, entry: Answer, around: Around) -> str:
 def _test(entry: Answer, around: Around) -> Check:
     advanced = entry["advancedConfiguration"]
     arn = str(advanced["testListenerRule"])
-    wrong = _wrong(arn, entry, around)
+    wrong = _wrong(arn, entry, around) or _splits_the_sticky(arn, entry, around)
     if arn == advanced.get("productionListenerRule"):
         wrong = "it is the production listener rule"
     return check(

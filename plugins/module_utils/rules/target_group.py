@@ -31,6 +31,7 @@ BOTH = (APPLICATION, NETWORK)
 TRUTH = ("true", "false")
 COOKIE_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}")
 """What a cookie's name may consist of (RFC 6265, section 4.1.1: a token)."""
+STICKY, CROSS_ZONE = "stickiness.enabled", "load_balancing.cross_zone.enabled"
 TYPE, COOKIE_NAME = "stickiness.type", "stickiness.app_cookie.cookie_name"
 ALGORITHM, ANOMALIES = "load_balancing.algorithm.type", "load_balancing.algorithm.anomaly_mitigation"
 SLOW_START = "slow_start.duration_seconds"
@@ -74,7 +75,7 @@ class Attribute:
 _HEALTH = "target_group_health"
 _TABLE: dict[str, Attribute] = {
     "deregistration_delay.timeout_seconds": Attribute("300", (), 0, 3600, (APPLICATION, NETWORK, GATEWAY)),
-    "stickiness.enabled": Attribute("false", TRUTH, kinds=tuple(BALANCERS)),
+    STICKY: Attribute("false", TRUTH, kinds=tuple(BALANCERS)),
     TYPE: Attribute("lb_cookie", TYPES[APPLICATION], kinds=tuple(BALANCERS)),
     "stickiness.lb_cookie.duration_seconds": Attribute("86400", (), 1, 604800),
     "stickiness.app_cookie.duration_seconds": Attribute("86400", (), 1, 604800),
@@ -82,9 +83,7 @@ _TABLE: dict[str, Attribute] = {
     SLOW_START: Attribute("0", ("0",), 30, 900),
     ALGORITHM: Attribute("round_robin", ("round_robin", "least_outstanding_requests", "weighted_random")),
     ANOMALIES: Attribute("off", ("on", "off")),
-    "load_balancing.cross_zone.enabled": Attribute(
-        "use_load_balancer_configuration", (*TRUTH, "use_load_balancer_configuration"), kinds=BOTH
-    ),
+    CROSS_ZONE: Attribute("use_load_balancer_configuration", (*TRUTH, "use_load_balancer_configuration"), kinds=BOTH),
     f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute("1", ("off",), 1, None, BOTH),
     f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute("off", ("off",), 1, 100, BOTH),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", (), 1, None, BOTH),
@@ -139,6 +138,9 @@ def normalised(
     known += live or {}
     found = {key: _text(f"{where}.{key}", key, value, group, known) for key, value in attributes.items()}
     _refuse_forbidden(found, live or {}, where)
+    if group == APPLICATION:  # a network load balancer keeps its clients without cross-zone load balancing too
+        _refuse_sticky(found, live or {}, where)
+    _refuse_thresholds(found, live or {}, where)
     return found
 
 
@@ -244,3 +246,38 @@ def _refuse_forbidden(declared: dict[str, str], live: dict[str, str], where: str
         raise DeclarationError(
             f"{where}: target_failover.on_deregistration and target_failover.on_unhealthy must be equal: declare both."
         )
+
+
+def _refuse_sticky(declared: dict[str, str], live: dict[str, str], where: str) -> None:
+    """What AWS refuses beside stickiness ("Sticky sessions for your Application Load Balancer" and "Edit target group
+    attributes": "The weighted random routing algorithm can not be used with sticky sessions"; "Attempts to enable
+    sticky sessions while cross-zone load balancing is disabled fail")."""
+    merged = {**live, **declared}
+    if merged.get(STICKY) != "true":
+        return
+    for key, forbidden, others in (
+        (ALGORITHM, "weighted_random", "round_robin or least_outstanding_requests"),
+        (CROSS_ZONE, "false", "true or use_load_balancer_configuration"),
+    ):
+        if {STICKY, key} & set(declared) and merged.get(key) == forbidden:
+            raise DeclarationError(
+                f"{where}: {STICKY} true does not work with {key} {forbidden}. Set {key} to {others}, or {STICKY} to "
+                "false."
+            )
+
+
+def _refuse_thresholds(declared: dict[str, str], live: dict[str, str], where: str) -> None:
+    """ "If you specify thresholds for both actions, the threshold for DNS failover must be greater than or equal to the
+    threshold for routing failover" ("Target group health"). AWS's default is a threshold too; what is live already,
+    AWS has taken."""
+    merged = {**live, **declared}
+    for what in ("count", "percentage"):
+        dns = f"{_HEALTH}.dns_failover.minimum_healthy_targets.{what}"
+        routing = f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.{what}"
+        values = [merged.get(key, "off") for key in (dns, routing)]
+        changes = any(key in declared and declared[key] != live.get(key) for key in (dns, routing))
+        if changes and "off" not in values and int(values[0]) < int(values[1]):
+            raise DeclarationError(
+                f"{where}: {dns} ({values[0]}) must be {routing} ({values[1]}) or more, or off, so that DNS failover "
+                "does not come after routing failover. Declare both."
+            )

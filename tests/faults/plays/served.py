@@ -97,6 +97,7 @@ class ServedStage(Stage):
             "failed requests": after.failed - before.failed,
             "lost messages": after.lost_messages - before.lost_messages,
             "moves off a healthy target": (after.moves_off_healthy or 0) - (before.moves_off_healthy or 0),
+            "times nobody watched the targets": int(after.moves_off_healthy is None),
         }
         result.problems += [f"users: {count} {what}" for what, count in harm.items() if count]
         result.requests = after.requests - before.requests
