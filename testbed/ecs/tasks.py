@@ -132,7 +132,10 @@ class Tasks(Instances):
         *("cluster", "family", "startedBy", "serviceName", "desiredStatus", "launchType", "maxResults", "nextToken"),
     )
     def list_tasks(self, p: Params) -> Params:
-        """`desiredStatus` PENDING finds none: ECS never wants a task to be pending (API reference, ListTasks)."""
+        """API reference, ListTasks: `startedBy` "must be the only filter that you use"; `desiredStatus` PENDING finds
+        none, for ECS never wants a task to be pending."""
+        if "startedBy" in p and {"family", "serviceName", "desiredStatus", "launchType"} & set(p):
+            raise checks.invalid("cannot specify startedBy with other arguments")
         cluster, wanted = self.cluster(p.get("cluster")), p.get("desiredStatus", "RUNNING")
         service = self.service(p, "serviceName") if "serviceName" in p else None
         found = [

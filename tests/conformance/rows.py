@@ -35,6 +35,12 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:ListTaskDefinitions", "no such sort", INVALID, lambda s: s.ecs.list_task_definitions(sort=WRONG)),
     ("ecs:ListTasks", "no such status", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, desiredStatus=WRONG)),
     (
+        "ecs:ListTasks",
+        "startedBy beside another filter",
+        INVALID,
+        lambda s: s.ecs.list_tasks(cluster=s.name, startedBy="x", family="x"),
+    ),
+    (
         "ecs:ListServiceDeployments",
         "no such status",
         INVALID,

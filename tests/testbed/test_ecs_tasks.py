@@ -50,6 +50,10 @@ def test_tasks_are_found_by_what_they_are(declared: World) -> None:
     assert len(declared.tasks(startedBy="me")) == 1
     assert len(declared.tasks(family=declared.name)) == 3
     assert declared.tasks(family="other") == declared.tasks(launchType="EC2") == declared.tasks("STOPPED") == []
+    others = {"family": declared.name, "serviceName": "web", "launchType": "EC2", "desiredStatus": "STOPPED"}
+    for name, value in others.items():
+        refused = code(declared.ecs.list_tasks, cluster=declared.name, startedBy="me", **{name: value})
+        assert refused == "InvalidParameterException"
     assert code(declared.tasks, serviceName="none") == "ServiceNotFoundException"
     deployment = declared.service()["deployments"][0]["id"]
     assert {t["startedBy"] for t in declared.tasks(serviceName="web")} == {deployment}

@@ -195,12 +195,17 @@ def target_health(task: Task, arn: str) -> list[Answer]:
 
 def tasks(task: Task, cluster_name: str, service_name: str, status: str = "RUNNING") -> list[Answer]:
     """The tasks of a service whose desired status is ``RUNNING`` or ``STOPPED`` (those of about the last hour)."""
-    with translated(f"Reading the tasks of {service_name} (ecs:ListTasks, ecs:DescribeTasks)"):
+    doing = f"Reading the tasks of {service_name} (ecs:ListTasks, ecs:DescribeTasks)"
+    return filtered_tasks(task, doing, cluster_name, {"serviceName": service_name, "desiredStatus": status})
+
+
+def filtered_tasks(task: Task, doing: str, cluster_name: str, *filters: Answer) -> list[Answer]:
+    """The tasks of a cluster that any of these filters of ListTasks finds."""
+    with translated(doing):
         ecs = reading(task, "ecs")
-        pages = ecs.get_paginator("list_tasks").paginate(
-            cluster=cluster_name, serviceName=service_name, desiredStatus=status
-        )
-        arns = [arn for page in pages for arn in page["taskArns"]]
+        listing = ecs.get_paginator("list_tasks")
+        pages = (page for each in filters for page in listing.paginate(cluster=cluster_name, **each))
+        arns = list(dict.fromkeys(arn for page in pages for arn in page["taskArns"]))
         found: list[Answer] = []
         for start in range(0, len(arns), TASKS_A_CALL):
             found += ecs.describe_tasks(cluster=cluster_name, tasks=arns[start : start + TASKS_A_CALL])["tasks"]

@@ -102,9 +102,14 @@ class _Pages:
         self.world = world
 
     def paginate(self, **asked: Any) -> Iterator[Answer]:
+        """A task a page; ``startedBy`` "must be the only filter that you use" (API reference, ListTasks)."""
         self.world._called("list_tasks", asked)
-        known = [each for each in self.world.known() if each["desiredStatus"] == asked["desiredStatus"]]
-        yield {"taskArns": [each["taskArn"] for each in known if each["startedBy"] == asked.get("startedBy")]}
+        if "startedBy" in asked and set(asked) != {"cluster", "startedBy"}:
+            raise refused("InvalidParameterException", "cannot specify startedBy with other arguments")
+        for each in [*self.world.tasks, *self.world.known()]:
+            wanted = each["desiredStatus"] == asked.get("desiredStatus", "RUNNING")
+            if wanted and each.get("startedBy") == asked.get("startedBy", each.get("startedBy")):
+                yield {"taskArns": [each["taskArn"]]}
 
 
 @pytest.fixture
@@ -362,6 +367,17 @@ def test_the_task_of_a_killed_run_is_followed(world: Runner) -> None:
     found = world.verb(module, command=["./long"])
     assert (found["outcome"], found["changed"]) == ("proven", False)
     assert len(world.jobs) == 1
+
+
+def test_the_task_of_a_killed_run_is_found_after_its_end_among_hundreds_of_others(world: Runner) -> None:
+    killed(world, command=["./long"])
+    world.sleep(60)
+    others = [{"taskArn": f"{ACCOUNT}task/c1/{n:032x}", "desiredStatus": "STOPPED"} for n in range(500, 750)]
+    world.tasks = [{**each, "startedBy": "ecs-svc/1", "lastStatus": "STOPPED"} for each in others]
+    found = world.verb(module, command=["./long"])
+    assert (found["outcome"], found["changed"]) == ("proven", False)
+    assert len(world.jobs) == 1
+    assert max(len(asked["tasks"]) for asked in world.called("describe_tasks")) <= 100  # API reference, DescribeTasks
 
 
 def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:
