@@ -72,6 +72,18 @@ def grace_period(settings: Params) -> None:
         raise invalid("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")
 
 
+def rebalancing_of_a_new_one(configuration: Params) -> str:
+    """ENABLED "when no value is specified" (API reference, CreateService), where the service can have it."""
+    return "ENABLED" if configuration["maximumPercent"] > 100 else "DISABLED"
+
+
+def rebalancing(settings: Params, configuration: Params) -> None:
+    """Services that "use 100% for the maximumPercent value" cannot have it ("Balancing an Amazon ECS service across
+    Availability Zones"); AWS says so of CreateService and UpdateService alike."""
+    if settings["availabilityZoneRebalancing"] == "ENABLED" and configuration["maximumPercent"] <= 100:
+        raise invalid("AvailabilityZoneRebalancing does not support maximumPercent <= 100")
+
+
 def volumes(definition: Definition, settings: Params) -> None:
     """ServiceVolumeConfiguration: "the name of the volume must match the name from the task definition"."""
     there = {each["name"] for each in definition.body.get("volumes") or [] if each.get("configuredAtLaunch")}

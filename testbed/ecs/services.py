@@ -41,7 +41,6 @@ DEFAULTS: Params = {
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
     "propagateTags": "NONE",
-    "availabilityZoneRebalancing": "DISABLED",
 }
 
 
@@ -69,6 +68,7 @@ class Services(Deployments):
         if settings["loadBalancers"]:
             settings.setdefault("healthCheckGracePeriodSeconds", 0)
         configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         self._check(definition, settings, configuration, launch)
         service = Service(
             arn=arn,
@@ -96,6 +96,7 @@ class Services(Deployments):
                 raise checks.invalid(f"{name} cannot be specified for a service that uses an EXTERNAL controller.")
         nothing, count = Definition("", "", 0, {}), checks.desired_count(p.get("desiredCount", 0))
         configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         service = Service(
             arn, p["serviceName"], cluster, nothing, count, configuration, settings, launch="", controller="EXTERNAL"
         )
@@ -108,6 +109,7 @@ class Services(Deployments):
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
+        checks.rebalancing(settings, configuration)
         checks.volumes(definition, settings)
         checks.connect(definition, settings)
 

@@ -151,6 +151,15 @@ def test_services_that_are_refused(place: Place, deployed: Deployed) -> None:
         assert refused(loadBalancers=balancer(**change)) == "InvalidParameterException"
     blocked = {"maximumPercent": 100, "minimumHealthyPercent": 100}
     assert refused(deploymentConfiguration=blocked) == "InvalidParameterException"
+    recreated = {"maximumPercent": 100, "minimumHealthyPercent": 0}
+    zones = {"availabilityZoneRebalancing": "ENABLED"}  # guide, service-rebalancing: not with 100% for maximumPercent
+    assert refused(deploymentConfiguration=recreated, **zones) == "InvalidParameterException"
+
+
+@pytest.mark.api
+def test_zones_are_rebalanced_where_nothing_is_said(deployed: Deployed) -> None:
+    """API_CreateService, availabilityZoneRebalancing."""
+    assert deployed.service()["availabilityZoneRebalancing"] == "ENABLED"
 
 
 @pytest.mark.api

@@ -139,7 +139,8 @@ def test_a_fixed_port_is_free_when_its_task_has_stopped(declared: World) -> None
     declared.update(taskDefinition=second)
     until(lambda: unplaced(declared))
     assert "is already using a port required by your task." in unplaced(declared)[0]
-    declared.update(deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100})
+    recreated = {"minimumHealthyPercent": 0, "maximumPercent": 100}
+    declared.update(deploymentConfiguration=recreated, availabilityZoneRebalancing="DISABLED")
     declared.completed(second)
 
 

@@ -24,6 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     GRACE,
     NO_DEFAULT,
+    REBALANCING,
     SETTINGS,
     TAG,
     TAGS,
@@ -267,8 +268,13 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
             f"{launch_type}). Declare capacityProviderStrategy: a list of providers, or [] for the launch type."
         )
     strategies.refuse_contradictions(declared, live)
+    _refuse_percentages(declared, live)
+
+
+def _refuse_percentages(declared: dict[str, Any], live: dict[str, Any]) -> None:
     configuration = declared.get(_CONFIGURATION)
-    if not isinstance(configuration, dict) or not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
+    configuration = configuration if isinstance(configuration, dict) else {}
+    if REBALANCING not in declared and not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
         return
     both = {**(live.get(_CONFIGURATION) or {}), **configuration}
     most, least = (
@@ -283,6 +289,14 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
         raise DeclarationError(
             "maximumPercent 100 with minimumHealthyPercent 100 leaves no room to start or to stop a task, so no "
             "deployment could go on. Raise maximumPercent or lower minimumHealthyPercent."
+        )
+    rebalancing = live_value(REBALANCING, live)
+    if REBALANCING in declared:
+        rebalancing = _expected(REBALANCING, SETTINGS[REBALANCING], declared[REBALANCING])
+    if most <= 100 and rebalancing == "ENABLED":  # developer guide, "Balancing an Amazon ECS service across ..."
+        raise DeclarationError(
+            "AWS does not rebalance Availability Zones where maximumPercent is 100. Raise maximumPercent, or declare "
+            f"{REBALANCING}: DISABLED."
         )
 
 

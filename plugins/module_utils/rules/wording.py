@@ -20,7 +20,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     values,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import live_value
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import REBALANCING, live_value
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import (
     UPDATE,
     Model,
@@ -105,8 +105,9 @@ def _settings(settings: Answer, live: plan.Live, model: Model) -> Iterator[Attem
     def tried(part: Answer) -> Attempt:
         return lambda: _refuse_unknown(service.request(service.compare(part, live.service), live.service), model)
 
-    # A strategy that shifts traffic and the target groups that it needs make sense together only.
-    together: Answer = {name: settings[name] for name in ("deploymentConfiguration", BALANCERS) if name in settings}
+    # A strategy that shifts traffic makes sense only with its target groups, a percentage with what it excludes.
+    those = ("deploymentConfiguration", BALANCERS, REBALANCING)
+    together: Answer = {name: settings[name] for name in those if name in settings}
     for name, value in settings.items():
         yield tried(together if name in together else {name: value})
     yield tried(settings)

@@ -172,6 +172,15 @@ def test_settings_that_update_service_would_refuse_are_refused_in_words(
     assert words in said and "canary" not in said
 
 
+def test_a_percentage_is_judged_with_the_rebalancing_that_is_declared_beside_it(system: System) -> None:
+    system.service["availabilityZoneRebalancing"] = "ENABLED"
+    settings = {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}}
+    (said,) = wrong(system.run(module, settings=settings))["declared settings"]["found"]
+    assert "declare availabilityZoneRebalancing: DISABLED" in said
+    found = system.run(module, settings={**settings, "availabilityZoneRebalancing": "DISABLED"})
+    assert [each["ok"] for each in found["checks"] if each["name"] == "declared settings"] == [True]
+
+
 def test_a_word_that_is_newer_than_the_sdk_is_left_to_aws(system: System) -> None:
     for disk in ("ntfs", "apfs"):
         given = {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {**DISK, "filesystemType": disk}}]}
