@@ -40,6 +40,7 @@ MEMBERS = (
 )
 LOG_OPTIONS = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode"}
 LOG_OPTIONS |= {"max-buffer-size"}
+LOG_REQUIRED = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix"}
 NOT_RUN = ("environmentFiles", "restartPolicy", "firelensConfiguration", "startTimeout")
 
 
@@ -74,6 +75,8 @@ def check(p: Params) -> None:
         for name, (low, high) in HEALTH_RANGES.items():
             if not low <= container.get("healthCheck", {}).get(name, low) <= high:
                 raise refuse(f"Invalid 'healthCheck' setting: {name} must be between {low} and {high}.")
+        if "healthCheck" in container and not _is_command(container["healthCheck"]["command"]):
+            raise refuse("Invalid 'healthCheck' setting: the command must start with CMD or CMD-SHELL.")
         for wanted in container.get("dependsOn", []):
             if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
                 raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")
@@ -95,6 +98,11 @@ def check(p: Params) -> None:
     start_order(containers)
 
 
+def _is_command(words: list[str]) -> bool:
+    """API reference, HealthCheck: it "must start with CMD ... or CMD-SHELL", and has something to run."""
+    return words[:1] in (["CMD"], ["CMD-SHELL"]) and any(words[1:])
+
+
 def check_fargate(p: Params) -> None:
     if p.get("networkMode") != "awsvpc":
         raise refuse("Fargate only supports network mode 'awsvpc'.")
@@ -106,8 +114,7 @@ def check_fargate(p: Params) -> None:
     for container in p["containerDefinitions"]:
         log = container.get("logConfiguration", {})
         if log.get("logDriver") == "awslogs":
-            options = log.get("options", {})
-            missing = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix"} - set(options)
+            missing = LOG_REQUIRED - set(log.get("options", {}))
             if missing:
                 raise refuse(f"Log driver awslogs requires options: {', '.join(sorted(missing))}")
             if not p.get("executionRoleArn"):
@@ -148,9 +155,11 @@ def unrunnable(definition: Definition) -> None:
         log = container.get("logConfiguration")
         if log and log["logDriver"] != "awslogs":
             raise no(f"the log driver {log['logDriver']}")
-        unknown = set(log.get("options", {})) - LOG_OPTIONS if log else set()
-        if unknown:
-            raise no(f"the log option {min(unknown)}")
+        given = set(log.get("options", {})) if log else LOG_REQUIRED
+        if given - LOG_OPTIONS:
+            raise no(f"the log option {min(given - LOG_OPTIONS)}")
+        if LOG_REQUIRED - given:  # optional on EC2
+            raise no(f"the log driver awslogs without {min(LOG_REQUIRED - given)}")
 
 
 def stored(p: Params) -> Params:

@@ -104,8 +104,8 @@ class Services(Deployments):
         return {"service": self._service_view(service, ["TAGS"])}
 
     def _check(self, definition: Any, settings: Params, configuration: Params, launch: str) -> None:
-        unrunnable(definition)
         checks.network(definition, settings, launch)
+        unrunnable(definition)
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)

@@ -19,6 +19,8 @@ def _overrides(definition: Definition, given: list[Params]) -> dict[str, Params]
         if each.get("name") not in known:
             message = f"Override for container named {each.get('name')} is not a container in the TaskDefinition."
             raise AwsError("InvalidParameterException", message)
+        if not all(variable.get("name") for variable in each.get("environment", [])):
+            raise AwsError("InvalidParameterException", "An environment variable of an override needs a name.")
     return {each["name"]: each for each in given}
 
 
@@ -79,9 +81,9 @@ class Tasks(Instances):
                 "failures": [],
             }
         cluster, definition = self.cluster(p.get("cluster")), self.definition(p["taskDefinition"], active=True)
-        unrunnable(definition)
         checks.platform(p)
         checks.network(definition, p, p.get("launchType", "EC2"))
+        unrunnable(definition)
         if not 1 <= p.get("count", 1) <= 10:
             raise AwsError("InvalidParameterException", "Count must be between 1 and 10.")
         if p.get("propagateTags") == "SERVICE":

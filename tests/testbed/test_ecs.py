@@ -78,6 +78,9 @@ AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  
         ({"container": {"logConfiguration": AWSLOGS}, "executionRoleArn": ""}, "execution role ARN"),
         ({"container": {"environment": [{"value": "x"}]}}, "a variable needs a name"),
         ({"container": {"portMappings": [{"hostPort": 1}]}}, "a mapping needs a container port"),
+        ({"container": {"healthCheck": {"command": []}}}, "must start with CMD"),
+        ({"container": {"healthCheck": {"command": ["CMD"]}}}, "must start with CMD"),
+        ({"container": {"healthCheck": {"command": ["true"]}}}, "must start with CMD"),
         ({"container": {"dependsOn": [{"containerName": "z", "condition": "START"}]}}, "dependsOn"),
     ],
 )

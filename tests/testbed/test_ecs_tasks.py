@@ -67,6 +67,8 @@ def test_run_task_refuses_what_it_cannot_run(declared: World) -> None:
     declared.ecs.deregister_task_definition(taskDefinition=inactive)
     assert code(run, declared, inactive) == "ClientException"
     assert code(run, declared, definition, count=11) == "InvalidParameterException"
+    nameless = {"containerOverrides": [{"name": "app", "environment": [{"value": "x"}]}]}
+    assert code(run, declared, definition, overrides=nameless) == "InvalidParameterException"
     assert code(declared.ecs.stop_task, cluster=declared.name, task="0" * 32) == "InvalidParameterException"
 
 
