@@ -167,7 +167,7 @@ class Deployments(State):
 
     @reads("service", "cluster", "status", "createdAt", "nextToken", "maxResults")
     def list_service_deployments(self, p: Params) -> Params:
-        """Newest first."""
+        """Newest first, "up to 20" a page unless asked otherwise (API reference, ListServiceDeployments)."""
         service, window = self.service(p), p.get("createdAt", {})
         wanted = [
             r
@@ -177,7 +177,7 @@ class Deployments(State):
             and r.status in (p.get("status") or [r.status])
             and window.get("after", r.created) <= r.created <= window.get("before", r.created)
         ]
-        items, token = page(wanted, p, 100, "maxResults", "nextToken")
+        items, token = page(wanted, p, 20, "maxResults", "nextToken")
         return {"serviceDeployments": [self._brief(r) for r in items], "nextToken": token}
 
     @reads("serviceDeploymentArns")

@@ -34,6 +34,14 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:ListServices", "a token of nobody's", INVALID, lambda s: s.ecs.list_services(cluster=s.name, nextToken="x")),
     ("ecs:ListTaskDefinitions", "no such sort", INVALID, lambda s: s.ecs.list_task_definitions(sort=WRONG)),
     ("ecs:ListTasks", "no such status", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, desiredStatus=WRONG)),
+    ("ecs:ListTasks", "101 a page", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, maxResults=101)),
+    ("ecs:ListServices", "none a page", INVALID, lambda s: s.ecs.list_services(cluster=s.name, maxResults=0)),
+    (
+        "ecs:ListServiceDeployments",
+        "101 a page",
+        INVALID,
+        lambda s: s.ecs.list_service_deployments(cluster=s.name, service=s.idle, maxResults=101),
+    ),
     (
         "ecs:ListTasks",
         "startedBy beside another filter",

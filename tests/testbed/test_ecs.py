@@ -123,6 +123,18 @@ def test_revisions_are_listed(declared: World) -> None:
     assert listed(familyPrefix=declared.name, status="INACTIVE")["taskDefinitionArns"] == [arns[1]]
 
 
+def test_service_deployments_are_listed_20_a_page(declared: World) -> None:
+    """API reference, ListServiceDeployments: "returns up to 20 results and a nextToken value"."""
+    declared.create(declared.register(), desiredCount=0)
+    for _ in range(20):
+        declared.update(forceNewDeployment=True)
+    names = {"cluster": declared.name, "service": "web"}
+    first = declared.ecs.list_service_deployments(**names)
+    rest = declared.ecs.list_service_deployments(**names, nextToken=first["nextToken"])
+    assert (len(first["serviceDeployments"]), len(rest["serviceDeployments"])) == (20, 1)
+    assert len(declared.ecs.list_service_deployments(**names, maxResults=100)["serviceDeployments"]) == 21
+
+
 def test_only_inactive_revisions_are_deleted(declared: World) -> None:
     first, second = declared.register(), declared.register()
     declared.ecs.deregister_task_definition(taskDefinition=first)
