@@ -144,8 +144,9 @@ def configuration(current: Params, wanted: Params) -> Params:
     if lowest < 0 or highest < 1 or highest < lowest:
         raise invalid("Invalid deployment configuration: maximumPercent must not be below minimumHealthyPercent.")
     threshold = merged["deploymentCircuitBreaker"].get("thresholdConfiguration")
-    if threshold and threshold["value"] < 1:
-        raise invalid("The threshold value of the deployment circuit breaker must be at least 1.")
+    if threshold and (threshold["value"] < 1 or (threshold["type"] != "COUNT" and threshold["value"] > 100)):
+        # "How the Amazon ECS deployment circuit breaker detects failures"
+        raise invalid("The threshold value of the deployment circuit breaker is at least 1, and at most 100 percent.")
     alarms = merged.get("alarms")
     if alarms and alarms["enable"] and not alarms["alarmNames"]:
         raise invalid("Deployment alarms need at least one alarm name.")

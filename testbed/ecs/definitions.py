@@ -6,10 +6,12 @@ Sources: API reference RegisterTaskDefinition; "Task definition differences for 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 """
 
+import re
 from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
+from . import limits
 from .state import Definition, State
 
 CONTAINER: Params = {
@@ -61,6 +63,7 @@ def number(value: str, unit: str) -> int | None:
 
 def check(p: Params) -> None:
     """Raise as RegisterTaskDefinition does."""
+    limits.words("RegisterTaskDefinition", p, "ClientException")
     containers = p["containerDefinitions"]
     if not containers:
         raise refuse("Container list cannot be empty.")
@@ -68,6 +71,8 @@ def check(p: Params) -> None:
     for container in containers:
         if not container.get("name") or not container.get("image"):
             raise refuse("Invalid 'containerDefinitions' setting: a container needs a name and an image.")
+        if not re.fullmatch(limits.NAME, container["name"]):
+            raise refuse(f"Invalid container name '{container['name']}'.")
         if not all(e.get("name") for e in container.get("environment", [])):
             raise refuse("Invalid 'environment' setting: a variable needs a name.")
         if not all("containerPort" in m for m in container.get("portMappings", [])):
@@ -89,6 +94,12 @@ def check(p: Params) -> None:
         raise refuse("Invalid 'containerDefinitions' setting: at least one container must be essential.")
     if any(c.get("secrets") for c in containers) and not p.get("executionRoleArn"):
         raise refuse("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+    # "The total amount of memory reserved for all containers within a task must be lower than the task memory value"
+    # (ContainerDefinition, memory); AWS takes an equal one.
+    reserved = sum(c.get("memoryReservation") or c.get("memory", 0) for c in containers)
+    most = number(p.get("memory", ""), "GB")
+    if most and max(reserved, *(c.get("memory", 0) for c in containers)) > most:
+        raise refuse(f"The containers may have more memory than the task: {most} MiB.")
     if "FARGATE" in p.get("requiresCompatibilities", []):
         check_fargate(p)
     if p.get("networkMode") == "awsvpc":
@@ -111,7 +122,11 @@ def check_fargate(p: Params) -> None:
     cpu, memory = number(p["cpu"], "vCPU"), number(p["memory"], "GB")
     if cpu not in FARGATE_SIZES or memory not in FARGATE_SIZES[cpu]:
         raise refuse(f"No Fargate configuration exists for given values: {p['cpu']} CPU, {p['memory']} memory.")
+    if sum(c.get("cpu", 0) for c in p["containerDefinitions"]) > cpu:
+        raise refuse(f"The containers reserve more CPU than the task has: {cpu} units.")
     for container in p["containerDefinitions"]:
+        if not 2 <= container.get("stopTimeout", 30) <= 120:
+            raise refuse("The valid values of stopTimeout for Fargate are 2-120 seconds.")
         log = container.get("logConfiguration", {})
         if log.get("logDriver") == "awslogs":
             missing = LOG_REQUIRED - set(log.get("options", {}))

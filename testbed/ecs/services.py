@@ -4,7 +4,7 @@ from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
-from . import checks, strategies
+from . import checks, limits, strategies
 from .definitions import unrunnable
 from .deployments import OF_THE_REVISION, Deployments
 from .state import Cluster, Definition, Deployment, Service, counts, fargate
@@ -50,6 +50,7 @@ class Services(Deployments):
         *COMMON,
     )
     def create_service(self, p: Params) -> Params:
+        limits.words("CreateService", p)
         cluster = self.cluster(p.get("cluster"))
         arn = self.service_arn(cluster, p["serviceName"])
         old = self.services.get(arn)

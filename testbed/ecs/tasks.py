@@ -4,7 +4,7 @@ import secrets
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
-from . import checks
+from . import checks, limits
 from .definitions import unrunnable
 from .instances import NOBODY, Instances
 from .state import Cluster, Definition, Deployment, Instance, Service, Task, digests, fargate
@@ -71,6 +71,7 @@ class Tasks(Instances):
     )
     def run_task(self, p: Params) -> Params:
         """The same clientToken gives the same tasks ("Ensuring idempotency in Amazon ECS API requests")."""
+        limits.words("RunTask", p)
         token = p.get("clientToken")
         if token in self.run_tokens:
             before, arns = self.run_tokens[token]

@@ -81,6 +81,13 @@ AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  
         ({"container": {"healthCheck": {"command": []}}}, "must start with CMD"),
         ({"container": {"healthCheck": {"command": ["CMD"]}}}, "must start with CMD"),
         ({"container": {"healthCheck": {"command": ["true"]}}}, "must start with CMD"),
+        ({"container": {"stopTimeout": 121}}, "2-120 seconds"),
+        ({"container": {"stopTimeout": 1}}, "2-120 seconds"),
+        ({"container": {"memory": 513}}, "more memory than the task"),
+        ({"container": {"cpu": 257}}, "more CPU than the task"),
+        ({"container": {"name": "a b"}}, "container name"),
+        ({"family": "a:b"}, "family is too long"),
+        ({"tags": [{"key": "aws:a", "value": "b"}]}, "prefix aws:"),
         ({"container": {"dependsOn": [{"containerName": "z", "condition": "START"}]}}, "dependsOn"),
     ],
 )

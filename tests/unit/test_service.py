@@ -50,6 +50,15 @@ RECREATED = {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyP
 ENABLED = {"availabilityZoneRebalancing": "ENABLED"}
 
 
+def threshold(**given: Any) -> dict[str, Any]:
+    return {"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": given}}}
+
+
+def test_a_count_of_failed_tasks_may_be_above_100() -> None:
+    assert service.compare(threshold(type="COUNT", value=150), live())
+    assert service.compare(threshold(value=150), live(**threshold(type="COUNT", value=2)))
+
+
 def test_nothing_declared_is_nothing_different() -> None:
     assert paths({}) == []
 
@@ -159,6 +168,9 @@ def test_where_zones_are_rebalanced_room_for_a_task_more_stays() -> None:
         ({"deploymentConfiguration": {"maximumPercent": 100}}, "no room"),
         ({"deploymentConfiguration": {"minimumHealthyPercent": 101}}, "0 to 100"),
         ({"deploymentConfiguration": {"maximumPercent": 50}}, "100 or more"),
+        (threshold(value=101), "COUNT"),
+        (threshold(value=0), "1 to 100"),
+        (threshold(type="COUNT", value=0), "too low"),
         ({"availabilityZoneRebalancing": "ENABLED", **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
         ({"availabilityZoneRebalancing": None, **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
     ],

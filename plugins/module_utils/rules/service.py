@@ -57,6 +57,7 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
     """
     leaves, found = _leaves(declared), []
     _refuse_contradictions(declared, live)
+    _refuse_threshold(leaves, live)
     for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
         setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
@@ -297,6 +298,22 @@ def _refuse_percentages(declared: dict[str, Any], live: dict[str, Any]) -> None:
         raise DeclarationError(
             "AWS does not rebalance Availability Zones where maximumPercent is 100. Raise maximumPercent, or declare "
             f"{REBALANCING}: DISABLED."
+        )
+
+
+def _refuse_threshold(leaves: dict[str, Any], live: dict[str, Any]) -> None:
+    """Developer guide, "How the Amazon ECS deployment circuit breaker detects failures"."""
+    paths = [f"{_BREAKER}.thresholdConfiguration.{name}" for name in ("type", "value")]
+    if not leaves.keys() & set(paths):
+        return
+    kind, value = (
+        _expected(path, SETTINGS[path], leaves[path]) if path in leaves else _actual(path, SETTINGS[path], live)
+        for path in paths
+    )
+    if value < 1 or (kind != "COUNT" and value > 100):
+        raise DeclarationError(
+            f"The value {value} of thresholdConfiguration is too low, or too high for a percentage ({kind}): give 1 to "
+            "100, or declare the type COUNT for a number of failed tasks."
         )
 
 

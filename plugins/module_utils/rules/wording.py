@@ -17,6 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
     service,
     task_definition,
+    task_definition_limits,
     values,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -99,6 +100,7 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
             yield tried({}, {name: image})
     yield lambda: _refuse_ports(_content(declared, live, model), declared, live)
     yield lambda: _refuse_port_names(_content(declared, live, model), declared, live)
+    yield lambda: _refuse_limits(_content(declared, live, model), live)
 
 
 def _settings(settings: Answer, live: plan.Live, model: Model) -> Iterator[Attempt]:
@@ -198,6 +200,14 @@ def entries(settings: Answer) -> list[Answer]:
     """The declared entries of ``loadBalancers`` that are mappings: what is none is a problem of the settings."""
     given = settings.get(BALANCERS)
     return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
+def _refuse_limits(content: Answer, live: plan.Live) -> None:
+    """What AWS has taken in the live revision it takes again."""
+    taken = task_definition_limits.problems(live.definition)
+    found = [each for each in task_definition_limits.problems(content) if each not in taken]
+    if found:
+        raise DeclarationError(" ".join(found))
 
 
 def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:
