@@ -27,7 +27,7 @@ class Deployments(State):
         shifts = strategies.shifts(service.configuration)
         unfinished = [d for d in service.deployments if d is not service.last_completed]
         for old in service.deployments:
-            if old.rollout and old.rollout.status in ("IN_PROGRESS", "ROLLBACK_REQUESTED"):
+            if old.rollout and old.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED"):
                 old.rollout.become("STOP_REQUESTED", REPLACED)
             if old.rolls_back:  # AWS does not document the end of a rollback that a newer deployment replaces
                 old.rolls_back.become("STOPPED", REPLACED, over=True)
@@ -100,6 +100,8 @@ class Deployments(State):
                 ]
             },
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
+            "volumeConfigurations": deployment.settings.get("volumeConfigurations", []),
+            "serviceConnectConfiguration": deployment.settings.get("serviceConnectConfiguration"),
             "containerImages": [
                 {"containerName": c["name"], "image": c["image"], "imageDigest": deployment.digests[c["name"]]}
                 for c in deployment.definition.containers
@@ -158,7 +160,7 @@ class Deployments(State):
             "serviceArn": rollout.service.arn,
             "clusterArn": rollout.service.cluster.arn,
             "createdAt": rollout.created,
-            "startedAt": rollout.created,
+            "startedAt": rollout.started,
             "finishedAt": rollout.finished,
             "targetServiceRevisionArn": rollout.target.revision,
             "status": rollout.status,

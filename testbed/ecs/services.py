@@ -223,6 +223,7 @@ class Services(Deployments):
             "deployments": [
                 self._deployment_view(service, d) for d in service.deployments if service.controller == "ECS"
             ],
+            **(self._current(service) if service.controller == "ECS" and service.deployments else {}),
             "events": service.events,
             "serviceRegistries": [],
             "placementConstraints": [],
@@ -235,6 +236,22 @@ class Services(Deployments):
             "createdBy": f"arn:aws:iam::{self.account}:root",
             "roleArn": f"arn:aws:iam::{self.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
             "tags": self.tags[service.arn] if "TAGS" in include else None,
+        }
+
+    def _current(self, service: Service) -> Params:
+        rollout = service.primary.rolls_back or service.primary.rollout
+        found = [(d, self._counts_of(d)) for d in service.deployments]
+        return {
+            "currentServiceDeployment": rollout.arn if rollout else None,
+            "currentServiceRevisions": [
+                {
+                    "arn": d.revision,
+                    "requestedTaskCount": service.desired if d.status == "PRIMARY" else sum(n.values()),
+                    "runningTaskCount": n["runningCount"],
+                    "pendingTaskCount": n["pendingCount"],
+                }
+                for d, n in found
+            ],
         }
 
     def _deployment_view(self, service: Service, deployment: Deployment) -> Params:

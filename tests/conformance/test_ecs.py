@@ -233,7 +233,12 @@ def test_a_rolling_update(place: Place, deployed: Deployed) -> None:
     assert until(lambda: deployed.newest()["status"] == "SUCCESSFUL", place.patience)
     newest = deployed.newest()
     assert newest["targetServiceRevision"]["requestedTaskCount"] == 3
+    assert "startedAt" in newest and "stoppedAt" not in newest
     revision = newest["targetServiceRevision"]["arn"]
+    service = deployed.service()
+    (current,) = service["currentServiceRevisions"]
+    assert (service["currentServiceDeployment"], current["arn"]) == (newest["serviceDeploymentArn"], revision)
+    assert (current["requestedTaskCount"], current["runningTaskCount"], current["pendingTaskCount"]) == (3, 3, 0)
     described = place.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]
     assert described["taskDefinition"] == second
     assert until(lambda: any("has reached a steady state" in e["message"] for e in deployed.service()["events"]), 60)
