@@ -30,13 +30,18 @@ class ContainerHealth:
         """Begin the check that is due, or take the answer of the one that runs."""
         at = time.monotonic()
         if self._running is None:
-            if at >= self._due:
+            if at < self._due:
+                return
+            try:
                 self._running, self._until = self._run(), at + self._timeout
-            return
-        code = self._running.exit_code()
-        if code is None and at < self._until:
-            return
-        self.close()
+                return
+            except (OSError, ValueError):  # what cannot be started has failed
+                code = None
+        else:
+            code = self._running.exit_code()
+            if code is None and at < self._until:
+                return
+            self.close()
         self._due = at + self._interval
         if code == 0:
             self.status, self._failures = "HEALTHY", 0
@@ -54,4 +59,4 @@ class ContainerHealth:
 def command(check: Params, address: str) -> list[str]:
     """What a check runs. `localhost` is the task's own address here (engine.py)."""
     kind, *words = [word.replace("localhost", address).replace("127.0.0.1", address) for word in check["command"]]
-    return ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words if kind == "CMD" else [kind, *words]
+    return ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words

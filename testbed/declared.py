@@ -36,9 +36,6 @@ class DeclaredProcess:
         if self._code is None and number in (signal.SIGTERM, signal.SIGKILL):
             self._code = 128 + number
 
-    def wait(self, seconds: float) -> bool:
-        return self._code is not None
-
 
 class DeclaredEngine:
     def __init__(self) -> None:

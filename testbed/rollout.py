@@ -58,6 +58,8 @@ class Rollouts:
         for task in tasks:
             self._judge(ecs, service, task)
         primary = service.primary
+        if primary.rollout and primary.rollout.status == "PENDING":
+            primary.rollout.become("IN_PROGRESS")
         if primary.state == "IN_PROGRESS" and self._aborted(ecs, service, primary):
             return
         live = [t for t in tasks if t.alive]
@@ -167,6 +169,7 @@ class Rollouts:
         last = service.last_completed
         if not roll_back or last is None:
             rollout.become("STOPPED", reason, over=True)
+            rollout.stopped = rollout.stopped or rollout.finished  # API reference, ServiceDeployment, stoppedAt
             return
         service.definition = last.definition
         service.settings = {**service.settings, **last.settings}

@@ -101,7 +101,8 @@ class TaskRuntime:
         task.processes[container["name"]] = process
         if container.get("healthCheck"):
             check = partial(self.engine.start_check, task.definition.name, container, task.address, task.id)
-            task.health[container["name"]] = ContainerHealth(container["healthCheck"], self.scale, check)
+            health = ContainerHealth(container["healthCheck"], self.scale, check)
+            task.health = {**task.health, container["name"]: health}  # a new one: the API may be reading the other
         if stream is not None and process.output is not None:
             self.logs.attach(stream, process.output)
 
@@ -143,6 +144,8 @@ class TaskRuntime:
         """
         served = False
         for group, address, port in targets(ecs, task):
+            if group.target(address, port) is None:
+                continue  # asked to stop while it was launched, so it never was registered
             served = True
             ecs.elbv2.deregister_targets({"TargetGroupArn": group.arn, "Targets": [{"Id": address, "Port": port}]})
             if task.service:

@@ -167,8 +167,11 @@ def failure(protocol: str, code: str, message: str, status: int) -> Answer:
 def page(items: list[Any], params: Params, size: int, key: str, marker: str) -> tuple[list[Any], str | None]:
     """One page of `items` and the token of the next: `key` names the wanted size, `marker` the token's parameter.
 
-    `size` is what AWS gives when the caller wants none. Tokens are positions: the lists of a test bed are short.
+    `size` is what AWS gives when the caller wants none; maxResults "can be between 1 and 100" (API reference of ECS).
+    Tokens are positions: the lists of a test bed are short.
     """
+    if key == "maxResults" and not 1 <= params.get(key, size) <= 100:
+        raise AwsError("InvalidParameterException", "maxResults must be between 1 and 100.")
     token = params.get(marker) or "0"
     if not token.isdigit():
         code = "InvalidParameterException" if marker == "nextToken" else "ValidationError"

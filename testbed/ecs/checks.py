@@ -72,6 +72,18 @@ def grace_period(settings: Params) -> None:
         raise invalid("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")
 
 
+def rebalancing_of_a_new_one(configuration: Params) -> str:
+    """ENABLED "when no value is specified" (API reference, CreateService), where the service can have it."""
+    return "ENABLED" if configuration["maximumPercent"] > 100 else "DISABLED"
+
+
+def rebalancing(settings: Params, configuration: Params) -> None:
+    """Services that "use 100% for the maximumPercent value" cannot have it ("Balancing an Amazon ECS service across
+    Availability Zones"); AWS says so of CreateService and UpdateService alike."""
+    if settings["availabilityZoneRebalancing"] == "ENABLED" and configuration["maximumPercent"] <= 100:
+        raise invalid("AvailabilityZoneRebalancing does not support maximumPercent <= 100")
+
+
 def volumes(definition: Definition, settings: Params) -> None:
     """ServiceVolumeConfiguration: "the name of the volume must match the name from the task definition"."""
     there = {each["name"] for each in definition.body.get("volumes") or [] if each.get("configuredAtLaunch")}
@@ -132,8 +144,9 @@ def configuration(current: Params, wanted: Params) -> Params:
     if lowest < 0 or highest < 1 or highest < lowest:
         raise invalid("Invalid deployment configuration: maximumPercent must not be below minimumHealthyPercent.")
     threshold = merged["deploymentCircuitBreaker"].get("thresholdConfiguration")
-    if threshold and threshold["value"] < 1:
-        raise invalid("The threshold value of the deployment circuit breaker must be at least 1.")
+    if threshold and (threshold["value"] < 1 or (threshold["type"] != "COUNT" and threshold["value"] > 100)):
+        # "How the Amazon ECS deployment circuit breaker detects failures"
+        raise invalid("The threshold value of the deployment circuit breaker is at least 1, and at most 100 percent.")
     alarms = merged.get("alarms")
     if alarms and alarms["enable"] and not alarms["alarmNames"]:
         raise invalid("Deployment alarms need at least one alarm name.")

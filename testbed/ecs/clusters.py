@@ -2,12 +2,14 @@
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
+from . import limits
 from .state import Cluster, State, counts
 
 
 class Clusters(State):
     @reads("clusterName", "settings", "tags")
     def create_cluster(self, p: Params) -> Params:
+        limits.words("CreateCluster", p)
         name = p.get("clusterName", "default")
         if name not in self.clusters:
             self.clusters[name] = Cluster(f"{self.prefix}cluster/{name}", name, p.get("settings", []))

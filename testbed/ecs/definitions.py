@@ -6,10 +6,12 @@ Sources: API reference RegisterTaskDefinition; "Task definition differences for 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 """
 
+import re
 from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
+from . import limits
 from .state import Definition, State
 
 CONTAINER: Params = {
@@ -40,6 +42,7 @@ MEMBERS = (
 )
 LOG_OPTIONS = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode"}
 LOG_OPTIONS |= {"max-buffer-size"}
+LOG_REQUIRED = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix"}
 NOT_RUN = ("environmentFiles", "restartPolicy", "firelensConfiguration", "startTimeout")
 
 
@@ -60,6 +63,7 @@ def number(value: str, unit: str) -> int | None:
 
 def check(p: Params) -> None:
     """Raise as RegisterTaskDefinition does."""
+    limits.words("RegisterTaskDefinition", p, "ClientException")
     containers = p["containerDefinitions"]
     if not containers:
         raise refuse("Container list cannot be empty.")
@@ -67,6 +71,8 @@ def check(p: Params) -> None:
     for container in containers:
         if not container.get("name") or not container.get("image"):
             raise refuse("Invalid 'containerDefinitions' setting: a container needs a name and an image.")
+        if not re.fullmatch(limits.NAME, container["name"]):
+            raise refuse(f"Invalid container name '{container['name']}'.")
         if not all(e.get("name") for e in container.get("environment", [])):
             raise refuse("Invalid 'environment' setting: a variable needs a name.")
         if not all("containerPort" in m for m in container.get("portMappings", [])):
@@ -74,6 +80,8 @@ def check(p: Params) -> None:
         for name, (low, high) in HEALTH_RANGES.items():
             if not low <= container.get("healthCheck", {}).get(name, low) <= high:
                 raise refuse(f"Invalid 'healthCheck' setting: {name} must be between {low} and {high}.")
+        if "healthCheck" in container and not _is_command(container["healthCheck"]["command"]):
+            raise refuse("Invalid 'healthCheck' setting: the command must start with CMD or CMD-SHELL.")
         for wanted in container.get("dependsOn", []):
             if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
                 raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")
@@ -86,6 +94,12 @@ def check(p: Params) -> None:
         raise refuse("Invalid 'containerDefinitions' setting: at least one container must be essential.")
     if any(c.get("secrets") for c in containers) and not p.get("executionRoleArn"):
         raise refuse("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+    # "The total amount of memory reserved for all containers within a task must be lower than the task memory value"
+    # (ContainerDefinition, memory); AWS takes an equal one.
+    reserved = sum(c.get("memoryReservation") or c.get("memory", 0) for c in containers)
+    most = number(p.get("memory", ""), "GB")
+    if most and max(reserved, *(c.get("memory", 0) for c in containers)) > most:
+        raise refuse(f"The containers may have more memory than the task: {most} MiB.")
     if "FARGATE" in p.get("requiresCompatibilities", []):
         check_fargate(p)
     if p.get("networkMode") == "awsvpc":
@@ -93,6 +107,11 @@ def check(p: Params) -> None:
             if mapping.get("hostPort", mapping.get("containerPort")) != mapping.get("containerPort"):
                 raise refuse("When networkMode=awsvpc, the host ports and container ports in port mappings must match.")
     start_order(containers)
+
+
+def _is_command(words: list[str]) -> bool:
+    """API reference, HealthCheck: it "must start with CMD ... or CMD-SHELL", and has something to run."""
+    return words[:1] in (["CMD"], ["CMD-SHELL"]) and any(words[1:])
 
 
 def check_fargate(p: Params) -> None:
@@ -103,11 +122,14 @@ def check_fargate(p: Params) -> None:
     cpu, memory = number(p["cpu"], "vCPU"), number(p["memory"], "GB")
     if cpu not in FARGATE_SIZES or memory not in FARGATE_SIZES[cpu]:
         raise refuse(f"No Fargate configuration exists for given values: {p['cpu']} CPU, {p['memory']} memory.")
+    if sum(c.get("cpu", 0) for c in p["containerDefinitions"]) > cpu:
+        raise refuse(f"The containers reserve more CPU than the task has: {cpu} units.")
     for container in p["containerDefinitions"]:
+        if not 2 <= container.get("stopTimeout", 30) <= 120:
+            raise refuse("The valid values of stopTimeout for Fargate are 2-120 seconds.")
         log = container.get("logConfiguration", {})
         if log.get("logDriver") == "awslogs":
-            options = log.get("options", {})
-            missing = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix"} - set(options)
+            missing = LOG_REQUIRED - set(log.get("options", {}))
             if missing:
                 raise refuse(f"Log driver awslogs requires options: {', '.join(sorted(missing))}")
             if not p.get("executionRoleArn"):
@@ -148,9 +170,11 @@ def unrunnable(definition: Definition) -> None:
         log = container.get("logConfiguration")
         if log and log["logDriver"] != "awslogs":
             raise no(f"the log driver {log['logDriver']}")
-        unknown = set(log.get("options", {})) - LOG_OPTIONS if log else set()
-        if unknown:
-            raise no(f"the log option {min(unknown)}")
+        given = set(log.get("options", {})) if log else LOG_REQUIRED
+        if given - LOG_OPTIONS:
+            raise no(f"the log option {min(given - LOG_OPTIONS)}")
+        if LOG_REQUIRED - given:  # optional on EC2
+            raise no(f"the log driver awslogs without {min(LOG_REQUIRED - given)}")
 
 
 def stored(p: Params) -> Params:

@@ -27,7 +27,7 @@ class Deployments(State):
         shifts = strategies.shifts(service.configuration)
         unfinished = [d for d in service.deployments if d is not service.last_completed]
         for old in service.deployments:
-            if old.rollout and old.rollout.status in ("IN_PROGRESS", "ROLLBACK_REQUESTED"):
+            if old.rollout and old.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED"):
                 old.rollout.become("STOP_REQUESTED", REPLACED)
             if old.rolls_back:  # AWS does not document the end of a rollback that a newer deployment replaces
                 old.rolls_back.become("STOPPED", REPLACED, over=True)
@@ -100,6 +100,8 @@ class Deployments(State):
                 ]
             },
             "networkConfiguration": deployment.settings.get("networkConfiguration"),
+            "volumeConfigurations": deployment.settings.get("volumeConfigurations", []),
+            "serviceConnectConfiguration": deployment.settings.get("serviceConnectConfiguration"),
             "containerImages": [
                 {"containerName": c["name"], "image": c["image"], "imageDigest": deployment.digests[c["name"]]}
                 for c in deployment.definition.containers
@@ -158,7 +160,7 @@ class Deployments(State):
             "serviceArn": rollout.service.arn,
             "clusterArn": rollout.service.cluster.arn,
             "createdAt": rollout.created,
-            "startedAt": rollout.created,
+            "startedAt": rollout.started,
             "finishedAt": rollout.finished,
             "targetServiceRevisionArn": rollout.target.revision,
             "status": rollout.status,
@@ -167,7 +169,7 @@ class Deployments(State):
 
     @reads("service", "cluster", "status", "createdAt", "nextToken", "maxResults")
     def list_service_deployments(self, p: Params) -> Params:
-        """Newest first."""
+        """Newest first, "up to 20" a page unless asked otherwise (API reference, ListServiceDeployments)."""
         service, window = self.service(p), p.get("createdAt", {})
         wanted = [
             r
@@ -177,7 +179,7 @@ class Deployments(State):
             and r.status in (p.get("status") or [r.status])
             and window.get("after", r.created) <= r.created <= window.get("before", r.created)
         ]
-        items, token = page(wanted, p, 100, "maxResults", "nextToken")
+        items, token = page(wanted, p, 20, "maxResults", "nextToken")
         return {"serviceDeployments": [self._brief(r) for r in items], "nextToken": token}
 
     @reads("serviceDeploymentArns")

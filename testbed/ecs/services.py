@@ -4,7 +4,7 @@ from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
-from . import checks, strategies
+from . import checks, limits, strategies
 from .definitions import unrunnable
 from .deployments import OF_THE_REVISION, Deployments
 from .state import Cluster, Definition, Deployment, Service, counts, fargate
@@ -41,7 +41,6 @@ DEFAULTS: Params = {
     "enableExecuteCommand": False,
     "enableECSManagedTags": False,
     "propagateTags": "NONE",
-    "availabilityZoneRebalancing": "DISABLED",
 }
 
 
@@ -51,6 +50,7 @@ class Services(Deployments):
         *COMMON,
     )
     def create_service(self, p: Params) -> Params:
+        limits.words("CreateService", p)
         cluster = self.cluster(p.get("cluster"))
         arn = self.service_arn(cluster, p["serviceName"])
         old = self.services.get(arn)
@@ -69,6 +69,7 @@ class Services(Deployments):
         if settings["loadBalancers"]:
             settings.setdefault("healthCheckGracePeriodSeconds", 0)
         configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         self._check(definition, settings, configuration, launch)
         service = Service(
             arn=arn,
@@ -96,6 +97,7 @@ class Services(Deployments):
                 raise checks.invalid(f"{name} cannot be specified for a service that uses an EXTERNAL controller.")
         nothing, count = Definition("", "", 0, {}), checks.desired_count(p.get("desiredCount", 0))
         configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         service = Service(
             arn, p["serviceName"], cluster, nothing, count, configuration, settings, launch="", controller="EXTERNAL"
         )
@@ -103,11 +105,12 @@ class Services(Deployments):
         return {"service": self._service_view(service, ["TAGS"])}
 
     def _check(self, definition: Any, settings: Params, configuration: Params, launch: str) -> None:
-        unrunnable(definition)
         checks.network(definition, settings, launch)
+        unrunnable(definition)
         checks.load_balancers(self.elbv2, settings["loadBalancers"], definition)
         strategies.check_balancers(self.elbv2, configuration, settings["loadBalancers"])
         checks.grace_period(settings)
+        checks.rebalancing(settings, configuration)
         checks.volumes(definition, settings)
         checks.connect(definition, settings)
 
@@ -220,6 +223,7 @@ class Services(Deployments):
             "deployments": [
                 self._deployment_view(service, d) for d in service.deployments if service.controller == "ECS"
             ],
+            **(self._current(service) if service.controller == "ECS" and service.deployments else {}),
             "events": service.events,
             "serviceRegistries": [],
             "placementConstraints": [],
@@ -232,6 +236,22 @@ class Services(Deployments):
             "createdBy": f"arn:aws:iam::{self.account}:root",
             "roleArn": f"arn:aws:iam::{self.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
             "tags": self.tags[service.arn] if "TAGS" in include else None,
+        }
+
+    def _current(self, service: Service) -> Params:
+        rollout = service.primary.rolls_back or service.primary.rollout
+        found = [(d, self._counts_of(d)) for d in service.deployments]
+        return {
+            "currentServiceDeployment": rollout.arn if rollout else None,
+            "currentServiceRevisions": [
+                {
+                    "arn": d.revision,
+                    "requestedTaskCount": service.desired if d.status == "PRIMARY" else sum(n.values()),
+                    "runningTaskCount": n["runningCount"],
+                    "pendingTaskCount": n["pendingCount"],
+                }
+                for d, n in found
+            ],
         }
 
     def _deployment_view(self, service: Service, deployment: Deployment) -> Params:

@@ -18,7 +18,6 @@ class Process(Protocol):
     def exit_code(self) -> int | None: ...
     def memory(self) -> int: ...
     def send(self, number: int) -> None: ...
-    def wait(self, seconds: float) -> bool: ...
     @property
     def output(self) -> BinaryIO | None: ...
 
@@ -55,7 +54,7 @@ class Rollout:
     replaces: "Deployment | None"  # the one of those that was complete, and serves until traffic is shifted
     requested: int
     threshold: int
-    status: str = "IN_PROGRESS"
+    status: str = "PENDING"  # "has been created, but has not started" (service-deployment), until the next tick
     reason: str | None = None
     failures: int = 0  # tasks that count for the circuit breaker
     breaker: str = "DISABLED"
@@ -72,6 +71,7 @@ class Rollout:
     test_percent: float = 0.0  # and of the test traffic
     created: float = field(default_factory=now)
     updated: float = field(default_factory=now)
+    started: float | None = None
     finished: float | None = None
     stopped: float | None = None
 
@@ -82,6 +82,8 @@ class Rollout:
     def become(self, status: str, reason: str | None = None, over: bool = False) -> None:
         self.status, self.updated = status, now()
         self.reason = reason or self.reason
+        if status == "IN_PROGRESS":
+            self.started = self.updated
         if over:
             self.finished = self.updated
             if self.breaker == "MONITORING":
@@ -180,7 +182,6 @@ class Task:
     service: Service | None = None
     started_by: str | None = None
     group: str = ""
-    settings: Params = field(default_factory=dict)
     executes: bool = False  # ExecuteCommand is enabled
     overrides: dict[str, Params] = field(default_factory=dict)  # by container name: what RunTask said otherwise
     instance: Instance | None = None  # of launch type EC2: where it was placed,

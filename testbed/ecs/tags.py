@@ -2,6 +2,7 @@
 
 from ..strict import reads
 from ..wire import AwsError, Params
+from . import limits
 from .state import State
 
 
@@ -14,14 +15,17 @@ class Tags(State):
 
     @reads("resourceArn", "tags")
     def tag_resource(self, p: Params) -> Params:
-        new = {t["key"]: t for t in self._tagged(p["resourceArn"]) + p["tags"]}
-        if len(new) > 50:
+        limits.tags(p["tags"])
+        old = self._tagged(p["resourceArn"])
+        new = {t["key"]: t for t in old + p["tags"]}
+        if sum(not key.startswith("aws:") for key in new) > limits.MOST_TAGS:  # AWS's own "do not count"
             raise AwsError("InvalidParameterException", "The maximum number of tags for a resource is 50.")
         self.tags[p["resourceArn"]] = list(new.values())
         return {}
 
     @reads("resourceArn", "tagKeys")
     def untag_resource(self, p: Params) -> Params:
+        limits.tags([{"key": key} for key in p["tagKeys"]])
         kept = [t for t in self._tagged(p["resourceArn"]) if t["key"] not in p["tagKeys"]]
         self.tags[p["resourceArn"]] = kept
         return {}

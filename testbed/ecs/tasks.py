@@ -4,7 +4,7 @@ import secrets
 
 from ..strict import reads
 from ..wire import AwsError, Params, page
-from . import checks
+from . import checks, limits
 from .definitions import unrunnable
 from .instances import NOBODY, Instances
 from .state import Cluster, Definition, Deployment, Instance, Service, Task, digests, fargate
@@ -19,6 +19,8 @@ def _overrides(definition: Definition, given: list[Params]) -> dict[str, Params]
         if each.get("name") not in known:
             message = f"Override for container named {each.get('name')} is not a container in the TaskDefinition."
             raise AwsError("InvalidParameterException", message)
+        if not all(variable.get("name") for variable in each.get("environment", [])):
+            raise AwsError("InvalidParameterException", "An environment variable of an override needs a name.")
     return {each["name"]: each for each in given}
 
 
@@ -69,6 +71,7 @@ class Tasks(Instances):
     )
     def run_task(self, p: Params) -> Params:
         """The same clientToken gives the same tasks ("Ensuring idempotency in Amazon ECS API requests")."""
+        limits.words("RunTask", p)
         token = p.get("clientToken")
         if token in self.run_tokens:
             before, arns = self.run_tokens[token]
@@ -79,9 +82,9 @@ class Tasks(Instances):
                 "failures": [],
             }
         cluster, definition = self.cluster(p.get("cluster")), self.definition(p["taskDefinition"], active=True)
-        unrunnable(definition)
         checks.platform(p)
         checks.network(definition, p, p.get("launchType", "EC2"))
+        unrunnable(definition)
         if not 1 <= p.get("count", 1) <= 10:
             raise AwsError("InvalidParameterException", "Count must be between 1 and 10.")
         if p.get("propagateTags") == "SERVICE":
@@ -132,7 +135,10 @@ class Tasks(Instances):
         *("cluster", "family", "startedBy", "serviceName", "desiredStatus", "launchType", "maxResults", "nextToken"),
     )
     def list_tasks(self, p: Params) -> Params:
-        """`desiredStatus` PENDING finds none: ECS never wants a task to be pending (API reference, ListTasks)."""
+        """API reference, ListTasks: `startedBy` "must be the only filter that you use"; `desiredStatus` PENDING finds
+        none, for ECS never wants a task to be pending."""
+        if "startedBy" in p and {"family", "serviceName", "desiredStatus", "launchType"} & set(p):
+            raise checks.invalid("cannot specify startedBy with other arguments")
         cluster, wanted = self.cluster(p.get("cluster")), p.get("desiredStatus", "RUNNING")
         service = self.service(p, "serviceName") if "serviceName" in p else None
         found = [

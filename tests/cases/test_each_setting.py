@@ -38,7 +38,7 @@ SET: dict[str, tuple[Answer, bool]] = {
     "enableExecuteCommand": ({"enableExecuteCommand": True}, False),
     "enableECSManagedTags": ({"enableECSManagedTags": True}, False),
     "propagateTags": ({"propagateTags": "SERVICE"}, False),
-    "availabilityZoneRebalancing": ({"availabilityZoneRebalancing": "ENABLED"}, False),
+    "availabilityZoneRebalancing": ({"availabilityZoneRebalancing": "DISABLED"}, False),
     "volumeConfigurations": (
         {"volumeConfigurations": [{"name": "scratch", "managedEBSVolume": {**DISK, "sizeInGiB": "20"}}]},
         True,

@@ -86,6 +86,7 @@ def test_c47_each_cure_lets_the_release_through(place: Place, cure: str) -> None
         place.instance()
     elif cure == "a lower percent":
         settings = {"deploymentConfiguration": {"minimumHealthyPercent": 0, "maximumPercent": 100}}
+        settings["availabilityZoneRebalancing"] = "DISABLED"
     else:
         port = ANY
     ports = [{"containerPort": PORT, "hostPort": port}]

@@ -12,6 +12,8 @@ WRONG = "INVALID_WORD"
 Call = Callable[[Stage], Any]
 INVALID = "InvalidParameterException"
 Row = tuple[str, str, str, Call]
+THRESHOLD = {"type": "BOUNDED_PERCENT", "value": 101}
+OVER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True, "thresholdConfiguration": THRESHOLD}}
 PARAMETERS: tuple[Row, ...] = (
     ("ecs:DescribeServices", "11 services", INVALID, lambda s: s.ecs.describe_services(services=["x"] * 11)),
     ("ecs:DescribeTasks", "101 tasks", INVALID, lambda s: s.ecs.describe_tasks(cluster=s.name, tasks=["x"] * 101)),
@@ -34,6 +36,20 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:ListServices", "a token of nobody's", INVALID, lambda s: s.ecs.list_services(cluster=s.name, nextToken="x")),
     ("ecs:ListTaskDefinitions", "no such sort", INVALID, lambda s: s.ecs.list_task_definitions(sort=WRONG)),
     ("ecs:ListTasks", "no such status", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, desiredStatus=WRONG)),
+    ("ecs:ListTasks", "101 a page", INVALID, lambda s: s.ecs.list_tasks(cluster=s.name, maxResults=101)),
+    ("ecs:ListServices", "none a page", INVALID, lambda s: s.ecs.list_services(cluster=s.name, maxResults=0)),
+    (
+        "ecs:ListServiceDeployments",
+        "101 a page",
+        INVALID,
+        lambda s: s.ecs.list_service_deployments(cluster=s.name, service=s.idle, maxResults=101),
+    ),
+    (
+        "ecs:ListTasks",
+        "startedBy beside another filter",
+        INVALID,
+        lambda s: s.ecs.list_tasks(cluster=s.name, startedBy="x", family="x"),
+    ),
     (
         "ecs:ListServiceDeployments",
         "no such status",
@@ -44,6 +60,29 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:RegisterTaskDefinition", "no Fargate size", "ClientException", lambda s: s.register(cpu="256", memory="999")),
     ("ecs:RunTask", "a count of 11", INVALID, lambda s: s.run(count=11)),
     ("ecs:RunTask", "no such platform version", "PlatformUnknownException", lambda s: s.run(platformVersion="9.9.9")),
+    ("ecs:RegisterTaskDefinition", "a family of 256", "ClientException", lambda s: s.register(family="f" * 256)),
+    (
+        "ecs:RegisterTaskDefinition",
+        "a dot in a container's name",
+        "ClientException",
+        lambda s: s.registered(name="a.b"),
+    ),
+    ("ecs:RegisterTaskDefinition", "a stopTimeout of 121", "ClientException", lambda s: s.registered(stopTimeout=121)),
+    ("ecs:RegisterTaskDefinition", "memory beyond the task's", "ClientException", lambda s: s.registered(memory=513)),
+    (
+        "ecs:RegisterTaskDefinition",
+        "a check without CMD",
+        "ClientException",
+        lambda s: s.registered(healthCheck={"command": ["true"]}),
+    ),
+    ("ecs:RunTask", "a startedBy of 129", INVALID, lambda s: s.run(startedBy="x" * 129)),
+    ("ecs:RunTask", "a startedBy with a space", INVALID, lambda s: s.run(startedBy="a b")),
+    ("ecs:RunTask", "a client token of 65", INVALID, lambda s: s.run(clientToken="x" * 65)),
+    ("ecs:TagResource", "a key of 129", INVALID, lambda s: s.tag("k" * 129)),
+    ("ecs:TagResource", "a value of 257", INVALID, lambda s: s.tag("k", "v" * 257)),
+    ("ecs:TagResource", "a key of AWS's", INVALID, lambda s: s.tag("aws:k")),
+    ("ecs:TagResource", "a value of AWS's", INVALID, lambda s: s.tag("k", "aws:v")),
+    ("ecs:UpdateService", "a threshold of 101 percent", INVALID, lambda s: s.update(deploymentConfiguration=OVER)),
     (
         "ecs:StopServiceDeployment",
         "no such stop type",

@@ -38,6 +38,9 @@ class Stage:
         body = {"family": self.name, "executionRoleArn": self.place.role, "containerDefinitions": [container]}
         return dict(self.ecs.register_task_definition(**{**body, **FARGATE, **more})["taskDefinition"])
 
+    def registered(self, **of_the_container: Any) -> Json:
+        return self.register(containerDefinitions=[{"name": "app", "image": self.place.image, **of_the_container}])
+
     def _deregistered(self) -> str:
         arn = str(self.register()["taskDefinitionArn"])
         self.ecs.deregister_task_definition(taskDefinition=arn)
@@ -103,6 +106,9 @@ class Stage:
 
     def tag_definition(self, arn: str, *tags: Json) -> Any:
         return self.ecs.tag_resource(resourceArn=arn, tags=list(tags) or [{"key": "team", "value": "a"}])
+
+    def tag(self, key: str, value: str = "") -> Any:
+        return self.tag_definition(self.revision, {"key": key, "value": value})
 
     def run(self, **more: Any) -> Json:
         body = {"cluster": self.name, "taskDefinition": self.revision, "launchType": "FARGATE"}

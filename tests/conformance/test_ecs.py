@@ -151,6 +151,15 @@ def test_services_that_are_refused(place: Place, deployed: Deployed) -> None:
         assert refused(loadBalancers=balancer(**change)) == "InvalidParameterException"
     blocked = {"maximumPercent": 100, "minimumHealthyPercent": 100}
     assert refused(deploymentConfiguration=blocked) == "InvalidParameterException"
+    recreated = {"maximumPercent": 100, "minimumHealthyPercent": 0}
+    zones = {"availabilityZoneRebalancing": "ENABLED"}  # guide, service-rebalancing: not with 100% for maximumPercent
+    assert refused(deploymentConfiguration=recreated, **zones) == "InvalidParameterException"
+
+
+@pytest.mark.api
+def test_zones_are_rebalanced_where_nothing_is_said(deployed: Deployed) -> None:
+    """API_CreateService, availabilityZoneRebalancing."""
+    assert deployed.service()["availabilityZoneRebalancing"] == "ENABLED"
 
 
 @pytest.mark.api
@@ -224,7 +233,12 @@ def test_a_rolling_update(place: Place, deployed: Deployed) -> None:
     assert until(lambda: deployed.newest()["status"] == "SUCCESSFUL", place.patience)
     newest = deployed.newest()
     assert newest["targetServiceRevision"]["requestedTaskCount"] == 3
+    assert "startedAt" in newest and "stoppedAt" not in newest
     revision = newest["targetServiceRevision"]["arn"]
+    service = deployed.service()
+    (current,) = service["currentServiceRevisions"]
+    assert (service["currentServiceDeployment"], current["arn"]) == (newest["serviceDeploymentArn"], revision)
+    assert (current["requestedTaskCount"], current["runningTaskCount"], current["pendingTaskCount"]) == (3, 3, 0)
     described = place.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]
     assert described["taskDefinition"] == second
     assert until(lambda: any("has reached a steady state" in e["message"] for e in deployed.service()["events"]), 60)

@@ -114,7 +114,8 @@ def _replaced(stage: Stage, arn: str) -> None:
 def sticky(bed: RunningBed, cured: bool) -> Harm:
     """New tasks that have no user when all are there."""
     percents = {"minimumHealthyPercent": 100, "maximumPercent": 200} if cured else {"minimumHealthyPercent": 50}
-    stage = Stage(bed, settings={"desiredCount": 2, "deploymentConfiguration": {"maximumPercent": 100} | percents})
+    settings = {"desiredCount": 2, "deploymentConfiguration": {"maximumPercent": 100} | percents}
+    stage = Stage(bed, settings={**settings, "availabilityZoneRebalancing": "DISABLED"})
     names, revision = _names(stage, Known()), stage.register(SLOW_START="2")  # the second is ready well after the first
     with stage.users() as users:
         stage.deploy(revision)

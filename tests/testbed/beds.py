@@ -218,7 +218,8 @@ class World:
         return [e["message"] for e in self.service(name)["events"]]
 
     def tasks(self, wanted: str = "RUNNING", **more: Any) -> list[dict[str, Any]]:
-        arns = self.ecs.list_tasks(cluster=self.name, desiredStatus=wanted, **more)["taskArns"]
+        filters = more if "startedBy" in more else {"desiredStatus": wanted, **more}
+        arns = self.ecs.list_tasks(cluster=self.name, **filters)["taskArns"]
         found = self.ecs.describe_tasks(cluster=self.name, tasks=arns)["tasks"] if arns else []
         return [dict(t) for t in found]
 

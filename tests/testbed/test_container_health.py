@@ -78,7 +78,8 @@ def test_a_task_is_healthy_when_its_containers_say_so_and_replaced_when_not(decl
     [
         (["CMD-SHELL", 'test "$VERSION" = 2 && test -n "$TASK_ID"'], "HEALTHY"),
         (["CMD", "false"], "UNHEALTHY"),
-        (["false"], "UNHEALTHY"),
+        (["CMD", "/no/such/program"], "UNHEALTHY"),
+        (["CMD", "tr\0ue"], "UNHEALTHY"),
     ],
 )
 def test_a_check_is_a_command_in_the_environment_of_its_container(

@@ -78,6 +78,16 @@ AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  
         ({"container": {"logConfiguration": AWSLOGS}, "executionRoleArn": ""}, "execution role ARN"),
         ({"container": {"environment": [{"value": "x"}]}}, "a variable needs a name"),
         ({"container": {"portMappings": [{"hostPort": 1}]}}, "a mapping needs a container port"),
+        ({"container": {"healthCheck": {"command": []}}}, "must start with CMD"),
+        ({"container": {"healthCheck": {"command": ["CMD"]}}}, "must start with CMD"),
+        ({"container": {"healthCheck": {"command": ["true"]}}}, "must start with CMD"),
+        ({"container": {"stopTimeout": 121}}, "2-120 seconds"),
+        ({"container": {"stopTimeout": 1}}, "2-120 seconds"),
+        ({"container": {"memory": 513}}, "more memory than the task"),
+        ({"container": {"cpu": 257}}, "more CPU than the task"),
+        ({"container": {"name": "a b"}}, "container name"),
+        ({"family": "a:b"}, "family is too long"),
+        ({"tags": [{"key": "aws:a", "value": "b"}]}, "prefix aws:"),
         ({"container": {"dependsOn": [{"containerName": "z", "condition": "START"}]}}, "dependsOn"),
     ],
 )
@@ -118,6 +128,18 @@ def test_revisions_are_listed(declared: World) -> None:
     assert listed(familyPrefix=declared.name)["taskDefinitionArns"] == [arns[0], arns[2]]
     assert listed(familyPrefix=declared.name, sort="DESC")["taskDefinitionArns"] == [arns[2], arns[0]]
     assert listed(familyPrefix=declared.name, status="INACTIVE")["taskDefinitionArns"] == [arns[1]]
+
+
+def test_service_deployments_are_listed_20_a_page(declared: World) -> None:
+    """API reference, ListServiceDeployments: "returns up to 20 results and a nextToken value"."""
+    declared.create(declared.register(), desiredCount=0)
+    for _ in range(20):
+        declared.update(forceNewDeployment=True)
+    names = {"cluster": declared.name, "service": "web"}
+    first = declared.ecs.list_service_deployments(**names)
+    rest = declared.ecs.list_service_deployments(**names, nextToken=first["nextToken"])
+    assert (len(first["serviceDeployments"]), len(rest["serviceDeployments"])) == (20, 1)
+    assert len(declared.ecs.list_service_deployments(**names, maxResults=100)["serviceDeployments"]) == 21
 
 
 def test_only_inactive_revisions_are_deleted(declared: World) -> None:

@@ -50,6 +50,10 @@ def test_tasks_are_found_by_what_they_are(declared: World) -> None:
     assert len(declared.tasks(startedBy="me")) == 1
     assert len(declared.tasks(family=declared.name)) == 3
     assert declared.tasks(family="other") == declared.tasks(launchType="EC2") == declared.tasks("STOPPED") == []
+    others = {"family": declared.name, "serviceName": "web", "launchType": "EC2", "desiredStatus": "STOPPED"}
+    for name, value in others.items():
+        refused = code(declared.ecs.list_tasks, cluster=declared.name, startedBy="me", **{name: value})
+        assert refused == "InvalidParameterException"
     assert code(declared.tasks, serviceName="none") == "ServiceNotFoundException"
     deployment = declared.service()["deployments"][0]["id"]
     assert {t["startedBy"] for t in declared.tasks(serviceName="web")} == {deployment}
@@ -63,6 +67,8 @@ def test_run_task_refuses_what_it_cannot_run(declared: World) -> None:
     declared.ecs.deregister_task_definition(taskDefinition=inactive)
     assert code(run, declared, inactive) == "ClientException"
     assert code(run, declared, definition, count=11) == "InvalidParameterException"
+    nameless = {"containerOverrides": [{"name": "app", "environment": [{"value": "x"}]}]}
+    assert code(run, declared, definition, overrides=nameless) == "InvalidParameterException"
     assert code(declared.ecs.stop_task, cluster=declared.name, task="0" * 32) == "InvalidParameterException"
 
 

@@ -38,6 +38,15 @@ def unplaced(world: World) -> list[str]:
     return [each for each in world.events() if NO_ROOM in each]
 
 
+def test_a_log_without_a_prefix_is_refused_by_name(declared: World) -> None:
+    """AWS takes it on EC2, where the stream is then named by the container's id (guide, using_awslogs)."""
+    declared.instance()
+    for options in ({}, {"options": {"awslogs-group": "g", "awslogs-region": "us-east-1"}}):
+        revision = definition(declared, logConfiguration={"logDriver": "awslogs", **options})
+        with pytest.raises(ClientError, match="InvalidAction.*the log driver awslogs without awslogs-"):
+            create(declared, revision)
+
+
 # -- placement
 
 
@@ -139,7 +148,8 @@ def test_a_fixed_port_is_free_when_its_task_has_stopped(declared: World) -> None
     declared.update(taskDefinition=second)
     until(lambda: unplaced(declared))
     assert "is already using a port required by your task." in unplaced(declared)[0]
-    declared.update(deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100})
+    recreated = {"minimumHealthyPercent": 0, "maximumPercent": 100}
+    declared.update(deploymentConfiguration=recreated, availabilityZoneRebalancing="DISABLED")
     declared.completed(second)
 
 

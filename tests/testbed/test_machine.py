@@ -30,6 +30,7 @@ EXPECTED = {  # a refusal that AWS's pages name for the call in that state
 LIFE = ("PROVISIONING", "PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "STOPPED")
 OVER = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 NEXT = {  # API_ServiceDeployment, status
+    "PENDING": {"IN_PROGRESS", "STOPPED", "STOP_REQUESTED", "ROLLBACK_REQUESTED"},
     "IN_PROGRESS": {"SUCCESSFUL", "STOPPED", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"},
     "STOP_REQUESTED": {"STOPPED"},
     "ROLLBACK_REQUESTED": {"ROLLBACK_IN_PROGRESS", "STOPPED", "STOP_REQUESTED"},
@@ -207,6 +208,7 @@ class Life(RuleBasedStateMachine):
                 arn, status = each["serviceDeploymentArn"], each["status"]
                 assert later(self.statuses.get(arn, status), status), (self.statuses[arn], status)
                 assert ("finishedAt" in each) == (status in OVER), each
+                assert status not in ("PENDING", "IN_PROGRESS") or ("startedAt" in each) == (status != "PENDING"), each
                 self.statuses[arn] = status
 
     @invariant()

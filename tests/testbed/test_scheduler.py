@@ -160,6 +160,7 @@ def test_without_rollback_a_failed_deployment_stalls(declared: World) -> None:
     declared.update(taskDefinition=bad)
     ended(declared, "STOPPED")
     assert declared.deployments()[0][:3] == ("PRIMARY", "FAILED", 2)
+    assert "stoppedAt" in declared.rollouts()[0], "API reference, ServiceDeployment: the rollback option is not in use"
     assert declared.service()["taskDefinition"] == bad
     until(lambda: not [t for t in declared.tasks() if t["taskDefinitionArn"] == bad])
     before = len(declared.tasks("STOPPED"))
@@ -255,7 +256,8 @@ def test_stopping_a_deployment_rolls_it_back(declared: World) -> None:
     first = deployed(declared)
     bad = broken(declared, "unhealthy")
     declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
-    listed = declared.ecs.list_service_deployments(cluster=declared.name, service="web", status=["IN_PROGRESS"])
+    under_way = ["PENDING", "IN_PROGRESS"]
+    listed = declared.ecs.list_service_deployments(cluster=declared.name, service="web", status=under_way)
     (running,) = listed["serviceDeployments"]
     stop = declared.ecs.stop_service_deployment
     with pytest.raises(ClientError, match="ABORT is not supported"):

@@ -46,6 +46,19 @@ def paths(declared: dict[str, Any], answer: dict[str, Any] | None = None) -> lis
     return [each.path for each in service.compare(declared, answer or live())]
 
 
+RECREATED = {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}}
+ENABLED = {"availabilityZoneRebalancing": "ENABLED"}
+
+
+def threshold(**given: Any) -> dict[str, Any]:
+    return {"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": given}}}
+
+
+def test_a_count_of_failed_tasks_may_be_above_100() -> None:
+    assert service.compare(threshold(type="COUNT", value=150), live())
+    assert service.compare(threshold(value=150), live(**threshold(type="COUNT", value=2)))
+
+
 def test_nothing_declared_is_nothing_different() -> None:
     assert paths({}) == []
 
@@ -118,6 +131,21 @@ def test_null_goes_back_to_the_default_of_aws() -> None:
     assert [each.path.rsplit(".", 1)[1] for each in whole] == ["enable", "rollback"]
 
 
+def test_zone_rebalancing_is_enabled_by_default_and_off_where_it_never_had_a_value() -> None:
+    """API reference, CreateService and UpdateService: the defaults differ."""
+    assert service.compare({"availabilityZoneRebalancing": "DISABLED"}, live()) == []
+    (found,) = service.compare({"availabilityZoneRebalancing": None}, live())
+    assert (found.expected, found.actual) == ("ENABLED", "DISABLED")
+    assert service.compare({"availabilityZoneRebalancing": None}, live(availabilityZoneRebalancing="ENABLED")) == []
+
+
+def test_where_zones_are_rebalanced_room_for_a_task_more_stays() -> None:
+    with pytest.raises(DeclarationError, match="availabilityZoneRebalancing: DISABLED"):
+        service.compare(RECREATED, live(availabilityZoneRebalancing="ENABLED"))
+    for declared, there in ((RECREATED, {}), ({**RECREATED, "availabilityZoneRebalancing": "DISABLED"}, ENABLED)):
+        assert service.compare(declared, live(**there))
+
+
 @pytest.mark.parametrize(
     ("declared", "words"),
     [
@@ -140,6 +168,11 @@ def test_null_goes_back_to_the_default_of_aws() -> None:
         ({"deploymentConfiguration": {"maximumPercent": 100}}, "no room"),
         ({"deploymentConfiguration": {"minimumHealthyPercent": 101}}, "0 to 100"),
         ({"deploymentConfiguration": {"maximumPercent": 50}}, "100 or more"),
+        (threshold(value=101), "COUNT"),
+        (threshold(value=0), "1 to 100"),
+        (threshold(type="COUNT", value=0), "too low"),
+        ({"availabilityZoneRebalancing": "ENABLED", **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
+        ({"availabilityZoneRebalancing": None, **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_way_out(declared: dict[str, Any], words: str) -> None:

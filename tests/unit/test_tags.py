@@ -69,6 +69,7 @@ def test_the_plan_names_the_calls_and_starts_nothing() -> None:
         ({7: "a"}, "Quote it"),
         ({"a": 7}, "must be text"),
         ({"a": "x" * 257}, "longer than 256"),
+        ({"a": "AWS:b"}, "values that begin with aws:"),
         ({str(number): "x" for number in range(51)}, "would have 51 tags"),
         (["a"], "tags"),
         (None, "tags"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -18,13 +18,13 @@ LOG_DELAY = 5
 
 
 def started_by(task: Task, cluster: str, mark: str) -> list[Answer]:
-    """The tasks, running or stopped within the last hour, that were started with this mark."""
-    with translated(f"Looking for the tasks of {mark} (ecs:ListTasks, ecs:DescribeTasks)"):
-        ecs, arns = reading(task, "ecs"), list[str]()
-        for status in ("RUNNING", "STOPPED"):
-            pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, startedBy=mark, desiredStatus=status)
-            arns += [arn for page in pages for arn in page["taskArns"]]
-        return list(ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]) if arns else []
+    """The tasks, running or stopped within the last hour, that were started with this mark.
+
+    ``startedBy`` "must be the only filter that you use" (API reference, ListTasks), and finds none that is to stop.
+    """
+    doing = f"Looking for the tasks of {mark} (ecs:ListTasks, ecs:DescribeTasks)"
+    found = reads.filtered_tasks(task, doing, cluster, {"startedBy": mark}, {"desiredStatus": "STOPPED"})
+    return [each for each in found if each.get("startedBy") == mark]
 
 
 def until_stopped(task: Task, cluster: str, arn: str, seconds: float, delay: float) -> Answer | None:

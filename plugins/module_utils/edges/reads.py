@@ -20,6 +20,7 @@ except ImportError:
 Answer = dict[str, Any]
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
+LISTED_A_CALL = 100
 UNOFFERED = {"InvalidAction", "UnknownOperationException", "501"}
 """Codes for an operation that an endpoint does not have. LocalStack answers InternalFailure with status 501 for it
 (``create_not_implemented_response``); with any other status that is a failure which passes."""
@@ -195,12 +196,17 @@ def target_health(task: Task, arn: str) -> list[Answer]:
 
 def tasks(task: Task, cluster_name: str, service_name: str, status: str = "RUNNING") -> list[Answer]:
     """The tasks of a service whose desired status is ``RUNNING`` or ``STOPPED`` (those of about the last hour)."""
-    with translated(f"Reading the tasks of {service_name} (ecs:ListTasks, ecs:DescribeTasks)"):
+    doing = f"Reading the tasks of {service_name} (ecs:ListTasks, ecs:DescribeTasks)"
+    return filtered_tasks(task, doing, cluster_name, {"serviceName": service_name, "desiredStatus": status})
+
+
+def filtered_tasks(task: Task, doing: str, cluster_name: str, *filters: Answer) -> list[Answer]:
+    """The tasks of a cluster that any of these filters of ListTasks finds."""
+    with translated(doing):
         ecs = reading(task, "ecs")
-        pages = ecs.get_paginator("list_tasks").paginate(
-            cluster=cluster_name, serviceName=service_name, desiredStatus=status
-        )
-        arns = [arn for page in pages for arn in page["taskArns"]]
+        listing = ecs.get_paginator("list_tasks")
+        pages = (page for each in filters for page in listing.paginate(cluster=cluster_name, **each))
+        arns = list(dict.fromkeys(arn for page in pages for arn in page["taskArns"]))
         found: list[Answer] = []
         for start in range(0, len(arns), TASKS_A_CALL):
             found += ecs.describe_tasks(cluster=cluster_name, tasks=arns[start : start + TASKS_A_CALL])["tasks"]
@@ -208,12 +214,21 @@ def tasks(task: Task, cluster_name: str, service_name: str, status: str = "RUNNI
 
 
 def service_deployments(task: Task, cluster_name: str, service_name: str) -> list[Answer] | None:
-    """Brief service deployments, newest first; None where the endpoint does not offer them (LocalStack)."""
-    return _if_offered(
-        task,
-        f"Listing the deployments of {service_name} (ecs:ListServiceDeployments)",
-        lambda ecs: ecs.list_service_deployments(cluster=cluster_name, service=service_name)["serviceDeployments"],
-    )
+    """Brief service deployments; None where the endpoint does not offer them (LocalStack).
+
+    All of them, for AWS says of no order in which it lists them; botocore has no paginator for them.
+    """
+
+    def listed(ecs: Any) -> list[Answer]:
+        asked = {"cluster": cluster_name, "service": service_name, "maxResults": LISTED_A_CALL}
+        page = ecs.list_service_deployments(**asked)
+        found = list(page["serviceDeployments"])
+        while page.get("nextToken"):
+            page = ecs.list_service_deployments(**asked, nextToken=page["nextToken"])
+            found += page["serviceDeployments"]
+        return found
+
+    return _if_offered(task, f"Listing the deployments of {service_name} (ecs:ListServiceDeployments)", listed)
 
 
 def service_deployment(task: Task, arn: str) -> Answer | None:

@@ -45,7 +45,9 @@ def by_tasks(task: Task, family: str) -> Named:
     """What the tasks of a family run, in every cluster: those that are to run, and those that are still stopping."""
     found: Named = []
     for cluster in reads.cluster_names(task):
-        for each in _tasks(task, cluster, family):
+        doing = f"Reading the tasks of {family} in {cluster} (ecs:ListTasks, ecs:DescribeTasks)"
+        filters = ({"family": family, "desiredStatus": status} for status in ("RUNNING", "STOPPED"))
+        for each in reads.filtered_tasks(task, doing, cluster, *filters):
             if each.get("lastStatus") != "STOPPED":
                 who = f"task {each['taskArn'].rsplit('/', 1)[-1]} of cluster {cluster}"
                 found.append((each["taskDefinitionArn"], who))
@@ -88,18 +90,6 @@ def _sides(task: Task, cluster: str, name: str) -> Named:
             answer = reading(task, "ecs").describe_service_revisions(serviceRevisionArns=arns) if arns else {}
         who = f"service deployment {arn.rsplit('/', 1)[-1]} of {name}"
         found += [(each["taskDefinition"], who) for each in answer.get("serviceRevisions", [])]
-    return found
-
-
-def _tasks(task: Task, cluster: str, family: str) -> list[Answer]:
-    with translated(f"Reading the tasks of {family} in {cluster} (ecs:ListTasks, ecs:DescribeTasks)"):
-        ecs, arns = reading(task, "ecs"), list[str]()
-        for status in ("RUNNING", "STOPPED"):
-            pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, family=family, desiredStatus=status)
-            arns += [arn for page in pages for arn in page["taskArns"]]
-        found: list[Answer] = []
-        for start in range(0, len(arns), reads.TASKS_A_CALL):
-            found += ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + reads.TASKS_A_CALL])["tasks"]
     return found
 
 

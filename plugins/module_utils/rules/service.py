@@ -24,6 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.differences impor
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     GRACE,
     NO_DEFAULT,
+    REBALANCING,
     SETTINGS,
     TAG,
     TAGS,
@@ -56,6 +57,7 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
     """
     leaves, found = _leaves(declared), []
     _refuse_contradictions(declared, live)
+    _refuse_threshold(leaves, live)
     for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
         setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
@@ -267,8 +269,13 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
             f"{launch_type}). Declare capacityProviderStrategy: a list of providers, or [] for the launch type."
         )
     strategies.refuse_contradictions(declared, live)
+    _refuse_percentages(declared, live)
+
+
+def _refuse_percentages(declared: dict[str, Any], live: dict[str, Any]) -> None:
     configuration = declared.get(_CONFIGURATION)
-    if not isinstance(configuration, dict) or not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
+    configuration = configuration if isinstance(configuration, dict) else {}
+    if REBALANCING not in declared and not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
         return
     both = {**(live.get(_CONFIGURATION) or {}), **configuration}
     most, least = (
@@ -283,6 +290,30 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
         raise DeclarationError(
             "maximumPercent 100 with minimumHealthyPercent 100 leaves no room to start or to stop a task, so no "
             "deployment could go on. Raise maximumPercent or lower minimumHealthyPercent."
+        )
+    rebalancing = live_value(REBALANCING, live)
+    if REBALANCING in declared:
+        rebalancing = _expected(REBALANCING, SETTINGS[REBALANCING], declared[REBALANCING])
+    if most <= 100 and rebalancing == "ENABLED":  # developer guide, "Balancing an Amazon ECS service across ..."
+        raise DeclarationError(
+            "AWS does not rebalance Availability Zones where maximumPercent is 100. Raise maximumPercent, or declare "
+            f"{REBALANCING}: DISABLED."
+        )
+
+
+def _refuse_threshold(leaves: dict[str, Any], live: dict[str, Any]) -> None:
+    """Developer guide, "How the Amazon ECS deployment circuit breaker detects failures"."""
+    paths = [f"{_BREAKER}.thresholdConfiguration.{name}" for name in ("type", "value")]
+    if not leaves.keys() & set(paths):
+        return
+    kind, value = (
+        _expected(path, SETTINGS[path], leaves[path]) if path in leaves else _actual(path, SETTINGS[path], live)
+        for path in paths
+    )
+    if value < 1 or (kind != "COUNT" and value > 100):
+        raise DeclarationError(
+            f"The value {value} of thresholdConfiguration is too low, or too high for a percentage ({kind}): give 1 to "
+            "100, or declare the type COUNT for a number of failed tasks."
         )
 
 

@@ -47,6 +47,9 @@ class Setting:
 
 
 GRACE = "healthCheckGracePeriodSeconds"
+REBALANCING = "availabilityZoneRebalancing"
+"""ENABLED where CreateService is told nothing; DISABLED for a service that "never had" a value, which those are that
+are older than that default (API reference, UpdateService)."""
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
@@ -96,7 +99,7 @@ SETTINGS: dict[str, Setting] = {
     f"{connect.NAME}.accessLogConfiguration": Setting(values.mapping, None, deploys=True),
     "placementConstraints": Setting(values.items({}, set()), []),
     "placementStrategy": Setting(values.ordered_items, []),
-    "availabilityZoneRebalancing": Setting(values.text, "DISABLED"),
+    REBALANCING: Setting(values.text, "ENABLED"),
     "enableExecuteCommand": Setting(values.flag, False),
     "enableECSManagedTags": Setting(values.flag, False),
     "propagateTags": Setting(values.text, "NONE"),
@@ -145,6 +148,8 @@ def live_value(path: str, service: dict[str, Any]) -> Any:
     value: Any = (looks.primary(service) if name in OF_THE_DEPLOYMENT else service).get(name)
     if name == connect.NAME and not (value or {}).get("enabled"):
         return None
+    if path == REBALANCING:
+        return value or "DISABLED"
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     return None if value == "" else value

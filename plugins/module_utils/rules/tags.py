@@ -37,6 +37,12 @@ def refuse_contradictions(wanted: Answer, live: Answer) -> None:
     long = sorted(str(key) for key, value in named.items() if isinstance(value, str) and len(value) > LONGEST_VALUE)
     if long:
         raise DeclarationError(f"{TAGS}: the value of {', '.join(long)} is longer than {LONGEST_VALUE} characters.")
+    reserved = sorted(str(key) for key, value in named.items() if str(value or "").lower().startswith(RESERVED))
+    if reserved:
+        raise DeclarationError(
+            f"{TAGS}: values that begin with {RESERVED} belong to AWS, and that of {', '.join(reserved)} does. Correct "
+            "it."
+        )
     if live and str(live.get("serviceArn", "")).count("/") < 2:  # case C62
         raise DeclarationError(
             f"The ARN of {live.get('serviceName')} has the old, short form, and such a service takes no tags. Leave "

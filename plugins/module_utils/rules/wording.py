@@ -17,10 +17,11 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     plan,
     service,
     task_definition,
+    task_definition_limits,
     values,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import live_value
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import REBALANCING, live_value
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import (
     UPDATE,
     Model,
@@ -99,14 +100,16 @@ def _definition(declared: plan.Declared, live: plan.Live, model: Model) -> Itera
             yield tried({}, {name: image})
     yield lambda: _refuse_ports(_content(declared, live, model), declared, live)
     yield lambda: _refuse_port_names(_content(declared, live, model), declared, live)
+    yield lambda: _refuse_limits(_content(declared, live, model), live)
 
 
 def _settings(settings: Answer, live: plan.Live, model: Model) -> Iterator[Attempt]:
     def tried(part: Answer) -> Attempt:
         return lambda: _refuse_unknown(service.request(service.compare(part, live.service), live.service), model)
 
-    # A strategy that shifts traffic and the target groups that it needs make sense together only.
-    together: Answer = {name: settings[name] for name in ("deploymentConfiguration", BALANCERS) if name in settings}
+    # A strategy that shifts traffic makes sense only with its target groups, a percentage with what it excludes.
+    those = ("deploymentConfiguration", BALANCERS, REBALANCING)
+    together: Answer = {name: settings[name] for name in those if name in settings}
     for name, value in settings.items():
         yield tried(together if name in together else {name: value})
     yield tried(settings)
@@ -197,6 +200,14 @@ def entries(settings: Answer) -> list[Answer]:
     """The declared entries of ``loadBalancers`` that are mappings: what is none is a problem of the settings."""
     given = settings.get(BALANCERS)
     return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
+def _refuse_limits(content: Answer, live: plan.Live) -> None:
+    """What AWS has taken in the live revision it takes again."""
+    taken = task_definition_limits.problems(live.definition)
+    found = [each for each in task_definition_limits.problems(content) if each not in taken]
+    if found:
+        raise DeclarationError(" ".join(found))
 
 
 def _refuse_ports(content: Answer, declared: plan.Declared, live: plan.Live) -> None:

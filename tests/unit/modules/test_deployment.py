@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.modules import deployment as module
 
-from tests.unit.answers import crashed, deployment, event, revision
+from tests.unit.answers import crashed, deployment, event, moment, revision, rollout
 from tests.unit.modules.world import World, no_answer, refused
 
 RETURNED = {
@@ -190,6 +190,14 @@ def test_a_service_deployment_that_cannot_be_listed_at_once_is_found_later(world
     world.fail("list_service_deployments", None, no_answer, no_answer)
     found = roll(world, task_definition="web:2")
     assert (found["verdict"], found["service_deployment_arn"].rsplit("/", 1)[1]) == ("succeeded", "2")
+
+
+def test_the_own_service_deployment_is_found_among_hundreds_in_any_order(world: World) -> None:
+    earlier = [rollout(number, "SUCCESSFUL", createdAt=moment(number - 10000)) for number in range(1000, 1250)]
+    world.rollouts = {each["serviceDeploymentArn"]: each for each in earlier}
+    goes_well(world)
+    found = roll(world, task_definition="web:2")
+    assert found["service_deployment_arn"].rsplit("/", 1)[1] == "2"
 
 
 def test_a_service_that_is_missing_once_is_a_stale_answer(world: World) -> None:

@@ -72,6 +72,14 @@ def test_an_entry_is_held_against_the_declared_revision_not_the_live_one(system:
     assert "loadBalancers names coral:5555" in str(found["declared task definition"]["found"])
 
 
+def test_what_register_task_definition_would_refuse_is_refused_unless_it_has_been_taken(system: System) -> None:
+    given = {"changes": {"containers": {"coral": {"healthCheck": {"command": ["curl", "x"]}}}}}
+    assert "CMD-SHELL" in str(wrong(system.run(module, **given))["declared task definition"]["found"])
+    for container in system.definitions[system.service["taskDefinition"]]["containerDefinitions"]:
+        container["healthCheck"] = {"command": ["wget", "x"]}
+    assert system.run(module, **given)["ok"]
+
+
 @pytest.mark.parametrize("gone", [NEW.replace("new-tg", "gone-tg"), "gone-tg"])
 @pytest.mark.parametrize("member", ["targetGroupArn", "alternateTargetGroupArn"])
 def test_a_target_group_that_is_not_there_is_refused(system: System, gone: str, member: str) -> None:
@@ -170,6 +178,15 @@ def test_settings_that_update_service_would_refuse_are_refused_in_words(
     system.service["networkConfiguration"] = {"awsvpcConfiguration": {"subnets": ["s-1"]}}
     (said,) = wrong(system.run(module, settings=settings))["declared settings"]["found"]
     assert words in said and "canary" not in said
+
+
+def test_a_percentage_is_judged_with_the_rebalancing_that_is_declared_beside_it(system: System) -> None:
+    system.service["availabilityZoneRebalancing"] = "ENABLED"
+    settings = {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}}
+    (said,) = wrong(system.run(module, settings=settings))["declared settings"]["found"]
+    assert "declare availabilityZoneRebalancing: DISABLED" in said
+    found = system.run(module, settings={**settings, "availabilityZoneRebalancing": "DISABLED"})
+    assert [each["ok"] for each in found["checks"] if each["name"] == "declared settings"] == [True]
 
 
 def test_a_word_that_is_newer_than_the_sdk_is_left_to_aws(system: System) -> None:

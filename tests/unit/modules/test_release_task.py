@@ -13,8 +13,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off as
 from ansible_collections.steady.ecs.plugins.modules import release_task as module
 
 from tests.unit.answers import revision
+from tests.unit.modules.one_off_world import Runner
 from tests.unit.modules.test_in_release import Release
-from tests.unit.modules.test_task_run import SECRET, Runner
+from tests.unit.modules.test_task_run import SECRET
 from tests.unit.modules.world import no_answer, refused
 
 NEW, MIGRATE = revision(2), ["./manage", "migrate"]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,95 +15,11 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import 
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
 from tests.unit.answers import ACCOUNT, moment, revision
-from tests.unit.modules.test_deployment_continue import strict
-from tests.unit.modules.verb_world import VerbWorld
+from tests.unit.modules.one_off_world import NETWORK, Runner
 from tests.unit.modules.world import no_answer, refused
 
 Answer = dict[str, Any]
 SECRET = "canary-9d2c-secret"
-NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED"}}
-
-
-class Runner(VerbWorld):
-    """ECS runs a one-off task for 20 seconds; ``ends`` says how it is then."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.service.update(
-            networkConfiguration=NETWORK,
-            platformVersion="1.4.0",
-            tags=[{"key": "team", "value": "a"}, {"key": "aws:cloudformation:stack-name", "value": "x"}],
-            enableECSManagedTags=True,
-            propagateTags="SERVICE",
-        )
-        self.jobs: list[Answer] = []
-        self.forgotten: list[Answer] = []
-        self.tokens: dict[str, Answer] = {}
-        self.failures: list[Answer] = []
-        self.ends: Answer = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
-        self.seconds_of_work: float | None = 20
-        self.essential = True
-
-    def run_task(self, **asked: Any) -> Answer:
-        self._called("run_task", asked)
-        strict("RunTask", asked)
-        return self.started(asked)
-
-    def started(self, asked: Answer) -> Answer:
-        """The same token gives the same task."""
-        if asked["clientToken"] not in self.tokens:
-            if self.failures:
-                return {"tasks": [], "failures": self.failures}
-            job = {
-                "taskArn": f"{ACCOUNT}task/c1/{len(self.jobs):032x}",
-                "taskDefinitionArn": asked["taskDefinition"],
-                "startedBy": asked["startedBy"],
-                "lastStatus": "PROVISIONING",
-                "desiredStatus": "RUNNING",
-                "overrides": asked.get("overrides", {"containerOverrides": [{"name": "app"}]}),
-                "containers": [{"name": "app", "image": "example.com/app:2"}],
-            }
-            self.jobs.append(job)
-            self.tokens[asked["clientToken"]] = job
-            if self.seconds_of_work is not None:
-                self.at(self.seconds_of_work, lambda: self.stop(job))
-        return {"tasks": [self.tokens[asked["clientToken"]]], "failures": []}
-
-    def stop(self, job: Answer) -> None:
-        """ECS forgets a stopped task after an hour."""
-        job.update(lastStatus="STOPPED", desiredStatus="STOPPED", **self.ends)
-        self.at(3600, lambda: self.forgotten.append(job))
-
-    def known(self) -> list[Answer]:
-        return [each for each in self.jobs if each not in self.forgotten]
-
-    def lose_the_start(self) -> Exception:
-        self.started(self.calls[-1][1])
-        return no_answer()
-
-    def get_paginator(self, operation: str) -> Any:
-        return _Pages(self) if operation == "list_tasks" else super().get_paginator(operation)
-
-    def describe_tasks(self, **asked: Any) -> Answer:
-        self._called("describe_tasks", asked)
-        return {"tasks": [each for each in [*self.tasks, *self.known()] if each["taskArn"] in asked["tasks"]]}
-
-    def describe_task_definition(self, **asked: Any) -> Answer:
-        found = super().describe_task_definition(**asked)
-        content = found["taskDefinition"]
-        content["containerDefinitions"][0]["essential"] = self.essential
-        content["containerDefinitions"] += [{"name": "sidecar", "essential": False}]
-        return {**found, "taskDefinition": {**content, "taskDefinitionArn": asked["taskDefinition"], "family": "web"}}
-
-
-class _Pages:
-    def __init__(self, world: Runner) -> None:
-        self.world = world
-
-    def paginate(self, **asked: Any) -> Iterator[Answer]:
-        self.world._called("list_tasks", asked)
-        known = [each for each in self.world.known() if each["desiredStatus"] == asked["desiredStatus"]]
-        yield {"taskArns": [each["taskArn"] for each in known if each["startedBy"] == asked.get("startedBy")]}
 
 
 @pytest.fixture
@@ -362,6 +277,17 @@ def test_the_task_of_a_killed_run_is_followed(world: Runner) -> None:
     found = world.verb(module, command=["./long"])
     assert (found["outcome"], found["changed"]) == ("proven", False)
     assert len(world.jobs) == 1
+
+
+def test_the_task_of_a_killed_run_is_found_after_its_end_among_hundreds_of_others(world: Runner) -> None:
+    killed(world, command=["./long"])
+    world.sleep(60)
+    others = [{"taskArn": f"{ACCOUNT}task/c1/{n:032x}", "desiredStatus": "STOPPED"} for n in range(500, 750)]
+    world.tasks = [{**each, "startedBy": "ecs-svc/1", "lastStatus": "STOPPED"} for each in others]
+    found = world.verb(module, command=["./long"])
+    assert (found["outcome"], found["changed"]) == ("proven", False)
+    assert len(world.jobs) == 1
+    assert max(len(asked["tasks"]) for asked in world.called("describe_tasks")) <= 100  # API reference, DescribeTasks
 
 
 def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:

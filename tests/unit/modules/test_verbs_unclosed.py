@@ -18,8 +18,8 @@ from ansible_collections.steady.ecs.plugins.modules import (
     task_run,
 )
 
+from tests.unit.modules.one_off_world import Runner
 from tests.unit.modules.test_task_definition_prune import Account
-from tests.unit.modules.test_task_run import Runner
 from tests.unit.modules.verb_world import VerbWorld
 
 Answer = dict[str, Any]

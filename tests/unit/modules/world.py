@@ -134,8 +134,11 @@ class World:
         return ConnectionClosedError(endpoint_url="https://ecs.us-east-1.amazonaws.com")
 
     def list_service_deployments(self, **arguments: Any) -> Answer:
+        """In no order that AWS promises: here the oldest come first."""
         self._called("list_service_deployments", arguments)
-        return {"serviceDeployments": list(reversed(self.rollouts.values()))}
+        start, size = int(arguments.get("nextToken", 0)), arguments.get("maxResults", 20)
+        found, more = list(self.rollouts.values()), start + size < len(self.rollouts)
+        return {"serviceDeployments": found[start : start + size], **({"nextToken": str(start + size)} if more else {})}
 
     def describe_service_deployments(self, **arguments: Any) -> Answer:
         self._called("describe_service_deployments", arguments)
