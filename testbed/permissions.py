@@ -17,7 +17,8 @@ from .wire import AwsError, Params
 
 PREFIXES = {"monitoring": "cloudwatch"}  # IAM's prefix where the signing name is another
 MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
-PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+TASKS, ITSELF = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"  # to whom ECS passes a role
+OF_A_TASK = ("taskRoleArn", "executionRoleArn")
 FREE = {("sts", "GetCallerIdentity")}  # needs no permission: API_GetCallerIdentity.html
 S3_ACTIONS = {
     "HeadObject": "GetObject",
@@ -191,24 +192,42 @@ def _ecs(operation: str, p: Params, place: Place, roles: Callable[[str], list[st
         context["ecs:task-definition"] = _definition(place, str(p["taskDefinition"]))[0]
     if "enableExecuteCommand" in p:
         context["ecs:enable-execute-command"] = str(p["enableExecuteCommand"]).lower()
-    passed: list[str] = []
+    passed: list[tuple[str, str]] = []
     if operation == "RegisterTaskDefinition":
         containers = p.get("containerDefinitions")
         definitions = [c for c in (containers if isinstance(containers, list) else []) if isinstance(c, dict)]
         context = {"ecs:privileged": str(any(c.get("privileged") for c in definitions)).lower()}
-        passed = [str(p[name]) for name in ("taskRoleArn", "executionRoleArn") if p.get(name)]
-    elif operation == "RunTask":
-        passed = roles(str(p.get("taskDefinition", "")))
+        passed = [(TASKS, str(p[name])) for name in OF_A_TASK if p.get(name)]
+    elif operation in ("RunTask", "CreateService", "UpdateService"):
+        # Both principals are in the reference, for each of the three. When UpdateService passes the roles of a revision
+        # it does not say: here whenever one is named.
+        passed = [(TASKS, role) for role in roles(str(p.get("taskDefinition", "")))]
+        passed += _passed(p)
     arns = [arn for name in names for arn in resources(place, name)]
     for arn in arns:
         yield Asked(f"ecs:{operation}", arn, context)
-    for role in passed:
-        yield Asked("iam:PassRole", role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}", PASSED)
+    for service, role in passed:
+        arn = role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}"
+        yield Asked("iam:PassRole", arn, {"iam:PassedToService": service})
     if p.get("tags") and operation in ("RegisterTaskDefinition", "CreateService", "CreateCluster", "RunTask"):
         # "Grant permission to tag resources on creation", supported-iam-actions-tagging.html: of what is made, and
         # RunTask makes tasks of which nobody knows the id yet.
         made = place.ecs("task", "*")[0] if operation == "RunTask" else arns[0]
         yield Asked("ecs:TagResource", made, {"ecs:CreateAction": operation})
+
+
+def _passed(value: Any) -> Iterator[tuple[str, str]]:
+    """The roles in a request of a service or task, and to whom each goes: load balancers, hooks, volumes and Service
+    Connect have one for ECS itself ("Amazon ECS infrastructure IAM role", developer guide)."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _passed(each)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in (*OF_A_TASK, "roleArn") and inner:
+                yield (ITSELF if name == "roleArn" else TASKS), str(inner)
+            else:
+                yield from _passed(inner)
 
 
 def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:

@@ -113,7 +113,8 @@ def test_conditions(caller: Caller, condition: dict[str, Any], allowed: bool) ->
     definition = world.register()
     world.create(definition, desiredCount=0)
     caller.may(
-        {"Action": "ecs:UpdateService", "Condition": json.loads(json.dumps(condition).replace("NAME", world.name))}
+        {"Action": "iam:PassRole"},
+        {"Action": "ecs:UpdateService", "Condition": json.loads(json.dumps(condition).replace("NAME", world.name))},
     )
     words = {"cluster": world.name, "service": "web", "taskDefinition": definition, "enableExecuteCommand": True}
     if allowed:
@@ -146,26 +147,84 @@ def test_registering_passes_roles_and_tags(caller: Caller) -> None:
     caller.may(register)
     told = caller.refused("ecs", "register_task_definition", **words)
     assert "iam:PassRole on resource: arn:aws:iam::000000000000:role/execution because" in told
-    passing = {
-        "Action": "iam:PassRole",
-        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-    }
-    caller.may(register, passing)
+    to_tasks = passing("ecs-tasks")
+    caller.may(register, to_tasks)
     assert "ecs:TagResource" in caller.refused("ecs", "register_task_definition", **words)
     tagging = {
         "Action": "ecs:TagResource",
         "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
     }
-    caller.may(register, passing, tagging)
+    caller.may(register, to_tasks, tagging)
     arn = caller("ecs").register_task_definition(**words)["taskDefinition"]["taskDefinitionArn"]
     words["containerDefinitions"][0]["privileged"] = True
     assert "ecs:RegisterTaskDefinition" in caller.refused("ecs", "register_task_definition", **words)
     run = {"Action": "ecs:RunTask", "Resource": arn}
     caller.may(run)
     assert "iam:PassRole" in caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn)
-    caller.may(run, passing)
+    caller.may(run, to_tasks)
     told = caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn, tags=words["tags"])
     assert f"ecs:TagResource on resource: {ARN}:task/{name}/* because" in told
+
+
+def passing(service: str) -> dict[str, Any]:
+    """iam:PassRole to one principal only."""
+    return {
+        "Action": "iam:PassRole",
+        "Condition": {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}},
+    }
+
+
+ROLE = "arn:aws:iam::000000000000:role/infrastructure"
+PAIR = {"alternateTargetGroupArn": "arn:b", "productionListenerRule": "arn:r", "roleArn": ROLE}
+BALANCER = {"targetGroupArn": "arn:a", "containerName": "app", "containerPort": 80, "advancedConfiguration": PAIR}
+HOOK = {"hookTargetArn": "arn:h", "roleArn": ROLE, "lifecycleStages": ["PRE_SCALE_UP"]}
+TLS = {"issuerCertificateAuthority": {"awsPcaAuthorityArn": "arn:ca"}, "roleArn": ROLE}
+
+
+@pytest.mark.parametrize("operation", ["create_service", "update_service"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"loadBalancers": [BALANCER]},
+        {"deploymentConfiguration": {"lifecycleHooks": [HOOK]}},
+        {"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": ROLE}}]},
+        {"serviceConnectConfiguration": {"enabled": True, "services": [{"portName": "p", "tls": TLS}]}},
+    ],
+)
+def test_a_service_passes_its_roles_to_ecs_itself(caller: Caller, operation: str, words: dict[str, Any]) -> None:
+    """Service authorization reference, "API operations"; developer guide, "Amazon ECS infrastructure IAM role"."""
+    name = "serviceName" if operation == "create_service" else "service"
+    given = {"cluster": caller.world.name, name: "web", **words}
+    for rights in ([], [passing("ecs-tasks")]):
+        caller.may({"Action": "ecs:*"}, *rights)
+        assert f"iam:PassRole on resource: {ROLE} because" in caller.refused("ecs", operation, **given)
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    with pytest.raises(ClientError) as caught:
+        getattr(caller("ecs"), operation)(**given)
+    assert "AccessDenied" not in str(caught.value)
+
+
+def test_a_service_passes_the_roles_of_a_revision_that_it_is_given(caller: Caller) -> None:
+    world = caller.world
+    definition = world.register()
+    words = {"cluster": world.name, "taskDefinition": definition, "desiredCount": 0}
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    assert "role/execution because" in caller.refused("ecs", "create_service", serviceName="web", **words)
+    world.create(definition, desiredCount=0)
+    assert "role/execution because" in caller.refused("ecs", "update_service", service="web", **words)
+    caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
+    caller.may({"Action": "ecs:*"}, passing("ecs-tasks"))
+    caller("ecs").update_service(service="web", **words)
+
+
+def test_a_task_passes_the_roles_of_its_overrides_and_volumes(caller: Caller) -> None:
+    words: dict[str, Any] = {"cluster": caller.world.name, "taskDefinition": "none:1"}
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    own = {**words, "overrides": {"taskRoleArn": ROLE}}
+    assert f"{ROLE} because" in caller.refused("ecs", "run_task", **own)
+    caller.may({"Action": "ecs:*"}, passing("ecs-tasks"))
+    volume = {"name": "v", "managedEBSVolume": {"roleArn": ROLE}}
+    assert f"{ROLE} because" in caller.refused("ecs", "run_task", **words, volumeConfigurations=[volume])
 
 
 def test_load_balancing_in_its_own_form(caller: Caller) -> None:
