@@ -110,8 +110,11 @@ ECS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
     "ListTagsForResource": ("resourceArn", _given),
 }
 """The input member that names the resource, and what becomes of it; ListTasks and the rest ask for *."""
-UNCLUSTERED = {"DescribeClusters", "RegisterTaskDefinition", "DeleteTaskDefinitions", "TagResource", "UntagResource"}
-CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED - {"ListTagsForResource"}  # know the key ecs:cluster
+UNCLUSTERED = {
+    *("DescribeClusters", "ListContainerInstances"),  # their resource is the cluster
+    *("RegisterTaskDefinition", "DeleteTaskDefinitions", "TagResource", "UntagResource", "ListTagsForResource"),
+}
+CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED  # know the key ecs:cluster
 OTHERS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
     "logs:FilterLogEvents": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
     "logs:DescribeLogStreams": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),

@@ -131,6 +131,26 @@ def test_a_condition_that_may_be_absent_holds_without_the_key(caller: Caller) ->
     caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
 
 
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ("list_container_instances", {"cluster": "NAME"}),
+        ("describe_clusters", {"clusters": ["NAME"]}),
+        ("list_tags_for_resource", {"resourceArn": f"{ARN}:cluster/NAME"}),
+    ],
+)
+def test_what_has_the_cluster_as_its_resource_knows_no_condition_of_it(
+    caller: Caller, operation: str, words: dict[str, Any]
+) -> None:
+    """Service authorization reference: these actions list no key ecs:cluster."""
+    words = json.loads(json.dumps(words).replace("NAME", caller.world.name))
+    cluster = f"{ARN}:cluster/{caller.world.name}"
+    caller.may({"Action": "ecs:*", "Condition": {"ArnEquals": {"ecs:cluster": cluster}}})
+    assert f"on resource: {cluster} because" in caller.refused("ecs", operation, **words)
+    caller.may({"Action": "ecs:*", "Resource": cluster})
+    getattr(caller("ecs"), operation)(**words)
+
+
 def test_registering_passes_roles_and_tags(caller: Caller) -> None:
     name = caller.world.name
     words: dict[str, Any] = {
