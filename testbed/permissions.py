@@ -27,6 +27,7 @@ S3_ACTIONS = {
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListBuckets": "ListAllMyBuckets",
+    "CompleteMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "GetBucketEncryption": "GetEncryptionConfiguration",
@@ -140,7 +141,7 @@ def asked(
         return []
     place = Place(call.region, account)
     if call.service == "s3":
-        return [_s3(call, environ, account)]
+        return _s3(call, environ, account)
     parameters = _parameters(call, body)
     if call.service == "ecs":
         return list(_ecs(call.operation, parameters, place, lambda name: roles(call.region, name)))
@@ -233,7 +234,7 @@ def _passed(value: Any) -> Iterator[tuple[str, str]]:
                 yield from _passed(inner)
 
 
-def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:
+def _s3(call: Call, environ: dict[str, Any], account: str) -> list[Asked]:
     bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     action = S3_ACTIONS.get(call.operation, call.operation)
@@ -249,7 +250,11 @@ def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:
         "aws:SecureTransport": "true",  # the bed's plain HTTP stands for TLS
     }
     resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}" if bucket else "*"
-    return Asked(f"s3:{action}", resource, {name: value for name, value in context.items() if value is not None})
+    known = {name: value for name, value in context.items() if value is not None}
+    # "To perform conditional writes with an HTTP If-Match header you must have the s3:PutObject and s3:GetObject
+    # permissions": user guide, "How to prevent object overwrites with conditional writes".
+    more = ["GetObject"] if action == "PutObject" and "s3:if-match" in known else []
+    return [Asked(f"s3:{each}", resource, known) for each in (action, *more)]
 
 
 def listing(missing: Asked) -> Asked:

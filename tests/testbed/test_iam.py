@@ -355,6 +355,21 @@ def test_objects_their_bucket_and_what_is_missing(caller: Caller) -> None:
     assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam")
 
 
+def test_a_write_that_compares_needs_the_right_to_read(caller: Caller) -> None:
+    """User guide, "How to prevent object overwrites with conditional writes": If-Match, but not If-None-Match."""
+    caller.world.bed.client("s3").create_bucket(Bucket="compares")
+    words = {"Bucket": "compares", "Key": "p/head.json"}
+    caller.may({"Action": "s3:PutObject"})
+    etag = caller("s3").put_object(**words, Body=b"1", IfNoneMatch="*")["ETag"]
+    told = caller.refused("s3", "put_object", **words, Body=b"2", IfMatch=etag)
+    assert 's3:GetObject on resource: "arn:aws:s3:::compares/p/head.json" because' in told
+    part = caller.world.bed.client("s3").create_multipart_upload(**words)["UploadId"]
+    parts = {"UploadId": part, "MultipartUpload": {"Parts": [{"ETag": etag, "PartNumber": 1}]}}
+    assert "s3:GetObject" in caller.refused("s3", "complete_multipart_upload", **words, **parts, IfMatch=etag)
+    caller.may({"Action": ["s3:PutObject", "s3:GetObject"]})
+    caller("s3").put_object(**words, Body=b"2", IfMatch=etag)
+
+
 def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller) -> None:
     s3 = caller.world.bed.client("s3")
     s3.create_bucket(Bucket="strict")
