@@ -58,7 +58,7 @@ class Access:
         try:
             self._moto.call("s3", call.region, "GetBucketLocation", Bucket=bucket)
             if call.operation == "PutBucketPolicy":
-                checked(json.loads(body))
+                checked(json.loads(body), of_bucket=True)
         except AwsError as e:
             self._buckets.pop(bucket, None)
             return failure(call.protocol, e.code, e.message, e.status)

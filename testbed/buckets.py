@@ -2,8 +2,8 @@
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html and
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/throttling.html. Refill comes in whole seconds, at
-the bed's time scale: a burst is a number of calls and has no time in it. The page has no bucket for StopServiceDeployment
-and ContinueServiceDeployment; what Fargate adds for RunTask is not here.
+the bed's time scale: a burst is a number of calls and has no time in it. The page has no bucket for
+StopServiceDeployment and ContinueServiceDeployment; what Fargate adds for RunTask is not here.
 """
 
 import fnmatch

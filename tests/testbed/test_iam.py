@@ -102,7 +102,9 @@ def test_a_service_deployment_needs_its_service_too(caller: Caller) -> None:
         ({"ArnLikeIfExists": {"ecs:task-definition": f"{ARN}:task-definition/other:*"}}, False),
         ({"BoolIfExists": {"ecs:enable-execute-command": "false"}}, False),
         ({"BoolIfExists": {"ecs:enable-execute-command": ["true", "false"]}}, True),
-        ({"Bool": {"ecs:propagate-tags": "true"}}, False),
+        ({"Bool": {"ecs:privileged": "true"}}, False),
+        ({"Null": {"ECS:Enable-Execute-Command": "true"}}, False),
+        ({"StringLike": {"ECS:Cluster": "*:cluster/NAME"}}, True),
         ({"Null": {"ecs:enable-execute-command": False}}, True),
         ({"Null": {"ecs:enable-execute-command": "true"}}, False),
         ({"StringLike": {"ecs:cluster": "*/NAM?"}, "ArnEquals": {"ecs:cluster": "nothing"}}, False),
@@ -391,10 +393,54 @@ def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller)
     s3.put_object(Bucket="strict", Key="elsewhere", Body=b"1")
     with pytest.raises(ClientError, match="MalformedPolicy"):
         s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy({**deny, "Condition": {"NotIp": {}}})))
+    nobody = {key: value for key, value in deny.items() if key != "Principal"}
+    for wrong in (nobody, {**deny, "Condition": {"Null": {"aws:sourceVpce": "true"}}}):
+        with pytest.raises(ClientError, match="MalformedPolicy"):
+            s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy(wrong)))
     with pytest.raises(ClientError, match="NoSuchBucket"):
         s3.put_bucket_policy(Bucket="nowhere", Policy=json.dumps(policy(deny)))
     s3.delete_bucket_policy(Bucket="strict")
     s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
+
+
+def test_one_statement_need_not_be_in_a_list(caller: Caller) -> None:
+    """IAM JSON policy elements: Statement."""
+    one = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}}
+    status, said = caller.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": [one]})
+    assert status == 200, said
+    assert caller("ecs").list_clusters()
+    assert simulated(caller, one, ActionNames=["ecs:ListClusters"]) == ["allowed"]
+
+
+def simulated(caller: Caller, document: Any, **words: Any) -> list[str]:
+    """What IAM says of a role with this one policy."""
+    bed = caller.world.bed
+    bed.make_roles("simulated")
+    bed.client("iam").put_role_policy(RoleName="simulated", PolicyName="p", PolicyDocument=json.dumps(document))
+    arn = "arn:aws:iam::000000000000:role/simulated"
+    found = bed.client("iam").simulate_principal_policy(PolicySourceArn=arn, **words)
+    return [each["EvalDecision"] for each in found["EvaluationResults"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ContextEntries", [{"ContextKeyName": "aws:k", "ContextKeyValues": ["v"], "ContextKeyType": "string"}]),
+        ("PolicyInputList", ["{}"]),
+        ("ResourcePolicy", "{}"),
+        ("MaxItems", 5),
+    ],
+)
+def test_a_simulation_refuses_what_it_does_not_read(caller: Caller, name: str, value: Any) -> None:
+    with pytest.raises(ClientError, match=f"does not implement the parameter {name} of iam:SimulatePrincipalPolicy"):
+        simulated(caller, policy({"Action": "s3:*"}), ActionNames=["s3:GetObject"], **{name: value})
+
+
+def test_a_simulation_refuses_by_name_a_policy_that_it_does_not_understand(caller: Caller) -> None:
+    """It is a valid one for AWS."""
+    valid = {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}
+    with pytest.raises(ClientError, match="does not simulate p of simulated"):
+        simulated(caller, {"Version": "2012-10-17", "Statement": [valid]}, ActionNames=["s3:GetObject"])
 
 
 def test_the_log_names_what_each_call_needed(caller: Caller) -> None:
@@ -421,6 +467,10 @@ def test_the_log_names_what_each_call_needed(caller: Caller) -> None:
         {"K": [policy({"NotAction": "s3:*"})]},
         {"K": [policy({"Action": "s3:*", "Effect": "Perhaps"})]},
         {"K": [policy({"Action": "s3:*", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}})]},
+        {"K": [policy({"Action": "s3:*", "Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}})]},
+        {"K": [policy({"Action": "s3:*", "Condition": {"StringEqualsIfExists": {"ecs:clusters": "c"}}})]},
+        {"K": [policy({"Action": "s3:*", "Principal": "*"})]},
+        {"K": [{"Version": "2012-10-17", "Statement": "all"}]},
     ],
 )
 def test_a_policy_that_is_not_understood_is_refused(declared_bed: Bed, given: Any) -> None:
