@@ -28,7 +28,8 @@ class Call:
 
 def identify(environ: dict[str, Any], body: bytes) -> Call | None:
     """The call of a WSGI request, or None when it is not signed."""
-    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    presigned = dict(parse_qsl(environ.get("QUERY_STRING", ""))).get("X-Amz-Credential", "")
+    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", f"Credential={presigned}"))
     if not found:
         return None
     key, region, service = found.groups()

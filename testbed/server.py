@@ -31,7 +31,7 @@ from .plane import Plane
 from .rollout import Rollouts
 from .scaling import Scaling
 from .scheduler import Scheduler
-from .simulation import simulated
+from .simulation import Simulation
 from .slots import ACCOUNT
 from .stacks import Stacks
 from .tasks_runtime import TaskRuntime
@@ -170,8 +170,9 @@ class Bed:
     def answer(self, environ: dict[str, Any], body: bytes) -> Answer | Lost:
         """The answer to an API request, or how it is lost."""
         call = identify(environ, body)
-        if call is None:
-            return self._through_moto(environ, body)
+        if call is None:  # "Common Error Types" of the API references
+            protocol = "json" if "HTTP_X_AMZ_TARGET" in environ else "query"
+            return wire.failure(protocol, "MissingAuthenticationToken", "Missing Authentication Token", 403)
         entry = self.faults.note(call)
         found = self.faults.apply(call, body, entry, lambda: self._answer(call, environ, body, entry))
         if isinstance(found, Lost):
@@ -223,7 +224,8 @@ class Bed:
         model = wire.service_model("iam")
         try:
             params = wire.parse(model, call.operation, body)
-            return wire.answer(model, call.operation, simulated(self.moto_calls, call.region, params))
+            found = strict.call(model, Simulation(self.moto_calls, call.region), call.operation, params)
+            return wire.answer(model, call.operation, found)
         except AwsError as e:
             return wire.failure(call.protocol, e.code, e.message, e.status)
 
