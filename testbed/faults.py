@@ -111,6 +111,8 @@ def checked(rules: Any) -> list[Rule]:
             raise ValueError(f"the kinds are {', '.join(KINDS)}")
         if rule.get("at_call", 1) < 1 or ("at_call" in rule and {"skip", "times"} & rule.keys()):
             raise ValueError("at_call is the number of one call, from 1, and stands without skip and times")
+        if WORDS.keys() & rule.keys() and "error" not in rule:
+            raise ValueError(f"{' and '.join(WORDS)} are those of an error, whose code is missing")
         if rule.get("service") in OTHER_NAMES:
             raise ValueError(f"the service is called {OTHER_NAMES[rule['service']]} here, as in signatures")
     return [dict(rule) for rule in rules]

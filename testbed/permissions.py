@@ -33,8 +33,6 @@ S3_ACTIONS = {
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
-    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
 }
 
 
@@ -117,13 +115,11 @@ UNCLUSTERED = {
 }
 CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED  # know the key ecs:cluster
 OTHERS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
-    "logs:FilterLogEvents": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
     "logs:DescribeLogStreams": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
     "ecr:DescribeImages": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "ecr:BatchGetImage": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "ecr:GetDownloadUrlForLayer": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "secretsmanager:DescribeSecret": ("SecretId", _given),
-    "ssm:GetParameters": ("Names", lambda p, name: [p.arn("ssm", f"parameter/{name.lstrip('/')}")]),
     "iam:GetRole": ("RoleName", lambda p, name: [f"arn:aws:iam::{p.account}:role/{name}"]),
     "iam:SimulatePrincipalPolicy": ("PolicySourceArn", _given),
     "events:ListTargetsByRule": ("Rule", lambda p, name: [p.arn("events", f"rule/{name}")]),

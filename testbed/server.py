@@ -85,7 +85,8 @@ class Bed:
         self.engine = Engine(self.images, shared, logs)
         self.declared = DeclaredEngine() if engine == "none" else None
         runtime = TaskRuntime(self.declared or self.engine, self.addresses, self.moto_calls, self.logs, scale)
-        rollouts = Rollouts(scale, Alarms(self.moto_calls).states)
+        self.alarms = Alarms(self.moto_calls)
+        rollouts = Rollouts(scale, self.alarms.states)
         self.scheduler = Scheduler(
             lambda: [r.ecs for r in list(self.regions.values())], self.lock, runtime, rollouts, died
         )
@@ -136,6 +137,7 @@ class Bed:
             self.faults.reset()
             self.clock.ahead = 0.0
             self.access.reset()
+            self.alarms.reset()
             self.buckets.switch(None)
             if self.declared:
                 self.declared.reset()

@@ -265,7 +265,7 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "words", "action", "resource"),
     [
-        ("logs", "filter_log_events", {"logGroupName": "/a"}, "logs:FilterLogEvents", "log-group:/a:log-stream:"),
+        ("logs", "describe_log_streams", {"logGroupName": "/a"}, "logs:DescribeLogStreams", "log-group:/a:log-stream:"),
         (
             "logs",
             "get_log_events",
@@ -401,6 +401,17 @@ def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller)
         s3.put_bucket_policy(Bucket="nowhere", Policy=json.dumps(policy(deny)))
     s3.delete_bucket_policy(Bucket="strict")
     s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
+
+
+def test_a_bucket_s_policy_goes_with_the_bucket(caller: Caller) -> None:
+    s3, place = caller.world.bed.client("s3"), {"Bucket": "again"}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::again/*"}
+    for _ in range(2):
+        s3.create_bucket(**place)
+        s3.put_object(**place, Key="a", Body=b"1")
+        s3.delete_object(**place, Key="a")
+        s3.put_bucket_policy(**place, Policy=json.dumps(policy(deny)))
+        s3.delete_bucket(**place)
 
 
 def test_one_statement_need_not_be_in_a_list(caller: Caller) -> None:
