@@ -5,49 +5,15 @@ asks for is in the service authorization reference.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.testbed.beds import Bed, World
+from tests.testbed.beds import Bed
+from tests.testbed.caller import Caller, policy
 
 ARN = "arn:aws:ecs:us-east-1:000000000000"
-
-
-def policy(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **s} for s in statements]}
-
-
-class Caller:
-    """A client of one access key, whose policies the test gives."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def may(self, *statements: dict[str, Any]) -> None:
-        status, said = self.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": [policy(*statements)]})
-        assert status == 200, said
-
-    def __call__(self, service: str) -> Any:
-        return self.world.bed.client(service, key="LIMITED")
-
-    def refused(self, service: str, operation: str, /, **words: Any) -> str:
-        """The message of the refusal that the call meets."""
-        with pytest.raises(ClientError) as caught:
-            getattr(self(service), operation)(**words)
-        code = caught.value.response["Error"]["Code"]
-        in_xml = service in ("cloudformation", "elbv2", "s3", "iam")
-        assert code == ("AccessDenied" if in_xml else "AccessDeniedException")
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == (403 if code == "AccessDenied" else 400)
-        return str(caught.value.response["Error"]["Message"])
-
-
-@pytest.fixture
-def caller(declared: World) -> Iterator[Caller]:
-    yield Caller(declared)
-    declared.bed.admin("DELETE", "/_bed/iam")
 
 
 def test_a_key_without_policies_may_do_all_and_one_with_none_nothing(caller: Caller) -> None:
@@ -328,90 +294,6 @@ def test_the_services_beside_ecs(
         getattr(caller(service), operation)(**words)
     except ClientError as e:  # what is asked for does not exist: but it may be asked for
         assert "AccessDenied" not in e.response["Error"]["Code"]
-
-
-def test_objects_their_bucket_and_what_is_missing(caller: Caller) -> None:
-    s3 = caller.world.bed.client("s3")
-    s3.create_bucket(Bucket="iam")
-    s3.put_object(Bucket="iam", Key="p/head.json", Body=b"1")
-    reading = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::iam/p/*"}
-    caller.may(reading)
-    assert caller("s3").get_object(Bucket="iam", Key="p/head.json")["Body"].read() == b"1"
-    assert 's3:PutObject on resource: "arn:aws:s3:::iam/p/x" because' in caller.refused(
-        "s3", "put_object", Bucket="iam", Key="p/x", Body=b""
-    )
-    assert "s3:GetObject" in caller.refused("s3", "get_object", Bucket="iam", Key="q/head.json")
-    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam", Prefix="p/")
-    assert "s3:ListBucket" in caller.refused("s3", "get_object", Bucket="iam", Key="p/missing")
-    caller.may(
-        reading,
-        {
-            "Action": "s3:ListBucket",
-            "Resource": "arn:aws:s3:::iam",
-            "Condition": {"StringLike": {"s3:prefix": "p/*"}},
-        },
-    )
-    with pytest.raises(ClientError, match="NoSuchKey"):
-        caller("s3").get_object(Bucket="iam", Key="p/missing")
-    assert caller("s3").list_objects_v2(Bucket="iam", Prefix="p/")["KeyCount"] == 1
-    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam")
-
-
-def test_a_write_that_compares_needs_the_right_to_read(caller: Caller) -> None:
-    """User guide, "How to prevent object overwrites with conditional writes": If-Match, but not If-None-Match."""
-    caller.world.bed.client("s3").create_bucket(Bucket="compares")
-    words = {"Bucket": "compares", "Key": "p/head.json"}
-    caller.may({"Action": "s3:PutObject"})
-    etag = caller("s3").put_object(**words, Body=b"1", IfNoneMatch="*")["ETag"]
-    told = caller.refused("s3", "put_object", **words, Body=b"2", IfMatch=etag)
-    assert 's3:GetObject on resource: "arn:aws:s3:::compares/p/head.json" because' in told
-    part = caller.world.bed.client("s3").create_multipart_upload(**words)["UploadId"]
-    parts = {"UploadId": part, "MultipartUpload": {"Parts": [{"ETag": etag, "PartNumber": 1}]}}
-    assert "s3:GetObject" in caller.refused("s3", "complete_multipart_upload", **words, **parts, IfMatch=etag)
-    caller.may({"Action": ["s3:PutObject", "s3:GetObject"]})
-    caller("s3").put_object(**words, Body=b"2", IfMatch=etag)
-
-
-def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller) -> None:
-    s3 = caller.world.bed.client("s3")
-    s3.create_bucket(Bucket="strict")
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": "arn:aws:s3:::strict/p/*",
-        "Condition": {"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}},
-    }
-    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
-        s3.get_bucket_policy(Bucket="strict")
-    s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy(deny)))
-    assert json.loads(s3.get_bucket_policy(Bucket="strict")["Policy"]) == policy(deny)
-    with pytest.raises(ClientError, match="with an explicit deny in a resource-based policy"):
-        s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
-    etag = s3.put_object(Bucket="strict", Key="p/a", Body=b"1", IfNoneMatch="*")["ETag"]
-    s3.put_object(Bucket="strict", Key="p/a", Body=b"2", IfMatch=etag)
-    s3.put_object(Bucket="strict", Key="elsewhere", Body=b"1")
-    with pytest.raises(ClientError, match="MalformedPolicy"):
-        s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy({**deny, "Condition": {"NotIp": {}}})))
-    nobody = {key: value for key, value in deny.items() if key != "Principal"}
-    for wrong in (nobody, {**deny, "Condition": {"Null": {"aws:sourceVpce": "true"}}}):
-        with pytest.raises(ClientError, match="MalformedPolicy"):
-            s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy(wrong)))
-    with pytest.raises(ClientError, match="NoSuchBucket"):
-        s3.put_bucket_policy(Bucket="nowhere", Policy=json.dumps(policy(deny)))
-    s3.delete_bucket_policy(Bucket="strict")
-    s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
-
-
-def test_a_bucket_s_policy_goes_with_the_bucket(caller: Caller) -> None:
-    s3, place = caller.world.bed.client("s3"), {"Bucket": "again"}
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::again/*"}
-    for _ in range(2):
-        s3.create_bucket(**place)
-        s3.put_object(**place, Key="a", Body=b"1")
-        s3.delete_object(**place, Key="a")
-        s3.put_bucket_policy(**place, Policy=json.dumps(policy(deny)))
-        s3.delete_bucket(**place)
 
 
 def test_one_statement_need_not_be_in_a_list(caller: Caller) -> None:
