@@ -38,6 +38,13 @@ def identify(environ: dict[str, Any], body: bytes) -> Call | None:
     return Call(key, region, service, operation, protocol, target)
 
 
+def unsigned(environ: dict[str, Any], body: bytes) -> bool:
+    """Whether AWS wants no signature for a request: who exchanges a token for credentials has none yet (STS)."""
+    operation, _ = _operation("sts", environ, body)
+    model = service_model("sts")
+    return operation in model.operation_names and model.operation_model(operation).auth_type == "none"
+
+
 def _operation(service: str, environ: dict[str, Any], body: bytes) -> tuple[str, str]:
     path = environ["PATH_INFO"]
     if "HTTP_X_AMZ_TARGET" in environ:

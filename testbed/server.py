@@ -16,7 +16,7 @@ from .access import Access
 from .addresses import Addresses
 from .alarms import Alarms
 from .buckets import Buckets
-from .calls import Call, identify
+from .calls import Call, identify, unsigned
 from .clock import Clock
 from .container_logs import LogPump
 from .declared import DeclaredEngine
@@ -172,6 +172,8 @@ class Bed:
     def answer(self, environ: dict[str, Any], body: bytes) -> Answer | Lost:
         """The answer to an API request, or how it is lost."""
         call = identify(environ, body)
+        if call is None and unsigned(environ, body):
+            return self._through_moto(environ, body)
         if call is None:  # "Common Error Types" of the API references
             protocol = "json" if "HTTP_X_AMZ_TARGET" in environ else "query"
             return wire.failure(protocol, "MissingAuthenticationToken", "Missing Authentication Token", 403)

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -208,3 +209,15 @@ def test_a_request_without_a_signature_is_refused(declared_bed: Bed, headers: di
         urllib.request.urlopen(request, timeout=10)
     assert caught.value.code == 403
     assert b"MissingAuthenticationToken" in caught.value.read()
+
+
+def test_an_exchange_of_a_token_needs_no_signature(declared_bed: Bed) -> None:
+    """botocore's model: AssumeRoleWithWebIdentity has the authentication type none."""
+    sts = boto3.client(
+        "sts", endpoint_url=declared_bed.endpoint, region_name="us-east-1", config=Config(signature_version=UNSIGNED)
+    )
+    role = "arn:aws:iam::000000000000:role/execution"
+    asked = {"RoleArn": role, "RoleSessionName": "pipeline", "WebIdentityToken": "token"}
+    assert sts.assume_role_with_web_identity(**asked)["Credentials"]["SecretAccessKey"]
+    with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+        sts.get_caller_identity()
