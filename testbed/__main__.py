@@ -97,7 +97,7 @@ def status(state: Path) -> int:
     print(f"slot      {record.slot} (load balancers and tasks on {record.net}.0.0/16)")
     print(f"scale     {record.scale} (an AWS second takes {record.scale} s)")
     print(f"engine    {record.engine}")
-    print("services  ecs and elbv2 of its own; moto for every other one")
+    print("services  ecs, elbv2, cloudformation and application-autoscaling of its own; moto for every other one")
     print(f"url       {record.url or 'no application is set up'}")
     return 0 if answers(record) else NOT_RUNNING
 

@@ -38,6 +38,8 @@ class Access:
         if call.service == "s3" and call.operation.endswith("BucketPolicy"):
             return self._policy(call, asked[0].resource.rpartition(":")[2], body)
         found = do()
+        if (call.service, call.operation) == ("s3", "DeleteBucket") and found[0] < 300:
+            self._buckets.pop(asked[0].resource.rpartition(":")[2], None)
         if found[0] == 404 and entry["actions"] == ["s3:GetObject"]:
             needed = permissions.listing(asked[0])
             entry["actions"].append(needed.action)
@@ -58,7 +60,7 @@ class Access:
         try:
             self._moto.call("s3", call.region, "GetBucketLocation", Bucket=bucket)
             if call.operation == "PutBucketPolicy":
-                checked(json.loads(body))
+                checked(json.loads(body), of_bucket=True)
         except AwsError as e:
             self._buckets.pop(bucket, None)
             return failure(call.protocol, e.code, e.message, e.status)

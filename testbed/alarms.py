@@ -11,6 +11,9 @@ FRESH = 0.5  # seconds of real time that an answer is good for
 class Alarms:
     def __init__(self, moto: MotoCalls) -> None:
         self._moto = moto
+        self.reset()
+
+    def reset(self) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, dict[str, str]]] = {}
 
     def states(self, region: str, names: list[str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html and
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/throttling.html. Refill comes in whole seconds, at
-the bed's time scale: a burst is a number of calls and has no time in it.
+the bed's time scale: a burst is a number of calls and has no time in it. The page has no bucket for
+StopServiceDeployment and ContinueServiceDeployment; what Fargate adds for RunTask is not here.
 """
 
 import fnmatch
@@ -25,14 +26,20 @@ class Limit:
 
 LIMITS = {
     "ecs": (
-        Limit(("DescribeServices", "ListServices"), 100, 20),
-        Limit(("CreateService", "UpdateService", "DeleteService"), 50, 5),
-        Limit(("DescribeTaskDefinition", "ListTaskDefinition*"), 50, 20),
+        Limit(("CreateCluster", "DeleteCluster"), 20, 1),
+        Limit(("DescribeClusters", "ListClusters"), 50, 20),
         Limit(("RegisterTaskDefinition", "DeregisterTaskDefinition"), 20, 1),
-        Limit(("DescribeTasks", "ListTasks"), 100, 20),
+        Limit(("DescribeTaskDefinition", "ListTaskDefinition*"), 50, 20),
+        Limit(("DeleteTaskDefinitions",), 5, 1),
+        Limit(("TagResource", "UntagResource"), 20, 10),
+        Limit(("ListTagsForResource",), 50, 20),
+        Limit(("RunTask", "StopTask", "DeregisterContainerInstance"), 100, 40),
+        Limit(("DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances"), 100, 20),
+        Limit(("RegisterContainerInstance",), 200, 120),
+        Limit(("CreateService", "UpdateService", "DeleteService"), 50, 5),
+        Limit(("DescribeServices", "ListServices"), 100, 20),
         Limit(("DescribeServiceDeployments", "ListServiceDeployments"), 50, 20),
         Limit(("DescribeServiceRevisions",), 50, 20),
-        Limit(("TagResource",), 20, 10),
     ),
     "elasticloadbalancing": (
         Limit(("Describe*",), 40, 10),

@@ -28,13 +28,21 @@ class Call:
 
 def identify(environ: dict[str, Any], body: bytes) -> Call | None:
     """The call of a WSGI request, or None when it is not signed."""
-    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    presigned = dict(parse_qsl(environ.get("QUERY_STRING", ""))).get("X-Amz-Credential", "")
+    found = SCOPE.search(environ.get("HTTP_AUTHORIZATION", f"Credential={presigned}"))
     if not found:
         return None
     key, region, service = found.groups()
     operation, protocol = _operation(service, environ, body)
     target = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
     return Call(key, region, service, operation, protocol, target)
+
+
+def unsigned(environ: dict[str, Any], body: bytes) -> bool:
+    """Whether AWS wants no signature for a request: who exchanges a token for credentials has none yet (STS)."""
+    operation, _ = _operation("sts", environ, body)
+    model = service_model("sts")
+    return operation in model.operation_names and model.operation_model(operation).auth_type == "none"
 
 
 def _operation(service: str, environ: dict[str, Any], body: bytes) -> tuple[str, str]:

@@ -25,17 +25,20 @@ def _value(moto: MotoCalls, region: str, source: str) -> str:
     parts = source.split(":")
     if parts[:3] == ["arn", "aws", "secretsmanager"] and len(parts) >= 7:
         return _secret(moto, source, parts)
-    name, place = source, region
+    names, place = [source], region
     if parts[:3] == ["arn", "aws", "ssm"] and len(parts) >= 6:
-        name, place = parts[5].removeprefix("parameter"), parts[3]
+        name, place = parts[5].removeprefix("parameter/"), parts[3]
+        names = [f"/{name}", name]  # an ARN does not tell whether the name begins with a slash
     try:
-        found = moto.call("ssm", place, "GetParameter", Name=name, WithDecryption=True)
+        found = moto.call("ssm", place, "GetParameters", Names=names, WithDecryption=True)["Parameters"]
+        if not found:
+            raise AwsError("InvalidParameters", "")
     except AwsError as e:
         raise ResourceInitialization(
             f"{PREFIX}unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
-            f"{e.code}: invalid parameters: {name}"
+            f"{e.code}: invalid parameters: {names[0]}"
         ) from None
-    return str(found["Parameter"]["Value"])
+    return str(found[0]["Value"])
 
 
 def _secret(moto: MotoCalls, source: str, parts: list[str]) -> str:

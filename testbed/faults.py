@@ -76,6 +76,8 @@ KINDS: dict[str, Rule] = {
 }
 READS = re.compile("(Describe|List|Get|BatchGet|Head|Filter|Simulate)")
 
+REQUEST_ID = re.compile(rb"<requestid>[^<]*</requestid>", re.IGNORECASE)
+
 
 class Lost(enum.Enum):
     """How a client gets no answer."""
@@ -109,6 +111,8 @@ def checked(rules: Any) -> list[Rule]:
             raise ValueError(f"the kinds are {', '.join(KINDS)}")
         if rule.get("at_call", 1) < 1 or ("at_call" in rule and {"skip", "times"} & rule.keys()):
             raise ValueError("at_call is the number of one call, from 1, and stands without skip and times")
+        if WORDS.keys() & rule.keys() and "error" not in rule:
+            raise ValueError(f"{' and '.join(WORDS)} are those of an error, whose code is missing")
         if rule.get("service") in OTHER_NAMES:
             raise ValueError(f"the service is called {OTHER_NAMES[rule['service']]} here, as in signatures")
     return [dict(rule) for rule in rules]
@@ -190,11 +194,15 @@ class Faults:
         rule = self._rule_for(call, body)
         if rule is None:
             return self._remembered(call, body, do())
-        entry["fault"] = rule.get("kind", "rule")
         wanted = {**KINDS.get(rule.get("kind", ""), {}), **rule}
-        time.sleep(wanted.get("delay", 0))
         if wanted.get("stale"):
-            return self._stale(wanted["stale"], call, body, do())
+            time.sleep(wanted.get("delay", 0))
+            found, is_old = self._stale(wanted["stale"], call, body, do())
+            if is_old or wanted.get("delay"):
+                entry["fault"] = rule.get("kind", "rule")
+            return found
+        entry["fault"] = rule.get("kind", "rule")
+        time.sleep(wanted.get("delay", 0))
         if wanted.get("failures"):
             return with_failure(do(), wanted["failures"])
         if wanted.get("after"):
@@ -217,22 +225,28 @@ class Faults:
                 self._answers[call, body] = fresh, None
         return fresh
 
-    def _stale(self, seconds: float, call: Call, body: bytes, fresh: Answer) -> Answer:
-        """The answer of before for `seconds` after it changed, as an eventually consistent read gives it.
+    def _stale(self, seconds: float, call: Call, body: bytes, fresh: Answer) -> tuple[Answer, bool]:
+        """The answer of before for `seconds` after it changed, as an eventually consistent read gives it; and whether
+        it is one: there is none before the first.
 
         S3 is never stale: https://aws.amazon.com/s3/consistency/
         """
         if call.service == "s3" or not READS.match(call.operation):
-            return fresh
+            return fresh, False
         with self._lock:
             kept, changed = self._answers.get((call, body), (fresh, None))
-            if kept[2] != fresh[2]:
+            if told(kept) != told(fresh):
                 changed = changed or time.monotonic()
                 if time.monotonic() - changed < seconds:
                     self._answers[call, body] = kept, changed
-                    return kept
+                    return kept, True
             self._answers[call, body] = fresh, None
-            return fresh
+            return fresh, False
+
+
+def told(answer: Answer) -> bytes:
+    """What an answer says, without the request's own id, which is another each time."""
+    return REQUEST_ID.sub(b"", answer[2])
 
 
 def with_failure(answer: Answer, reason: str) -> Answer:

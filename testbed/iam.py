@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -13,7 +13,15 @@ from typing import Any
 from .wire import Params
 
 Statement = dict[str, Any]
-MEMBERS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+MEMBERS = {"Sid", "Effect", "Action", "Resource", "Condition"}
+KEYS = {
+    *("ecs:cluster", "ecs:task-definition", "ecs:enable-execute-command", "ecs:privileged", "ecs:createaction"),
+    *("iam:passedtoservice", "application-autoscaling:service-namespace"),
+    *("application-autoscaling:scalable-dimension", "s3:prefix", "s3:if-match", "s3:if-none-match"),
+    *("s3:x-amz-server-side-encryption", "s3:resourceaccount", "aws:principalaccount", "aws:securetransport"),
+}
+"""The condition keys that permissions.py fills in, in small letters: AWS tells keys apart without case
+(reference_policies_elements_condition.html). On any other a condition would hold or fail in silence."""
 
 
 @dataclass(frozen=True)
@@ -61,33 +69,41 @@ def _holds(operator: str, wanted: list[str], value: str | None) -> bool:
 
 def applies(statement: Statement, asked: Asked) -> bool:
     """Whether a statement speaks of what is asked."""
+    context = {key.lower(): value for key, value in asked.context.items()}
     return (
         any(like(each.lower(), asked.action.lower()) for each in values(statement["Action"]))
         and any(like(each, asked.resource) for each in values(statement["Resource"]))
         and all(
-            _holds(operator, values(wanted), asked.context.get(key))
+            _holds(operator, values(wanted), context.get(key.lower()))
             for operator, keys in statement.get("Condition", {}).items()
             for key, wanted in keys.items()
         )
     )
 
 
-def checked(policy: Any) -> list[Statement]:
-    """The statements of a policy document, or ValueError: what is not understood must not allow or forbid a thing."""
+def checked(policy: Any, of_bucket: bool = False, known: Container[str] | None = KEYS) -> list[Statement]:
+    """The statements of a policy document, or ValueError: what is not understood must not allow or forbid a thing.
+
+    A bucket's policy says of whom each statement speaks, a key's or a role's does not.
+    """
     statements = policy.get("Statement") if isinstance(policy, dict) else None
+    if isinstance(statements, dict):
+        statements = [statements]
     if not isinstance(statements, list) or policy.get("Version") != "2012-10-17":
         raise ValueError('want {"Version": "2012-10-17", "Statement": [...]}')
+    needed = {"Effect", "Action", "Resource", *(["Principal"] if of_bucket else [])}
     for statement in statements:
-        unknown = statement.keys() - MEMBERS
-        if unknown or not {"Effect", "Action", "Resource"} <= statement.keys():
-            raise ValueError(f"a statement has Effect, Action and Resource, perhaps Sid and Condition, not {unknown}")
+        if not isinstance(statement, dict) or not needed <= statement.keys() <= needed | MEMBERS:
+            raise ValueError(f"a statement has {', '.join(sorted(needed))}, perhaps Sid and Condition, not {statement}")
         if statement["Effect"] not in ("Allow", "Deny"):
             raise ValueError("Effect is Allow or Deny")
         if statement["Effect"] == "Deny" and statement.get("Principal", "*") not in ("*", {"AWS": "*"}):
             raise ValueError("the bed knows denials for everybody only")
-        for operator in statement.get("Condition", {}):
+        for operator, keys in statement.get("Condition", {}).items():
             if operator != "Null" and operator.removesuffix("IfExists") not in OPERATORS:
                 raise ValueError(f"the bed does not know the condition operator {operator}")
+            if known is not None and (unknown := sorted(key for key in keys if key.lower() not in known)):
+                raise ValueError(f"the bed does not know the condition keys {unknown}")
     return statements
 
 
@@ -117,7 +133,7 @@ class Iam:
 
     def refusal_of_bucket(self, key: str, asked: Asked, policy: Params) -> str | None:
         """The same for a bucket's policy: only its denials count, for the account's own keys need no grant there."""
-        if any(s["Effect"] == "Deny" and applies(s, asked) for s in checked(policy)):
+        if any(s["Effect"] == "Deny" and applies(s, asked) for s in checked(policy, of_bucket=True)):
             return self._sentence(key, asked, "with an explicit deny in a resource-based policy")
         return None
 

@@ -17,7 +17,8 @@ from .wire import AwsError, Params
 
 PREFIXES = {"monitoring": "cloudwatch"}  # IAM's prefix where the signing name is another
 MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
-PASSED = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+TASKS, ITSELF = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"  # to whom ECS passes a role
+OF_A_TASK = ("taskRoleArn", "executionRoleArn")
 FREE = {("sts", "GetCallerIdentity")}  # needs no permission: API_GetCallerIdentity.html
 S3_ACTIONS = {
     "HeadObject": "GetObject",
@@ -26,13 +27,12 @@ S3_ACTIONS = {
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListBuckets": "ListAllMyBuckets",
+    "CompleteMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "GetBucketEncryption": "GetEncryptionConfiguration",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
-    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
 }
 
 
@@ -109,16 +109,17 @@ ECS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
     "ListTagsForResource": ("resourceArn", _given),
 }
 """The input member that names the resource, and what becomes of it; ListTasks and the rest ask for *."""
-UNCLUSTERED = {"DescribeClusters", "RegisterTaskDefinition", "DeleteTaskDefinitions", "TagResource", "UntagResource"}
-CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED - {"ListTagsForResource"}  # know the key ecs:cluster
+UNCLUSTERED = {
+    *("DescribeClusters", "ListContainerInstances"),  # their resource is the cluster
+    *("RegisterTaskDefinition", "DeleteTaskDefinitions", "TagResource", "UntagResource", "ListTagsForResource"),
+}
+CLUSTERED = {*ECS, "ListTasks", "ListServices"} - UNCLUSTERED  # know the key ecs:cluster
 OTHERS: dict[str, tuple[str, Callable[[Place, str], list[str]]]] = {
-    "logs:FilterLogEvents": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
     "logs:DescribeLogStreams": ("logGroupName", lambda p, name: [p.arn("logs", f"log-group:{name}:log-stream:")]),
     "ecr:DescribeImages": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "ecr:BatchGetImage": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "ecr:GetDownloadUrlForLayer": ("repositoryName", lambda p, name: [p.arn("ecr", f"repository/{name}")]),
     "secretsmanager:DescribeSecret": ("SecretId", _given),
-    "ssm:GetParameters": ("Names", lambda p, name: [p.arn("ssm", f"parameter/{name.lstrip('/')}")]),
     "iam:GetRole": ("RoleName", lambda p, name: [f"arn:aws:iam::{p.account}:role/{name}"]),
     "iam:SimulatePrincipalPolicy": ("PolicySourceArn", _given),
     "events:ListTargetsByRule": ("Rule", lambda p, name: [p.arn("events", f"rule/{name}")]),
@@ -136,7 +137,7 @@ def asked(
         return []
     place = Place(call.region, account)
     if call.service == "s3":
-        return [_s3(call, environ, account)]
+        return _s3(call, environ, account)
     parameters = _parameters(call, body)
     if call.service == "ecs":
         return list(_ecs(call.operation, parameters, place, lambda name: roles(call.region, name)))
@@ -191,19 +192,23 @@ def _ecs(operation: str, p: Params, place: Place, roles: Callable[[str], list[st
         context["ecs:task-definition"] = _definition(place, str(p["taskDefinition"]))[0]
     if "enableExecuteCommand" in p:
         context["ecs:enable-execute-command"] = str(p["enableExecuteCommand"]).lower()
-    passed: list[str] = []
+    passed: list[tuple[str, str]] = []
     if operation == "RegisterTaskDefinition":
         containers = p.get("containerDefinitions")
         definitions = [c for c in (containers if isinstance(containers, list) else []) if isinstance(c, dict)]
         context = {"ecs:privileged": str(any(c.get("privileged") for c in definitions)).lower()}
-        passed = [str(p[name]) for name in ("taskRoleArn", "executionRoleArn") if p.get(name)]
-    elif operation == "RunTask":
-        passed = roles(str(p.get("taskDefinition", "")))
+        passed = [(TASKS, str(p[name])) for name in OF_A_TASK if p.get(name)]
+    elif operation in ("RunTask", "CreateService", "UpdateService"):
+        # Both principals are in the reference, for each of the three. When UpdateService passes the roles of a revision
+        # it does not say: here whenever one is named.
+        passed = [(TASKS, role) for role in roles(str(p.get("taskDefinition", "")))]
+        passed += _passed(p)
     arns = [arn for name in names for arn in resources(place, name)]
     for arn in arns:
         yield Asked(f"ecs:{operation}", arn, context)
-    for role in passed:
-        yield Asked("iam:PassRole", role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}", PASSED)
+    for service, role in passed:
+        arn = role if ":" in role else f"arn:aws:iam::{place.account}:role/{role}"
+        yield Asked("iam:PassRole", arn, {"iam:PassedToService": service})
     if p.get("tags") and operation in ("RegisterTaskDefinition", "CreateService", "CreateCluster", "RunTask"):
         # "Grant permission to tag resources on creation", supported-iam-actions-tagging.html: of what is made, and
         # RunTask makes tasks of which nobody knows the id yet.
@@ -211,7 +216,21 @@ def _ecs(operation: str, p: Params, place: Place, roles: Callable[[str], list[st
         yield Asked("ecs:TagResource", made, {"ecs:CreateAction": operation})
 
 
-def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:
+def _passed(value: Any) -> Iterator[tuple[str, str]]:
+    """The roles in a request of a service or task, and to whom each goes: load balancers, hooks, volumes and Service
+    Connect have one for ECS itself ("Amazon ECS infrastructure IAM role", developer guide)."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _passed(each)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name in (*OF_A_TASK, "roleArn") and inner:
+                yield (ITSELF if name == "roleArn" else TASKS), str(inner)
+            else:
+                yield from _passed(inner)
+
+
+def _s3(call: Call, environ: dict[str, Any], account: str) -> list[Asked]:
     bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     action = S3_ACTIONS.get(call.operation, call.operation)
@@ -227,7 +246,11 @@ def _s3(call: Call, environ: dict[str, Any], account: str) -> Asked:
         "aws:SecureTransport": "true",  # the bed's plain HTTP stands for TLS
     }
     resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}" if bucket else "*"
-    return Asked(f"s3:{action}", resource, {name: value for name, value in context.items() if value is not None})
+    known = {name: value for name, value in context.items() if value is not None}
+    # "To perform conditional writes with an HTTP If-Match header you must have the s3:PutObject and s3:GetObject
+    # permissions": user guide, "How to prevent object overwrites with conditional writes".
+    more = ["GetObject"] if action == "PutObject" and "s3:if-match" in known else []
+    return [Asked(f"s3:{each}", resource, known) for each in (action, *more)]
 
 
 def listing(missing: Asked) -> Asked:

@@ -16,7 +16,7 @@ from .access import Access
 from .addresses import Addresses
 from .alarms import Alarms
 from .buckets import Buckets
-from .calls import Call, identify
+from .calls import Call, identify, unsigned
 from .clock import Clock
 from .container_logs import LogPump
 from .declared import DeclaredEngine
@@ -31,7 +31,7 @@ from .plane import Plane
 from .rollout import Rollouts
 from .scaling import Scaling
 from .scheduler import Scheduler
-from .simulation import simulated
+from .simulation import Simulation
 from .slots import ACCOUNT
 from .stacks import Stacks
 from .tasks_runtime import TaskRuntime
@@ -85,7 +85,8 @@ class Bed:
         self.engine = Engine(self.images, shared, logs)
         self.declared = DeclaredEngine() if engine == "none" else None
         runtime = TaskRuntime(self.declared or self.engine, self.addresses, self.moto_calls, self.logs, scale)
-        rollouts = Rollouts(scale, Alarms(self.moto_calls).states)
+        self.alarms = Alarms(self.moto_calls)
+        rollouts = Rollouts(scale, self.alarms.states)
         self.scheduler = Scheduler(
             lambda: [r.ecs for r in list(self.regions.values())], self.lock, runtime, rollouts, died
         )
@@ -136,6 +137,7 @@ class Bed:
             self.faults.reset()
             self.clock.ahead = 0.0
             self.access.reset()
+            self.alarms.reset()
             self.buckets.switch(None)
             if self.declared:
                 self.declared.reset()
@@ -170,8 +172,11 @@ class Bed:
     def answer(self, environ: dict[str, Any], body: bytes) -> Answer | Lost:
         """The answer to an API request, or how it is lost."""
         call = identify(environ, body)
-        if call is None:
+        if call is None and unsigned(environ, body):
             return self._through_moto(environ, body)
+        if call is None:  # "Common Error Types" of the API references
+            protocol = "json" if "HTTP_X_AMZ_TARGET" in environ else "query"
+            return wire.failure(protocol, "MissingAuthenticationToken", "Missing Authentication Token", 403)
         entry = self.faults.note(call)
         found = self.faults.apply(call, body, entry, lambda: self._answer(call, environ, body, entry))
         if isinstance(found, Lost):
@@ -223,7 +228,8 @@ class Bed:
         model = wire.service_model("iam")
         try:
             params = wire.parse(model, call.operation, body)
-            return wire.answer(model, call.operation, simulated(self.moto_calls, call.region, params))
+            found = strict.call(model, Simulation(self.moto_calls, call.region), call.operation, params)
+            return wire.answer(model, call.operation, found)
         except AwsError as e:
             return wire.failure(call.protocol, e.code, e.message, e.status)
 

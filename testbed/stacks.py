@@ -11,19 +11,21 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .elbv2 import Elbv2
 from .stack_templates import Template
 from .strict import reads
-from .wire import AwsError, Params, now
+from .wire import AwsError, Params, now, service_model
 
 GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 ATTRIBUTES = "TargetGroupAttributes"
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 LARGEST = 51_200  # bytes of a TemplateBody: API reference, CreateChangeSet
-CREATING, UPDATING = 3.0, 10.0  # AWS seconds; nobody publishes them
+CREATING, UPDATING, CLEANING = 3.0, 10.0, 5.0  # AWS seconds; nobody publishes them
+UPDATABLE = {f"{each}_COMPLETE" for each in ("CREATE", "UPDATE", "UPDATE_ROLLBACK", "IMPORT", "IMPORT_ROLLBACK")}
 NOTHING = "The submitted information didn't contain changes. Submit different information to create a change set."
 IN_PLACE = {  # "Update requires: No interruption"; what is not here replaces the group
     *("HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckPort", "HealthCheckProtocol"),
@@ -60,7 +62,7 @@ class Stack:
     executed: str = ""  # ARN of the last change set
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     events: list[Params] = field(default_factory=list)
-    running: ChangeSet | None = None
+    then: Callable[[], None] | None = None  # the next step of an update
     due: float = 0.0
     created: float = field(default_factory=now)
 
@@ -92,6 +94,8 @@ class Stacks:
         stack = Stack(name, f"{self.prefix}stack/{name}/{uuid.uuid4()}", template, parameters, said["groups"])
         stack.capabilities, stack.fails = said.get("capabilities", []), said.get("fails", "")
         stack.status = said.get("status", stack.status)
+        if stack.status not in service_model("cloudformation").shape_for("StackStatus").enum:
+            raise ValueError(f"{name}: AWS has no status {stack.status}")
         for logical, arn in stack.groups.items():
             tags = {"stack-name": name, "stack-id": stack.arn, "logical-id": logical}
             self.elbv2.tags.setdefault(arn, {}).update({f"aws:cloudformation:{k}": v for k, v in tags.items()})
@@ -103,8 +107,9 @@ class Stacks:
             for each in stack.change_sets.values():
                 if each.status == "CREATE_IN_PROGRESS" and time.monotonic() >= each.due:
                     self._create(stack, each)
-            if stack.running and time.monotonic() >= stack.due:
-                self._execute(stack, stack.running)
+            while stack.then and time.monotonic() >= stack.due:
+                step, stack.then = stack.then, None
+                step()
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -151,7 +156,7 @@ class Stacks:
             raise invalid(f"Value '{name}' at 'changeSetName' failed to satisfy constraint: [a-zA-Z][-a-zA-Z0-9]*")
         if name in stack.change_sets:
             raise AwsError("AlreadyExistsException", f"ChangeSet {name} cannot be created due to a mismatch")
-        if not stack.status.endswith("_COMPLETE") or stack.status == "ROLLBACK_COMPLETE":
+        if stack.status not in UPDATABLE:
             raise invalid(f"Stack:{stack.arn} is in {stack.status} state and can not be updated.")
         if bool(p.get("UsePreviousTemplate")) == ("TemplateBody" in p):
             raise invalid("Either Template URL, Template Body or Use Previous Template must be specified.")
@@ -161,8 +166,8 @@ class Stacks:
         template = Template(text)
         parameters = template.parameters(stack.parameters, given(p.get("Parameters", [])))
         served(template.resolved(parameters))
-        if template.needs_iam and not {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"} & set(p.get("Capabilities", [])):
-            raise AwsError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]")
+        if template.capability and not {template.capability, "CAPABILITY_NAMED_IAM"} & set(p.get("Capabilities", [])):
+            raise AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{template.capability}]")
         arn = f"{self.prefix}changeSet/{name}/{uuid.uuid4()}"
         due = time.monotonic() + CREATING * self.scale
         stack.change_sets[name] = ChangeSet(name, arn, template, parameters, p.get("Description", ""), due)
@@ -194,12 +199,13 @@ class Stacks:
         for each in found.changes:
             change = each["ResourceChange"]
             names = {detail["Target"].get("Name") for detail in change["Details"]}
-            if (change["Action"], change["ResourceType"]) != ("Modify", GROUP) or names != {ATTRIBUTES}:
+            is_ours = change["LogicalResourceId"] in stack.groups
+            if (change["Action"], change["ResourceType"]) != ("Modify", GROUP) or names != {ATTRIBUTES} or not is_ours:
                 raise refused(f"updates of {change['LogicalResourceId']} ({change['ResourceType']})")
         stack.change_sets = {found.name: found}
-        stack.running, stack.executed, found.execution = found, found.arn, "EXECUTE_IN_PROGRESS"
-        stack.due = time.monotonic() + UPDATING * self.scale
+        stack.executed, found.execution, stack.due = found.arn, "EXECUTE_IN_PROGRESS", time.monotonic()
         self._becomes(stack, "UPDATE_IN_PROGRESS", "User Initiated")
+        self._later(stack, UPDATING, lambda: self._execute(stack, found))
         return {}
 
     @reads("StackName", "ChangeSetName")
@@ -238,8 +244,8 @@ class Stacks:
             found.status, found.execution, found.reason = "FAILED", "UNAVAILABLE", NOTHING
 
     def _execute(self, stack: Stack, found: ChangeSet) -> None:
-        stack.running = None
-        before, after = stack.template.resolved(stack.parameters), found.template.resolved(found.parameters)
+        """User guide, "Stack status codes": after an update or its way back, what is left over is cleaned up."""
+        after = found.template.resolved(found.parameters)
         for change in found.changes:
             logical = change["ResourceChange"]["LogicalResourceId"]
             try:
@@ -247,19 +253,42 @@ class Stacks:
                     raise AwsError("Fails", stack.fails)
                 self._apply(stack.groups[logical], after[logical])
             except AwsError as e:
-                reason = f"Resource handler returned message: {e.message}"
-                self._event(stack, logical, GROUP, stack.groups[logical], "UPDATE_FAILED", reason)
+                self._failed(stack, logical, e)
                 why = f"The following resource(s) failed to update: [{logical}]. "
                 self._becomes(stack, "UPDATE_ROLLBACK_IN_PROGRESS", why)
-                for other in (each for each in found.changes if not stack.fails):
-                    name = other["ResourceChange"]["LogicalResourceId"]
-                    self._apply(stack.groups[name], before[name])
-                found.execution = "EXECUTE_FAILED"
-                self._becomes(stack, "UPDATE_ROLLBACK_COMPLETE", "")
+                self._later(stack, UPDATING, lambda: self._go_back(stack, found))
                 return
             self._event(stack, logical, GROUP, stack.groups[logical], "UPDATE_COMPLETE", "")
-        stack.template, stack.parameters, found.execution = found.template, found.parameters, "EXECUTE_COMPLETE"
-        self._becomes(stack, "UPDATE_COMPLETE", "")
+        stack.template, stack.parameters = found.template, found.parameters
+        self._ends(stack, found, "UPDATE_COMPLETE", "EXECUTE_COMPLETE")
+
+    def _go_back(self, stack: Stack, found: ChangeSet) -> None:
+        before = stack.template.resolved(stack.parameters)
+        for logical in (each["ResourceChange"]["LogicalResourceId"] for each in found.changes if not stack.fails):
+            try:
+                self._apply(stack.groups[logical], before[logical])
+            except AwsError as e:
+                self._failed(stack, logical, e)
+                found.execution = "EXECUTE_FAILED"
+                why = f"The following resource(s) failed to update: [{logical}]. "
+                self._becomes(stack, "UPDATE_ROLLBACK_FAILED", why)
+                return
+        self._ends(stack, found, "UPDATE_ROLLBACK_COMPLETE", "EXECUTE_FAILED")
+
+    def _ends(self, stack: Stack, found: ChangeSet, status: str, execution: str) -> None:
+        def end() -> None:
+            found.execution = execution
+            self._becomes(stack, status, "")
+
+        stack.status = f"{status}_CLEANUP_IN_PROGRESS"  # no event: ResourceStatus has no such word
+        self._later(stack, CLEANING, end)
+
+    def _later(self, stack: Stack, seconds: float, step: Callable[[], None]) -> None:
+        stack.then, stack.due = step, stack.due + seconds * self.scale
+
+    def _failed(self, stack: Stack, logical: str, error: AwsError) -> None:
+        reason = f"Resource handler returned message: {error.message}"
+        self._event(stack, logical, GROUP, stack.groups[logical], "UPDATE_FAILED", reason)
 
     def _apply(self, arn: str, properties: Params) -> None:
         wanted = properties.get(ATTRIBUTES, [])

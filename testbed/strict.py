@@ -19,6 +19,7 @@ INVALID = {
     "cloudformation": "ValidationError",
     "ecs": "InvalidParameterException",
     "elbv2": "ValidationError",
+    "iam": "ValidationError",
 }
 
 

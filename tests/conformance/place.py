@@ -20,12 +20,12 @@ EMULATOR = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-
 Json = dict[str, Any]
 
 
-def until(condition: Callable[[], Any], seconds: float) -> Any:
+def until(condition: Callable[[], Any], seconds: float, every: float = 0.1) -> Any:
     """The first true value of `condition`; fails when there is none within `seconds`."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(every)
     return found
 
 

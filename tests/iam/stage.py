@@ -35,6 +35,7 @@ CONTAINERS = "containerDefinitions"
 BALANCERS = "balancers"
 PAUSE = {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}
 PATIENT = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}
 Policy = dict[str, Any]
 
 
@@ -143,8 +144,8 @@ class Stage(Place):
             ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,
         )  # fmt: skip
 
-    def shifting(self, *hooks: dict[str, Any]) -> None:
-        """From now on deployments are of the strategy BLUE_GREEN, between this group and another one, with hooks."""
+    def pair(self) -> list[dict[str, Any]]:
+        """Another group beside this one, a rule that forwards to both, a role: the load balancers of what may shift."""
         other = self.elb.create_target_group(
             Name=f"{self.name}-2", Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip",
             HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
@@ -166,10 +167,13 @@ class Stage(Place):
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{BALANCERS}",
         }
         (entry,) = self.service()["loadBalancers"]
+        return [{**entry, "advancedConfiguration": advanced}]
+
+    def shifting(self, *hooks: dict[str, Any]) -> None:
+        """From now on deployments are of the strategy BLUE_GREEN, between this group and another one, with hooks."""
         self.ecs.update_service(
-            cluster=CLUSTER, service=self.name, loadBalancers=[{**entry, "advancedConfiguration": advanced}],
-            deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0},
-        )  # fmt: skip
+            cluster=CLUSTER, service=self.name, loadBalancers=self.pair(), deploymentConfiguration=BLUE_GREEN
+        )
         self.rest()
         self.ecs.update_service(
             cluster=CLUSTER, service=self.name, deploymentConfiguration={"lifecycleHooks": list(hooks)}

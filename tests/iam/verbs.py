@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.plays.place import CLUSTER
 from tests.faults.plays.player import Ended
-from tests.iam.stage import BESIDE, KEY, PAUSE, REGION, Stage
+from tests.iam.stage import BESIDE, BLUE_GREEN, DECLARED, KEY, PAUSE, REGION, Stage
 
 Plays = Iterator[tuple[str, Ended]]
 """How each play must end when its policy is enough, and how it ended."""
@@ -123,9 +123,11 @@ def answer(stage: Stage) -> Plays:
 
 
 def shifting(stage: Stage) -> Plays:
-    """A service whose deployments shift traffic: released, verified, taken back; and a bad release of it."""
+    """A service whose deployments shift traffic: declared, released, verified, taken back; and a bad release of it."""
     stage.given("deploy")
-    stage.shifting()
+    declared = {"loadBalancers": stage.pair(), "deploymentConfiguration": BLUE_GREEN}
+    yield "proven", stage.play("deploy", rollout_settings={**DECLARED["rollout_settings"], **declared})
+    stage.rest()
     yield "proven", stage.play("deploy", rollout_changes=NEXT)
     stage.rest()
     yield "proven", stage.play("verify", rollout_changes=NEXT)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.testbed.beds import Bed, World, running
+from tests.testbed.caller import Caller
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,9 @@ def declared(declared_bed: Bed) -> Iterator[World]:
     found = World(declared_bed)
     yield found
     found.remove()
+
+
+@pytest.fixture
+def caller(declared: World) -> Iterator[Caller]:
+    yield Caller(declared)
+    declared.bed.admin("DELETE", "/_bed/iam")

@@ -50,6 +50,8 @@ def test_an_unknown_path_lists_the_known_ones(declared_bed: Bed) -> None:
         ("/_bed/url", {"url": 7}),
         ("/_bed/faults", [{"service": "ecs"}]),
         ("/_bed/faults", [{"eror": "Throttling"}]),
+        ("/_bed/faults", [{"kind": "throttle", "status": 503}]),
+        ("/_bed/faults", [{"reset": True, "message": "lost"}]),
         ("/_bed/faults", [{"service": "elbv2", "error": "Throttling"}]),
     ],
 )

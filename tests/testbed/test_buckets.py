@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
+from botocore import xform_name
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.testbed.beds import World, until
@@ -46,6 +49,44 @@ def test_classes_and_regions_have_buckets_of_their_own(rated: World) -> None:
     assert rated.ecs.list_task_definitions()
     other = rated.bed.client("ecs", region="eu-central-1")
     assert other.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "i", "memory": 9}])
+
+
+@pytest.mark.parametrize(
+    ("burst", "operations"),
+    [
+        (20, ["CreateCluster", "DeleteCluster"]),
+        (50, ["DescribeClusters", "ListClusters"]),
+        (20, ["RegisterTaskDefinition", "DeregisterTaskDefinition"]),
+        (50, ["DescribeTaskDefinition", "ListTaskDefinitions"]),
+        (5, ["DeleteTaskDefinitions"]),
+        (20, ["TagResource", "UntagResource"]),
+        (50, ["ListTagsForResource"]),
+        (100, ["RunTask", "StopTask", "DeregisterContainerInstance"]),
+        (100, ["DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances"]),
+        (200, ["RegisterContainerInstance"]),
+        (50, ["CreateService", "UpdateService", "DeleteService"]),
+        (100, ["DescribeServices", "ListServices"]),
+        (50, ["DescribeServiceDeployments", "ListServiceDeployments"]),
+        (50, ["DescribeServiceRevisions"]),
+    ],
+)
+def test_the_bucket_that_operations_share(rated: World, burst: int, operations: list[str]) -> None:
+    """ "Request throttling for the Amazon ECS API": all operations of a category together. What is refused counts."""
+
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
+    bare = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    client = boto3.client("ecs", endpoint_url=rated.bed.endpoint, config=bare, **keys)
+
+    def code(operation: str) -> str:
+        try:
+            getattr(client, xform_name(operation))()
+        except ClientError as e:
+            return str(e.response["Error"]["Code"])
+        return ""
+
+    codes = [code(operations[number % len(operations)]) for number in range(burst)]
+    assert "ThrottlingException" not in codes
+    assert {code(each) for each in operations} == {"ThrottlingException"}
 
 
 def test_all_of_load_balancing_shares_one_more(rated: World) -> None:

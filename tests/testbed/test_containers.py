@@ -134,17 +134,19 @@ def test_a_missing_log_group_keeps_a_task_from_starting(printing: World) -> None
 def test_secrets_of_both_stores_reach_the_container(printing: World) -> None:
     ssm, manager = printing.bed.client("ssm"), printing.bed.client("secretsmanager")
     name = f"/{printing.name}/value"
-    ssm.put_parameter(Name=name, Value="from ssm", Type="SecureString")
+    for each in (name, printing.name):
+        ssm.put_parameter(Name=each, Value="from ssm", Type="SecureString")
     arn = manager.create_secret(Name=printing.name, SecretString=json.dumps({"user": "admin", "port": 5}))["ARN"]
     parameter = f"arn:aws:ssm:us-east-1:000000000000:parameter{name}"
     sources = {"A": name, "B": parameter, "C": f"{arn}:user::", "D": arn, "E": f"{arn}:port:AWSCURRENT:"}
+    sources["F"] = f"arn:aws:ssm:us-east-1:000000000000:parameter/{printing.name}"  # as AWS writes both names
     secrets = [{"name": k, "valueFrom": v} for k, v in sources.items()]
-    alone(printing, env={"SHOW": "A B C D E"}, secrets=secrets, logConfiguration=logging())
+    alone(printing, env={"SHOW": "A B C D E F"}, secrets=secrets, logConfiguration=logging())
     task = running(printing)
-    until(lambda: len(lines(printing, task)) >= 6)
+    until(lambda: len(lines(printing, task)) >= 7)
     told = dict(line.split(" = ") for line in lines(printing, task) if " = " in line)
     whole = '{"user": "admin", "port": 5}'
-    assert told == {"A": "from ssm", "B": "from ssm", "C": "admin", "D": whole, "E": "5"}
+    assert told == {"A": "from ssm", "B": "from ssm", "C": "admin", "D": whole, "E": "5", "F": "from ssm"}
     shown = json.dumps([task, printing.service()], default=str)
     assert "from ssm" not in shown
 

@@ -226,6 +226,38 @@ def test_one_stale_read_answers_as_before_the_write(declared: World, fault: Any)
     assert len(client.list_clusters()["clusterArns"]) == len(before) + 1
 
 
+def groups(client: Any) -> int:
+    return len(client.describe_target_groups()["TargetGroups"])
+
+
+def test_an_answer_whose_request_id_alone_differs_has_not_changed(declared: World, fault: Any) -> None:
+    """Load balancing answers each request with an id of its own; the old answer lasts from the change on, once."""
+    fault(operation="DescribeTargetGroups", stale=0.5)
+    before = groups(declared.elb)
+    time.sleep(0.6)
+    assert groups(declared.elb) == before
+    declared.make_group("more")
+    changed = time.monotonic()
+    assert groups(declared.elb) == before
+    until(lambda: groups(declared.elb) == before + 1, 5)
+    assert time.monotonic() - changed >= 0.5
+    assert {groups(declared.elb) for _ in range(5)} == {before + 1}
+
+
+@pytest.mark.parametrize("word", ["list_clusters", "describe_target_groups"])
+def test_the_log_calls_a_read_stale_only_when_it_was(declared: World, fault: Any, word: str) -> None:
+    """A plan whose read had nothing to be stale about has proved nothing."""
+    client = declared.bed.client("ecs" if word == "list_clusters" else "elbv2", key="k")
+    fault(kind="stale", access_key="k")
+    getattr(client, word)()
+    getattr(client, word)()
+    declared.ecs.create_cluster(clusterName="new")
+    declared.make_group("new")
+    getattr(client, word)()
+    log = declared.bed.admin("GET", "/_bed/calls")[1]["log"]
+    assert [each.get("fault") for each in log if each["access_key"] == "k"] == [None, None, "stale"]
+
+
 def test_a_stale_write_and_a_stale_object_do_not_exist(declared: World, fault: Any) -> None:
     fault(kind="stale")
     s3 = declared.bed.client("s3")

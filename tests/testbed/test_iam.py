@@ -5,49 +5,15 @@ asks for is in the service authorization reference.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.testbed.beds import Bed, World
+from tests.testbed.beds import Bed
+from tests.testbed.caller import Caller, policy
 
 ARN = "arn:aws:ecs:us-east-1:000000000000"
-
-
-def policy(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **s} for s in statements]}
-
-
-class Caller:
-    """A client of one access key, whose policies the test gives."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def may(self, *statements: dict[str, Any]) -> None:
-        status, said = self.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": [policy(*statements)]})
-        assert status == 200, said
-
-    def __call__(self, service: str) -> Any:
-        return self.world.bed.client(service, key="LIMITED")
-
-    def refused(self, service: str, operation: str, /, **words: Any) -> str:
-        """The message of the refusal that the call meets."""
-        with pytest.raises(ClientError) as caught:
-            getattr(self(service), operation)(**words)
-        code = caught.value.response["Error"]["Code"]
-        in_xml = service in ("cloudformation", "elbv2", "s3", "iam")
-        assert code == ("AccessDenied" if in_xml else "AccessDeniedException")
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == (403 if code == "AccessDenied" else 400)
-        return str(caught.value.response["Error"]["Message"])
-
-
-@pytest.fixture
-def caller(declared: World) -> Iterator[Caller]:
-    yield Caller(declared)
-    declared.bed.admin("DELETE", "/_bed/iam")
 
 
 def test_a_key_without_policies_may_do_all_and_one_with_none_nothing(caller: Caller) -> None:
@@ -102,7 +68,9 @@ def test_a_service_deployment_needs_its_service_too(caller: Caller) -> None:
         ({"ArnLikeIfExists": {"ecs:task-definition": f"{ARN}:task-definition/other:*"}}, False),
         ({"BoolIfExists": {"ecs:enable-execute-command": "false"}}, False),
         ({"BoolIfExists": {"ecs:enable-execute-command": ["true", "false"]}}, True),
-        ({"Bool": {"ecs:propagate-tags": "true"}}, False),
+        ({"Bool": {"ecs:privileged": "true"}}, False),
+        ({"Null": {"ECS:Enable-Execute-Command": "true"}}, False),
+        ({"StringLike": {"ECS:Cluster": "*:cluster/NAME"}}, True),
         ({"Null": {"ecs:enable-execute-command": False}}, True),
         ({"Null": {"ecs:enable-execute-command": "true"}}, False),
         ({"StringLike": {"ecs:cluster": "*/NAM?"}, "ArnEquals": {"ecs:cluster": "nothing"}}, False),
@@ -113,7 +81,8 @@ def test_conditions(caller: Caller, condition: dict[str, Any], allowed: bool) ->
     definition = world.register()
     world.create(definition, desiredCount=0)
     caller.may(
-        {"Action": "ecs:UpdateService", "Condition": json.loads(json.dumps(condition).replace("NAME", world.name))}
+        {"Action": "iam:PassRole"},
+        {"Action": "ecs:UpdateService", "Condition": json.loads(json.dumps(condition).replace("NAME", world.name))},
     )
     words = {"cluster": world.name, "service": "web", "taskDefinition": definition, "enableExecuteCommand": True}
     if allowed:
@@ -128,6 +97,26 @@ def test_a_condition_that_may_be_absent_holds_without_the_key(caller: Caller) ->
     condition = {"ArnLikeIfExists": {"ecs:task-definition": "other"}}
     caller.may({"Action": "ecs:UpdateService", "Condition": condition})
     caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ("list_container_instances", {"cluster": "NAME"}),
+        ("describe_clusters", {"clusters": ["NAME"]}),
+        ("list_tags_for_resource", {"resourceArn": f"{ARN}:cluster/NAME"}),
+    ],
+)
+def test_what_has_the_cluster_as_its_resource_knows_no_condition_of_it(
+    caller: Caller, operation: str, words: dict[str, Any]
+) -> None:
+    """Service authorization reference: these actions list no key ecs:cluster."""
+    words = json.loads(json.dumps(words).replace("NAME", caller.world.name))
+    cluster = f"{ARN}:cluster/{caller.world.name}"
+    caller.may({"Action": "ecs:*", "Condition": {"ArnEquals": {"ecs:cluster": cluster}}})
+    assert f"on resource: {cluster} because" in caller.refused("ecs", operation, **words)
+    caller.may({"Action": "ecs:*", "Resource": cluster})
+    getattr(caller("ecs"), operation)(**words)
 
 
 def test_registering_passes_roles_and_tags(caller: Caller) -> None:
@@ -146,26 +135,84 @@ def test_registering_passes_roles_and_tags(caller: Caller) -> None:
     caller.may(register)
     told = caller.refused("ecs", "register_task_definition", **words)
     assert "iam:PassRole on resource: arn:aws:iam::000000000000:role/execution because" in told
-    passing = {
-        "Action": "iam:PassRole",
-        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-    }
-    caller.may(register, passing)
+    to_tasks = passing("ecs-tasks")
+    caller.may(register, to_tasks)
     assert "ecs:TagResource" in caller.refused("ecs", "register_task_definition", **words)
     tagging = {
         "Action": "ecs:TagResource",
         "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
     }
-    caller.may(register, passing, tagging)
+    caller.may(register, to_tasks, tagging)
     arn = caller("ecs").register_task_definition(**words)["taskDefinition"]["taskDefinitionArn"]
     words["containerDefinitions"][0]["privileged"] = True
     assert "ecs:RegisterTaskDefinition" in caller.refused("ecs", "register_task_definition", **words)
     run = {"Action": "ecs:RunTask", "Resource": arn}
     caller.may(run)
     assert "iam:PassRole" in caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn)
-    caller.may(run, passing)
+    caller.may(run, to_tasks)
     told = caller.refused("ecs", "run_task", cluster=name, taskDefinition=arn, tags=words["tags"])
     assert f"ecs:TagResource on resource: {ARN}:task/{name}/* because" in told
+
+
+def passing(service: str) -> dict[str, Any]:
+    """iam:PassRole to one principal only."""
+    return {
+        "Action": "iam:PassRole",
+        "Condition": {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}},
+    }
+
+
+ROLE = "arn:aws:iam::000000000000:role/infrastructure"
+PAIR = {"alternateTargetGroupArn": "arn:b", "productionListenerRule": "arn:r", "roleArn": ROLE}
+BALANCER = {"targetGroupArn": "arn:a", "containerName": "app", "containerPort": 80, "advancedConfiguration": PAIR}
+HOOK = {"hookTargetArn": "arn:h", "roleArn": ROLE, "lifecycleStages": ["PRE_SCALE_UP"]}
+TLS = {"issuerCertificateAuthority": {"awsPcaAuthorityArn": "arn:ca"}, "roleArn": ROLE}
+
+
+@pytest.mark.parametrize("operation", ["create_service", "update_service"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"loadBalancers": [BALANCER]},
+        {"deploymentConfiguration": {"lifecycleHooks": [HOOK]}},
+        {"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": ROLE}}]},
+        {"serviceConnectConfiguration": {"enabled": True, "services": [{"portName": "p", "tls": TLS}]}},
+    ],
+)
+def test_a_service_passes_its_roles_to_ecs_itself(caller: Caller, operation: str, words: dict[str, Any]) -> None:
+    """Service authorization reference, "API operations"; developer guide, "Amazon ECS infrastructure IAM role"."""
+    name = "serviceName" if operation == "create_service" else "service"
+    given = {"cluster": caller.world.name, name: "web", **words}
+    for rights in ([], [passing("ecs-tasks")]):
+        caller.may({"Action": "ecs:*"}, *rights)
+        assert f"iam:PassRole on resource: {ROLE} because" in caller.refused("ecs", operation, **given)
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    with pytest.raises(ClientError) as caught:
+        getattr(caller("ecs"), operation)(**given)
+    assert "AccessDenied" not in str(caught.value)
+
+
+def test_a_service_passes_the_roles_of_a_revision_that_it_is_given(caller: Caller) -> None:
+    world = caller.world
+    definition = world.register()
+    words = {"cluster": world.name, "taskDefinition": definition, "desiredCount": 0}
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    assert "role/execution because" in caller.refused("ecs", "create_service", serviceName="web", **words)
+    world.create(definition, desiredCount=0)
+    assert "role/execution because" in caller.refused("ecs", "update_service", service="web", **words)
+    caller("ecs").update_service(cluster=world.name, service="web", desiredCount=0)
+    caller.may({"Action": "ecs:*"}, passing("ecs-tasks"))
+    caller("ecs").update_service(service="web", **words)
+
+
+def test_a_task_passes_the_roles_of_its_overrides_and_volumes(caller: Caller) -> None:
+    words: dict[str, Any] = {"cluster": caller.world.name, "taskDefinition": "none:1"}
+    caller.may({"Action": "ecs:*"}, passing("ecs"))
+    own = {**words, "overrides": {"taskRoleArn": ROLE}}
+    assert f"{ROLE} because" in caller.refused("ecs", "run_task", **own)
+    caller.may({"Action": "ecs:*"}, passing("ecs-tasks"))
+    volume = {"name": "v", "managedEBSVolume": {"roleArn": ROLE}}
+    assert f"{ROLE} because" in caller.refused("ecs", "run_task", **words, volumeConfigurations=[volume])
 
 
 def test_load_balancing_in_its_own_form(caller: Caller) -> None:
@@ -184,7 +231,7 @@ def test_load_balancing_in_its_own_form(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "words", "action", "resource"),
     [
-        ("logs", "filter_log_events", {"logGroupName": "/a"}, "logs:FilterLogEvents", "log-group:/a:log-stream:"),
+        ("logs", "describe_log_streams", {"logGroupName": "/a"}, "logs:DescribeLogStreams", "log-group:/a:log-stream:"),
         (
             "logs",
             "get_log_events",
@@ -249,58 +296,44 @@ def test_the_services_beside_ecs(
         assert "AccessDenied" not in e.response["Error"]["Code"]
 
 
-def test_objects_their_bucket_and_what_is_missing(caller: Caller) -> None:
-    s3 = caller.world.bed.client("s3")
-    s3.create_bucket(Bucket="iam")
-    s3.put_object(Bucket="iam", Key="p/head.json", Body=b"1")
-    reading = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::iam/p/*"}
-    caller.may(reading)
-    assert caller("s3").get_object(Bucket="iam", Key="p/head.json")["Body"].read() == b"1"
-    assert 's3:PutObject on resource: "arn:aws:s3:::iam/p/x" because' in caller.refused(
-        "s3", "put_object", Bucket="iam", Key="p/x", Body=b""
-    )
-    assert "s3:GetObject" in caller.refused("s3", "get_object", Bucket="iam", Key="q/head.json")
-    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam", Prefix="p/")
-    assert "s3:ListBucket" in caller.refused("s3", "get_object", Bucket="iam", Key="p/missing")
-    caller.may(
-        reading,
-        {
-            "Action": "s3:ListBucket",
-            "Resource": "arn:aws:s3:::iam",
-            "Condition": {"StringLike": {"s3:prefix": "p/*"}},
-        },
-    )
-    with pytest.raises(ClientError, match="NoSuchKey"):
-        caller("s3").get_object(Bucket="iam", Key="p/missing")
-    assert caller("s3").list_objects_v2(Bucket="iam", Prefix="p/")["KeyCount"] == 1
-    assert "s3:ListBucket" in caller.refused("s3", "list_objects_v2", Bucket="iam")
+def test_one_statement_need_not_be_in_a_list(caller: Caller) -> None:
+    """IAM JSON policy elements: Statement."""
+    one = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}}
+    status, said = caller.world.bed.admin("PUT", "/_bed/iam", {"LIMITED": [one]})
+    assert status == 200, said
+    assert caller("ecs").list_clusters()
+    assert simulated(caller, one, ActionNames=["ecs:ListClusters"]) == ["allowed"]
 
 
-def test_a_bucket_refuses_unconditional_writes_by_its_own_policy(caller: Caller) -> None:
-    s3 = caller.world.bed.client("s3")
-    s3.create_bucket(Bucket="strict")
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": "arn:aws:s3:::strict/p/*",
-        "Condition": {"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}},
-    }
-    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
-        s3.get_bucket_policy(Bucket="strict")
-    s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy(deny)))
-    assert json.loads(s3.get_bucket_policy(Bucket="strict")["Policy"]) == policy(deny)
-    with pytest.raises(ClientError, match="with an explicit deny in a resource-based policy"):
-        s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
-    etag = s3.put_object(Bucket="strict", Key="p/a", Body=b"1", IfNoneMatch="*")["ETag"]
-    s3.put_object(Bucket="strict", Key="p/a", Body=b"2", IfMatch=etag)
-    s3.put_object(Bucket="strict", Key="elsewhere", Body=b"1")
-    with pytest.raises(ClientError, match="MalformedPolicy"):
-        s3.put_bucket_policy(Bucket="strict", Policy=json.dumps(policy({**deny, "Condition": {"NotIp": {}}})))
-    with pytest.raises(ClientError, match="NoSuchBucket"):
-        s3.put_bucket_policy(Bucket="nowhere", Policy=json.dumps(policy(deny)))
-    s3.delete_bucket_policy(Bucket="strict")
-    s3.put_object(Bucket="strict", Key="p/a", Body=b"1")
+def simulated(caller: Caller, document: Any, **words: Any) -> list[str]:
+    """What IAM says of a role with this one policy."""
+    bed = caller.world.bed
+    bed.make_roles("simulated")
+    bed.client("iam").put_role_policy(RoleName="simulated", PolicyName="p", PolicyDocument=json.dumps(document))
+    arn = "arn:aws:iam::000000000000:role/simulated"
+    found = bed.client("iam").simulate_principal_policy(PolicySourceArn=arn, **words)
+    return [each["EvalDecision"] for each in found["EvaluationResults"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ContextEntries", [{"ContextKeyName": "aws:k", "ContextKeyValues": ["v"], "ContextKeyType": "string"}]),
+        ("PolicyInputList", ["{}"]),
+        ("ResourcePolicy", "{}"),
+        ("MaxItems", 5),
+    ],
+)
+def test_a_simulation_refuses_what_it_does_not_read(caller: Caller, name: str, value: Any) -> None:
+    with pytest.raises(ClientError, match=f"does not implement the parameter {name} of iam:SimulatePrincipalPolicy"):
+        simulated(caller, policy({"Action": "s3:*"}), ActionNames=["s3:GetObject"], **{name: value})
+
+
+def test_a_simulation_refuses_by_name_a_policy_that_it_does_not_understand(caller: Caller) -> None:
+    """It is a valid one for AWS."""
+    valid = {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}
+    with pytest.raises(ClientError, match="does not simulate p of simulated"):
+        simulated(caller, {"Version": "2012-10-17", "Statement": [valid]}, ActionNames=["s3:GetObject"])
 
 
 def test_the_log_names_what_each_call_needed(caller: Caller) -> None:
@@ -327,6 +360,10 @@ def test_the_log_names_what_each_call_needed(caller: Caller) -> None:
         {"K": [policy({"NotAction": "s3:*"})]},
         {"K": [policy({"Action": "s3:*", "Effect": "Perhaps"})]},
         {"K": [policy({"Action": "s3:*", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}})]},
+        {"K": [policy({"Action": "s3:*", "Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}})]},
+        {"K": [policy({"Action": "s3:*", "Condition": {"StringEqualsIfExists": {"ecs:clusters": "c"}}})]},
+        {"K": [policy({"Action": "s3:*", "Principal": "*"})]},
+        {"K": [{"Version": "2012-10-17", "Statement": "all"}]},
     ],
 )
 def test_a_policy_that_is_not_understood_is_refused(declared_bed: Bed, given: Any) -> None:

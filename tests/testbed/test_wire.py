@@ -5,7 +5,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.testbed.beds import Bed, World
@@ -181,12 +184,60 @@ def test_s3_keeps_a_head_answers_length(declared_bed: Bed) -> None:
     assert s3.get_object(Bucket="head", Key="k")["Body"].read() == b"12345"
 
 
+def presigned(bed: Bed, key: str = "k") -> str:
+    """The address of an upload."""
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": "s", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=bed.endpoint, config=Config(signature_version="s3v4"), **keys)
+    return str(client.generate_presigned_url("put_object", Params={"Bucket": "chunks", "Key": "k"}))
+
+
 def test_an_upload_in_chunks(declared_bed: Bed) -> None:
     s3 = declared_bed.client("s3")
     s3.create_bucket(Bucket="chunks")
-    url = s3.generate_presigned_url("put_object", Params={"Bucket": "chunks", "Key": "k"})
+    url = presigned(declared_bed)
     kind = {"Content-Type": "application/octet-stream"}
     request = urllib.request.Request(url, data=iter([b"one ", b"two"]), headers=kind, method="PUT")
     with urllib.request.urlopen(request, timeout=10) as response:
         assert response.status == 200
     assert s3.get_object(Bucket="chunks", Key="k")["Body"].read() == b"one two"
+
+
+def test_a_presigned_request_has_the_rights_of_its_key(declared_bed: Bed) -> None:
+    declared_bed.client("s3").create_bucket(Bucket="chunks")
+    declared_bed.admin("PUT", "/_bed/iam", {"LIMITED": []})
+    kind = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(presigned(declared_bed, "LIMITED"), data=b"1", headers=kind, method="PUT")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=10)
+    declared_bed.admin("DELETE", "/_bed/iam")
+    entry = declared_bed.admin("GET", "/_bed/calls")[1]["log"][-1]
+    assert (entry["access_key"], entry["operation"], entry["error"]) == ("LIMITED", "PutObject", "AccessDenied")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListClusters"}, b"{}"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"Action=DescribeLoadBalancers"),
+        ({"Authorization": "Bearer x"}, b""),
+    ],
+)
+def test_a_request_without_a_signature_is_refused(declared_bed: Bed, headers: dict[str, str], body: bytes) -> None:
+    """ "Common Error Types": nothing answers it, least of all moto's own ECS."""
+    request = urllib.request.Request(declared_bed.endpoint, data=body, headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    assert caught.value.code == 403
+    assert b"MissingAuthenticationToken" in caught.value.read()
+
+
+def test_an_exchange_of_a_token_needs_no_signature(declared_bed: Bed) -> None:
+    """botocore's model: AssumeRoleWithWebIdentity has the authentication type none."""
+    sts = boto3.client(
+        "sts", endpoint_url=declared_bed.endpoint, region_name="us-east-1", config=Config(signature_version=UNSIGNED)
+    )
+    role = "arn:aws:iam::000000000000:role/execution"
+    asked = {"RoleArn": role, "RoleSessionName": "pipeline", "WebIdentityToken": "token"}
+    assert sts.assume_role_with_web_identity(**asked)["Credentials"]["SecretAccessKey"]
+    with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+        sts.get_caller_identity()

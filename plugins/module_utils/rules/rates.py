@@ -51,14 +51,18 @@ def _rule(service: str, name: str, operations: str, burst: float, rate: float) -
 REGISTER = "task-definition-modify"
 RULES = (
     # "Request throttling for the Amazon ECS API", Amazon ECS API reference.
-    _rule("ecs", REGISTER, "(Register|Deregister|Delete)TaskDefinitions?", 20, 1),
+    _rule("ecs", "cluster-read", "DescribeClusters|ListClusters", 50, 20),
+    _rule("ecs", REGISTER, "(Register|Deregister)TaskDefinition", 20, 1),
     _rule("ecs", "task-definition-read", "(Describe|List)TaskDefinition(s|Families)?", 50, 20),
+    _rule("ecs", "task-definition-delete", "DeleteTaskDefinitions", 5, 1),
     _rule("ecs", "service-deployments", "(Describe|List|Stop)ServiceDeployments?", 50, 20),
     _rule("ecs", "service-revisions", "DescribeServiceRevisions", 50, 20),
-    _rule("ecs", "service-read", "(Describe|List)Services(ByNamespace)?", 100, 20),
+    _rule("ecs", "service-read", "(Describe|List)Services", 100, 20),
     _rule("ecs", "service-modify", "(Create|Update|Delete)Service", 50, 5),
-    _rule("ecs", "tasks-read", "(Describe|List)Tasks", 100, 20),
+    _rule("ecs", "cluster-resource-read", "(Describe|List)(Tasks|ContainerInstances)|ListAttributes", 100, 20),
+    _rule("ecs", "cluster-resource-modify", "(Run|Start|Stop)Task", 100, 40),
     _rule("ecs", "tags", "(Tag|Untag)Resource", 20, 10),
+    _rule("ecs", "tags-read", "ListTagsForResource", 50, 20),
     # "Request throttling for the Elastic Load Balancing APIs", Elastic Load Balancing API reference: one bucket for
     # everything, and smaller ones for what changes something.
     _rule("elastic-load-balancing-v2", "every", ".*", 40, 10),

@@ -83,7 +83,10 @@ class Undisturbed:
             kinds = ANYWHERE + (READS_ONLY if reads else WRITES_ONLY)
             signals = SIGNALS if reads else (*SIGNALS, *(each + AFTER for each in SIGNALS))
             for what in (*kinds, *signals):
-                if not (what == "stale" and operation.startswith(("s3:", "sts:"))):
+                # What is asked for the first time has no older answer.
+                if what != "stale" or (
+                    operation in self.calls[: number - 1] and not operation.startswith(("s3:", "sts:"))
+                ):
                     yield Plan(scenario, where, what, store)
         for number in range(1, len(self.borders) + 1) if store != "s3" else ():
             for what in SIGNALS:

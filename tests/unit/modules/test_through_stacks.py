@@ -300,6 +300,18 @@ def test_a_change_set_that_is_being_executed_is_watched(owned: Owned, monkeypatc
     assert (owned.stacks.wrote(), owned.modified()) == ([], [])
 
 
+@pytest.mark.parametrize("fails", ["", "Rate exceeded"])
+def test_a_stack_that_still_cleans_up_is_not_at_rest(owned: Owned, monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """Nor is one that goes back: what is said of it is what it has come to (user guide, "Stack status codes")."""
+    owned.declare(fails=fails)
+    owned.stacks.api.scale = 0.01
+    monkeypatch.setattr(waits, "clock", Real())
+    answer = owned.settle({DURATION: 86400})
+    ended = "UPDATE_ROLLBACK_COMPLETE" if fails else "UPDATE_COMPLETE"
+    assert owned.stacks.api.stacks["edge"].status == ended
+    assert not fails or f"it is {ended}, and its attributes are those of before" in answer["msg"]
+
+
 def dies(*_asked: Any) -> str:
     raise Failure("Nobody answers any more.", cut_off=True)
 
