@@ -107,7 +107,7 @@ class Rollouts:
         assert deployment is not None
         rollout = deployment.rollout if deployment.rollout and deployment.rollout.status == "IN_PROGRESS" else None
         if not task.succeeded and self._healthy(ecs, task):
-            task.succeeded = True
+            task.succeeded = deployment.proven = True
             deployment.failed = deployment.failures_in_a_row = 0
             deployment.not_before = 0.0
             breaker = service.configuration["deploymentCircuitBreaker"]
@@ -116,9 +116,11 @@ class Rollouts:
         broken = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or task.unhealthy
         if not task.failed and broken:
             task.failed = True
-            deployment.failed += 1
+            counts = self._counts(task)
+            if counts and not deployment.proven:
+                deployment.failed += 1
             deployment.failures_in_a_row += 1
-            if rollout:
+            if counts and rollout:
                 rollout.failures += 1
             delay = rules.restart_delay(deployment.failures_in_a_row) * self.scale
             deployment.not_before = time.monotonic() + delay
@@ -126,6 +128,18 @@ class Rollouts:
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
             if task.stop_code == "TaskFailedToStart" and deployment.failures_in_a_row in (3, 8):
                 service.event(STRUGGLING)
+
+    def _counts(self, task: Task) -> bool:
+        """Whether a task that failed is one for failedTasks and the circuit breaker.
+
+        They count what does not reach RUNNING and what is replaced for its health checks (the page on the circuit
+        breaker; API reference, Deployment). What ran and exited counts if it had checks that it had not passed by then
+        (github.com/aws/containers-roadmap/issues/1206), and never without any.
+        """
+        if task.stop_code != "EssentialContainerExited":
+            return True
+        has_checks = bool(task.checked or (task.deployment and task.deployment.balancers))
+        return has_checks and not task.succeeded
 
     # -- 2. abort --------------------------------------------------------------------------------
     def _aborted(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:

@@ -100,7 +100,8 @@ class Deployment:
     settings: Params  # networkConfiguration, loadBalancers, platformVersion: they belong to the revision
     balancers: list[Params]  # loadBalancers with the target group that its tasks are registered in
     status: str = "PRIMARY"
-    failed: int = 0
+    failed: int = 0  # "once a service deployment has one or more successfully running tasks, the failed task count
+    proven: bool = False  # resets to zero and stops being evaluated" (API reference, Deployment)
     state: str = "IN_PROGRESS"
     reason: str = ""
     created: float = field(default_factory=now)
@@ -223,10 +224,13 @@ class Task:
         return (self.instance.id, port) if self.instance and port else (self.address or "", wanted[1])
 
     @property
+    def checked(self) -> set[str]:
+        """Its essential containers that have a check: only these say how it is (developer guide, healthcheck)."""
+        return {c["name"] for c in self.definition.containers if c["essential"] and c.get("healthCheck")}
+
+    @property
     def health_status(self) -> str:
-        """Of its essential containers that have a check (developer guide, healthcheck)."""
-        essential = {c["name"] for c in self.definition.containers if c["essential"]}
-        found = {check.status for name, check in self.health.items() if name in essential}
+        found = {check.status for name, check in self.health.items() if name in self.checked}
         return "UNHEALTHY" if "UNHEALTHY" in found else "HEALTHY" if found == {"HEALTHY"} else "UNKNOWN"
 
     @property

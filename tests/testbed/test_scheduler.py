@@ -110,6 +110,41 @@ def test_tasks_that_crash_trip_the_breaker_and_are_rolled_back(declared: World) 
     assert len(declared.rollouts()) == 2  # the way back is no service deployment of its own
 
 
+CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 2, "retries": 3}
+
+
+@pytest.mark.parametrize(("essential", "counted"), [(None, False), (False, False), (True, True)])
+def test_without_a_load_balancer_crashes_count_where_an_essential_container_has_a_check(
+    declared: World, essential: bool | None, counted: bool
+) -> None:
+    """Of tasks that ran the circuit breaker counts those that fail their health checks:
+    .../deployment-circuit-breaker.html and github.com/aws/containers-roadmap/issues/1206"""
+    own = {} if essential is None else {"essential": essential, "healthCheck": CHECK}
+    side = {"name": "side", "image": "steady/echo:v1", "essential": False, **own}
+    bad = declared.register("v1", declared.container(), side)
+    declare(declared, bad, "crash")
+    declared.create(bad, desiredCount=1, loadBalancers=[])
+    if counted:
+        assert ended(declared, "STOPPED")["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
+        return
+    until(lambda: len(declared.tasks("STOPPED")) > 4)
+    assert declared.deployments()[0][:2] + declared.deployments()[0][3:] == ("PRIMARY", "IN_PROGRESS", 0)
+    assert declared.rollouts()[0]["deploymentCircuitBreaker"] == {
+        "status": "MONITORING", "failureCount": 0, "threshold": 3,
+    }  # fmt: skip
+
+
+def test_once_a_task_was_healthy_failed_tasks_are_counted_no_more(declared: World) -> None:
+    """API reference, Deployment: failedTasks "resets to zero and stops being evaluated"; the breaker goes on."""
+    config = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+    first = deployed(declared, desiredCount=1, deploymentConfiguration=config)
+    declare(declared, first, "never-starts")
+    (task,) = declared.tasks()
+    declared.ecs.stop_task(cluster=declared.name, task=task["taskArn"])
+    until(lambda: len(declared.tasks("STOPPED")) > 3)
+    assert declared.deployments()[0] == ("PRIMARY", "COMPLETED", 1, 0)
+
+
 def test_tasks_that_never_start_say_why(declared: World) -> None:
     first = deployed(declared)
     bad = broken(declared, "never-starts")
