@@ -70,17 +70,17 @@ def test_c31_fails_on_a_tool_that_blames_the_circuit_breaker(place: Place, monke
 # -- C33
 
 
-def at_rest_with(real: Place, **environment: str) -> str:
-    """A service at rest without a circuit breaker, and a revision with these faults."""
-    real.at_rest(deploymentConfiguration=WITHOUT_BREAKER, healthCheckGracePeriodSeconds=600)
+def at_rest_with(real: Place, guard: Answer = WITHOUT_BREAKER, **environment: str) -> str:
+    """A service at rest with this circuit breaker, and a revision with these faults."""
+    real.at_rest(deploymentConfiguration=guard, healthCheckGracePeriodSeconds=600)
     revision = real.register("v2", env=environment)
     real.forget()
     return revision
 
 
-def running_for_three_seconds(real: Place) -> None:
+def running_for_three_seconds(real: Place, guard: Answer = WITHOUT_BREAKER) -> None:
     """What exits after a while, though its targets were healthy before, has failed at its second exit."""
-    revision = at_rest_with(real, CRASH_AFTER="1.0")
+    revision = at_rest_with(real, guard, CRASH_AFTER="1.0")
     began = real.clock.now()
     found = real.run(deployment, task_definition=revision, wait_timeout=300, wait_delay=1, stable_seconds=60)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
@@ -100,12 +100,38 @@ def never_healthy(real: Place) -> None:
     assert not real.healthy(real.group) & ours
 
 
+def exits_without_any_check(place: Place) -> None:
+    """What has no health check exits over and over: the circuit breaker is on, and counts none of it."""
+    place.at_rest(loadBalancers=[])
+    revision = place.register("v2")
+    place.fares(revision, "crash")
+    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "failed")
+    assert "Cause: Container app (steady/echo:v2) exited with code 1" in found["msg"]
+    (lead, *_) = place.service()["deployments"]
+    assert (lead["rolloutState"], lead["failedTasks"]) == ("IN_PROGRESS", 0)
+
+
+def test_c33_what_the_circuit_breaker_counts_not_is_no_success_and_is_not_waited_for(place: Place) -> None:
+    exits_without_any_check(place)
+
+
+def test_c33_fails_on_a_tool_that_leaves_all_to_the_circuit_breaker(place: Place, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(progress.Progress, "_is_uncounted", lambda _self, _failed: False)
+    with pytest.raises(AssertionError):
+        exits_without_any_check(place)
+
+
 BOTH_WAYS = pytest.mark.parametrize("way", [running_for_three_seconds, never_healthy])
 
 
 @BOTH_WAYS
 def test_c33_running_for_three_seconds_is_no_success(real: Place, way: Any) -> None:
     way(real)
+
+
+def test_c33_nor_under_a_circuit_breaker_which_counts_no_task_that_was_healthy(real: Place) -> None:
+    running_for_three_seconds(real, BREAKER)
 
 
 @BOTH_WAYS
