@@ -7,18 +7,17 @@ detect Amazon ECS deployment failures", .../deployment-alarm-failure.html
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from .alarms import Alarms
 from .ecs import Ecs, rules
-from .ecs.deployments import REPLACED
+from .ecs.deployments import OF_THE_REVISION, REPLACED
 from .ecs.plan import Seen, plan
 from .ecs.state import Deployment, Rollout, Service, Task
 from .shifting import Shifting
 from .tasks_runtime import targets
 from .wire import now
 
-AlarmStates = Callable[[str, list[str]], dict[str, str]]
 SCALING = "Scaling activity initiated by (deployment {id})"
 STRUGGLING = (
     "is unable to consistently start tasks successfully. "
@@ -45,8 +44,8 @@ BREAKER = Failure(
 
 
 class Rollouts:
-    def __init__(self, scale: float, alarm_states: AlarmStates) -> None:
-        self.scale, self.alarm_states, self.shifting = scale, alarm_states, Shifting(scale)
+    def __init__(self, scale: float, alarms: Alarms) -> None:
+        self.scale, self.alarms, self.shifting = scale, alarms, Shifting(scale)
 
     def step(self, ecs: Ecs, service: Service) -> None:
         if service.status == "INACTIVE" or (service.controller == "EXTERNAL" and service.status == "ACTIVE"):
@@ -66,10 +65,10 @@ class Rollouts:
         rollout = primary.rolls_back or primary.rollout
         if rollout is not None and rollout.stages and primary.state != "COMPLETED":
             if self._shift(ecs, service, primary, rollout, tasks, steady):
-                self._finish(service, primary, tasks, steady)
+                self._finish(ecs, service, primary, tasks, steady)
             return
         self._start_and_stop(ecs, service, primary, live)
-        self._finish(service, primary, tasks, steady)
+        self._finish(ecs, service, primary, tasks, steady)
 
     # -- what is known about a task --------------------------------------------------------------
     def _healthy(self, ecs: Ecs, task: Task) -> bool:
@@ -165,7 +164,7 @@ class Rollouts:
 
     def _alarming(self, region: str, rollout: Rollout, names: list[str]) -> bool:
         """An alarm that was in ALARM when the deployment began is ignored, as on AWS."""
-        states = self.alarm_states(region, names)
+        states = self.alarms.states(region, names)
         ringing = {n for n in names if states.get(n) == "ALARM"}
         if rollout.alarms_before is None:
             rollout.alarms_before = ringing
@@ -174,16 +173,17 @@ class Rollouts:
 
     def _fail(self, ecs: Ecs, service: Service, rollout: Rollout, failure: Failure, roll_back: bool) -> None:
         """The deployment becomes FAILED and starts nothing more; back to the last COMPLETED one if that is asked for
-        and there is one. Otherwise it stalls."""
+        and there is one. Otherwise it stalls. One that is still being brought back is "not eligible for another
+        rollback until it reaches a COMPLETED state" (the page on the circuit breaker, of rolling deployments)."""
         primary, cause, reason = rollout.target, failure.cause, failure.reason
         primary.become("FAILED", f"ECS deployment {cause}: {failure.what}.")
         service.event(f"(deployment {primary.id}) deployment failed: {failure.what}.")
         last = service.last_completed
-        if not roll_back or last is None:
+        if not roll_back or last is None or (last.state != "COMPLETED" and not rollout.stages):
             rollout.become("STOPPED", reason, over=True)
             return
         service.definition = last.definition
-        service.settings = {**service.settings, **last.settings}
+        service.settings = {k: v for k, v in service.settings.items() if k not in OF_THE_REVISION} | last.settings
         primary.status = "ACTIVE"
         if last in service.deployments:
             last.status = "PRIMARY"
@@ -264,18 +264,31 @@ class Rollouts:
         return ends
 
     # -- 5. finish -------------------------------------------------------------------------------
-    def _finish(self, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
+    def _finish(self, ecs: Ecs, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
         in_use = [t.deployment for t in tasks if t.status != "STOPPED"]
         alone = all(d is primary for d in in_use)
         if steady and alone and not service.steady:
             service.event("has reached a steady state.")
         service.steady = steady and alone
-        if primary.state == "IN_PROGRESS" and service.steady:
+        if primary.state == "IN_PROGRESS" and not self._bakes(ecs, service, primary) and service.steady:
             self._complete(service, primary)
         for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
             self._forget(service, deployment)
+
+    def _bakes(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:
+        """Whether a rolling deployment that is steady goes on for its alarms: "the bake time is a period of time after
+        a new service version has scaled out and the old service version has scaled in"."""
+        rollout = primary.rollout
+        if rollout is None or rollout.stages or rollout.alarms != "MONITORING":
+            return False
+        if not service.steady:
+            rollout.until = 0.0
+        elif not rollout.until:
+            names = service.configuration.get("alarms", {}).get("alarmNames", [])
+            rollout.until = time.monotonic() + self.alarms.bake_time(ecs.region, names) * self.scale
+        return time.monotonic() < rollout.until
 
     def _forget(self, service: Service, deployment: Deployment) -> None:
         service.deployments.remove(deployment)

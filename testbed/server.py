@@ -85,7 +85,7 @@ class Bed:
         self.engine = Engine(self.images, shared, logs)
         self.declared = DeclaredEngine() if engine == "none" else None
         runtime = TaskRuntime(self.declared or self.engine, self.addresses, self.moto_calls, self.logs, scale)
-        rollouts = Rollouts(scale, Alarms(self.moto_calls).states)
+        rollouts = Rollouts(scale, Alarms(self.moto_calls))
         self.scheduler = Scheduler(
             lambda: [r.ecs for r in list(self.regions.values())], self.lock, runtime, rollouts, died
         )

@@ -66,7 +66,7 @@ class Rollout:
     stages: list[Stage] = field(default_factory=list)  # of a strategy that shifts traffic
     at: int = 0  # the stage it is in,
     entered: bool = False  # whether that has begun,
-    until: float = 0.0  # and the time.monotonic() until which it lasts at least
+    until: float = 0.0  # and the time.monotonic() until which it, or the bake time, lasts at least
     hooks: list[Params] = field(default_factory=list)  # lifecycleHookDetails
     percent: float = 0.0  # of the production traffic that the target has,
     test_percent: float = 0.0  # and of the test traffic

@@ -12,7 +12,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, pro
 from ansible_collections.steady.ecs.plugins.modules import deployment
 
 from tests.cases.conftest import Answer, Place
-from tests.testbed.beds import BREAKER
+from tests.testbed.beds import BREAKER, until
 from tests.unit import answers
 from tests.unit.modules.world import World
 
@@ -141,6 +141,33 @@ def test_c33_fails_on_a_tool_that_counts_once(real: Place, monkeypatch: Patch, w
         way(real)
 
 
+# -- alarms of a rolling deployment
+
+
+def test_an_alarm_after_the_old_tasks_are_gone_is_rolled_back_by_ecs(place: Place) -> None:
+    """ECS watches it for a bake time more, in which the deployment looks finished and is not."""
+    cloudwatch = place.bed.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=place.name, Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    guard = {"alarms": {"alarmNames": [place.name], "enable": True, "rollback": True}}
+    first = place.at_rest(deploymentConfiguration=guard)
+    revision = place.register("v2")
+
+    def ring() -> None:
+        if {each["taskDefinitionArn"] for each in place.tasks()} == {revision} and place.service()["runningCount"] == 3:
+            cloudwatch.set_alarm_state(AlarmName=place.name, StateValue="ALARM", StateReason="a test")
+        else:
+            place.clock.at(1, ring)
+
+    place.clock.at(1, ring)
+    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "rolled_back"), found.get("msg")
+    assert "alarm" in found["msg"]
+    assert place.completed(first)["taskDefinition"] == first
+
+
 # -- C35
 
 
@@ -217,6 +244,22 @@ def first_deployment_ever(place: Place) -> None:
     assert "There is no completed deployment to go back to; running now: no task (desired 3)" in found["msg"]
 
 
+def during_a_rollback(place: Place) -> None:
+    """ECS has not gone back from another's deployment yet, and so does not go back from this one."""
+    first = place.at_rest(deploymentConfiguration=BREAKER, healthCheckGracePeriodSeconds=100000)
+    theirs, ours = place.register("v2"), place.register("v3")
+    place.fares(first, "unhealthy")
+    place.fares(theirs, "crash")
+    place.fares(ours, "crash")
+    until(lambda: not place.healthy(place.group))
+    place.update(taskDefinition=theirs)
+    until(lambda: place.rollouts()[0]["status"] == "ROLLBACK_IN_PROGRESS")
+    found = place.run(deployment, task_definition=ours, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "failed")
+    assert "There is no completed deployment to go back to; running now:" in found["msg"]
+    assert "Mend the cause and deploy again, or run the rollback playbook. Cause: Container app" in found["msg"]
+
+
 def rollback_that_fails(place: Place) -> None:
     """Both revisions crash: what was there cannot be started again."""
     first = place.at_rest(deploymentConfiguration={**BREAKER, "minimumHealthyPercent": 0, "maximumPercent": 100})
@@ -243,7 +286,7 @@ def ecs_gives_the_rollback_up(world: World) -> None:
     assert "the rollback of ECS failed too (the previous revision cannot start.); running now: no task" in found["msg"]
 
 
-@pytest.mark.parametrize("way", [first_deployment_ever, rollback_that_fails])
+@pytest.mark.parametrize("way", [first_deployment_ever, during_a_rollback, rollback_that_fails])
 def test_c37_no_way_back_is_said_in_words(place: Place, way: Any) -> None:
     way(place)
 
