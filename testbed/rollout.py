@@ -72,13 +72,14 @@ class Rollouts:
 
     # -- what is known about a task --------------------------------------------------------------
     def _healthy(self, ecs: Ecs, task: Task) -> bool:
-        """RUNNING, and healthy in every target group; without a load balancer, RUNNING for 40 s."""
+        """RUNNING, its essential containers that have a check HEALTHY, and healthy in every target group; without any
+        of these, RUNNING for 40 s (API reference, DeploymentConfiguration, minimumHealthyPercent)."""
         if task.status != "RUNNING" or task.wanted != "RUNNING" or task.started is None:
             return False
-        if task.health and task.health_status != "HEALTHY":
+        if task.checked and task.health_status != "HEALTHY":
             return False
         found = [group.target(address, port) for group, address, port in targets(ecs, task)]
-        if not found and not task.health:
+        if not found and not task.checked:
             return time.time() - task.started >= rules.STEADY_AFTER * self.scale
         return all(t is not None and t.state in ("healthy", "unavailable") for t in found)
 

@@ -335,11 +335,14 @@ def test_an_image_that_is_missing(place: Place, deployed: Deployed) -> None:
 
 @pytest.mark.rollout
 def test_a_deployment_is_stopped(place: Place, deployed: Deployed) -> None:
-    """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped."""
+    """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped. Guide,
+    stop-service-deployment: one that is being rolled back can, and goes on."""
     good = deployed.service()["taskDefinition"]
     deployed.update(taskDefinition=register(place, deployed.name, NEVER_HEALTHY="1"), healthCheckGracePeriodSeconds=600)
     arn = deployed.newest()["serviceDeploymentArn"]
-    place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    for _ in range(2):
+        stopped = place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+        assert stopped["serviceDeploymentArn"] == arn
     until(lambda: deployed.newest()["status"] == "ROLLBACK_SUCCESSFUL", place.patience)
     again = error_of(lambda: place.ecs.stop_service_deployment(serviceDeploymentArn=arn))
     assert again == "ConflictException"
