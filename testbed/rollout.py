@@ -108,7 +108,7 @@ class Rollouts:
         rollout = deployment.rollout if deployment.rollout and deployment.rollout.status == "IN_PROGRESS" else None
         if not task.succeeded and self._healthy(ecs, task):
             task.succeeded = deployment.proven = True
-            deployment.failed = deployment.failures_in_a_row = 0
+            deployment.failed = deployment.unstarted = 0
             deployment.not_before = 0.0
             breaker = service.configuration["deploymentCircuitBreaker"]
             if rollout and breaker.get("resetOnHealthyTask", True):
@@ -119,15 +119,18 @@ class Rollouts:
             counts = self._counts(task)
             if counts and not deployment.proven:
                 deployment.failed += 1
-            deployment.failures_in_a_row += 1
             if counts and rollout:
                 rollout.failures += 1
-            delay = rules.restart_delay(deployment.failures_in_a_row) * self.scale
-            deployment.not_before = time.monotonic() + delay
-            # Tasks that were RUNNING once bring no such event, whatever ended them:
-            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
-            if task.stop_code == "TaskFailedToStart" and deployment.failures_in_a_row in (3, 8):
-                service.event(STRUGGLING)
+            if task.stop_code == "TaskFailedToStart":
+                self._throttle(service, deployment)
+
+    def _throttle(self, service: Service, deployment: Deployment) -> None:
+        """What "stopped after they reach the RUNNING state" neither delays the next starts nor brings the event:
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html"""
+        deployment.unstarted += 1
+        deployment.not_before = time.monotonic() + rules.restart_delay(deployment.unstarted) * self.scale
+        if deployment.unstarted in (3, 8):
+            service.event(STRUGGLING)
 
     def _counts(self, task: Task) -> bool:
         """Whether a task that failed is one for failedTasks and the circuit breaker.

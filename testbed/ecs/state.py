@@ -108,7 +108,7 @@ class Deployment:
     updated: float = field(default_factory=now)
     rollout: Rollout | None = None  # None when it only brings back an older revision
     rolls_back: Rollout | None = None
-    failures_in_a_row: int = 0  # they delay the next start
+    unstarted: int = 0  # tasks in a row that did not start: they delay the next start
     not_before: float = 0.0
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
 

@@ -227,6 +227,13 @@ def test_the_breaker_may_be_off(declared: World, word: str, warned: bool) -> Non
     assert [r["status"] for r in declared.rollouts()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
 
 
+def test_what_ran_is_started_again_without_delay(declared: World) -> None:
+    """ "Tasks that are stopped after they reach the RUNNING state don't start the throttle logic"
+    (service-throttle-logic): after as many that did not start, the delays would be minutes, even here."""
+    declared.create(broken(declared, "crash"), desiredCount=1, loadBalancers=[])
+    until(lambda: len(declared.tasks("STOPPED")) > 14, 20)
+
+
 def test_a_counted_threshold(declared: World) -> None:
     breaker = {"enable": True, "rollback": True, "thresholdConfiguration": {"type": "COUNT", "value": 5}}
     deployed(declared, deploymentConfiguration={"deploymentCircuitBreaker": breaker})
