@@ -7,18 +7,17 @@ detect Amazon ECS deployment failures", .../deployment-alarm-failure.html
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from .alarms import Alarms
 from .ecs import Ecs, rules
-from .ecs.deployments import REPLACED
+from .ecs.deployments import OF_THE_REVISION, REPLACED
 from .ecs.plan import Seen, plan
 from .ecs.state import Deployment, Rollout, Service, Task
 from .shifting import Shifting
 from .tasks_runtime import targets
 from .wire import AwsError, now
 
-AlarmStates = Callable[[str, list[str]], dict[str, str]]
 SCALING = "Scaling activity initiated by (deployment {id})"
 STRUGGLING = (
     "is unable to consistently start tasks successfully. "
@@ -45,8 +44,8 @@ BREAKER = Failure(
 
 
 class Rollouts:
-    def __init__(self, scale: float, alarm_states: AlarmStates) -> None:
-        self.scale, self.alarm_states, self.shifting = scale, alarm_states, Shifting(scale)
+    def __init__(self, scale: float, alarms: Alarms) -> None:
+        self.scale, self.alarms, self.shifting = scale, alarms, Shifting(scale)
 
     def step(self, ecs: Ecs, service: Service) -> None:
         if service.status == "INACTIVE" or (service.controller == "EXTERNAL" and service.status == "ACTIVE"):
@@ -68,20 +67,21 @@ class Rollouts:
         rollout = primary.rolls_back or primary.rollout
         if rollout is not None and rollout.stages and primary.state != "COMPLETED":
             if self._shift(ecs, service, primary, rollout, tasks, steady):
-                self._finish(service, primary, tasks, steady)
+                self._finish(ecs, service, primary, tasks, steady)
             return
         self._start_and_stop(ecs, service, primary, live)
-        self._finish(service, primary, tasks, steady)
+        self._finish(ecs, service, primary, tasks, steady)
 
     # -- what is known about a task --------------------------------------------------------------
     def _healthy(self, ecs: Ecs, task: Task) -> bool:
-        """RUNNING, and healthy in every target group; without a load balancer, RUNNING for 40 s."""
+        """RUNNING, its essential containers that have a check HEALTHY, and healthy in every target group; without any
+        of these, RUNNING for 40 s (API reference, DeploymentConfiguration, minimumHealthyPercent)."""
         if task.status != "RUNNING" or task.wanted != "RUNNING" or task.started is None:
             return False
-        if task.health and task.health_status != "HEALTHY":
+        if task.checked and task.health_status != "HEALTHY":
             return False
         found = [group.target(address, port) for group, address, port in targets(ecs, task)]
-        if not found and not task.health:
+        if not found and not task.checked:
             return time.time() - task.started >= rules.STEADY_AFTER * self.scale
         return all(t is not None and t.state in ("healthy", "unavailable") for t in found)
 
@@ -109,8 +109,8 @@ class Rollouts:
         assert deployment is not None
         rollout = deployment.rollout if deployment.rollout and deployment.rollout.status == "IN_PROGRESS" else None
         if not task.succeeded and self._healthy(ecs, task):
-            task.succeeded = True
-            deployment.failed = deployment.failures_in_a_row = 0
+            task.succeeded = deployment.proven = True
+            deployment.failed = deployment.unstarted = 0
             deployment.not_before = 0.0
             breaker = service.configuration["deploymentCircuitBreaker"]
             if rollout and breaker.get("resetOnHealthyTask", True):
@@ -118,16 +118,33 @@ class Rollouts:
         broken = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited") or task.unhealthy
         if not task.failed and broken:
             task.failed = True
-            deployment.failed += 1
-            deployment.failures_in_a_row += 1
-            if rollout:
+            counts = self._counts(task)
+            if counts and not deployment.proven:
+                deployment.failed += 1
+            if counts and rollout:
                 rollout.failures += 1
-            delay = rules.restart_delay(deployment.failures_in_a_row) * self.scale
-            deployment.not_before = time.monotonic() + delay
-            # Tasks that were RUNNING once bring no such event, whatever ended them:
-            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
-            if task.stop_code == "TaskFailedToStart" and deployment.failures_in_a_row in (3, 8):
-                service.event(STRUGGLING)
+            if task.stop_code == "TaskFailedToStart":
+                self._throttle(service, deployment)
+
+    def _throttle(self, service: Service, deployment: Deployment) -> None:
+        """What "stopped after they reach the RUNNING state" neither delays the next starts nor brings the event:
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html"""
+        deployment.unstarted += 1
+        deployment.not_before = time.monotonic() + rules.restart_delay(deployment.unstarted) * self.scale
+        if deployment.unstarted in (3, 8):
+            service.event(STRUGGLING)
+
+    def _counts(self, task: Task) -> bool:
+        """Whether a task that failed is one for failedTasks and the circuit breaker.
+
+        They count what does not reach RUNNING and what is replaced for its health checks (the page on the circuit
+        breaker; API reference, Deployment). What ran and exited counts if it had checks that it had not passed by then
+        (github.com/aws/containers-roadmap/issues/1206), and never without any.
+        """
+        if task.stop_code != "EssentialContainerExited":
+            return True
+        has_checks = bool(task.checked or (task.deployment and task.deployment.balancers))
+        return has_checks and not task.succeeded
 
     # -- 2. abort --------------------------------------------------------------------------------
     def _aborted(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:
@@ -153,7 +170,7 @@ class Rollouts:
 
     def _alarming(self, region: str, rollout: Rollout, names: list[str]) -> bool:
         """An alarm that was in ALARM when the deployment began is ignored, as on AWS."""
-        states = self.alarm_states(region, names)
+        states = self.alarms.states(region, names)
         ringing = {n for n in names if states.get(n) == "ALARM"}
         if rollout.alarms_before is None:
             rollout.alarms_before = ringing
@@ -162,17 +179,18 @@ class Rollouts:
 
     def _fail(self, ecs: Ecs, service: Service, rollout: Rollout, failure: Failure, roll_back: bool) -> None:
         """The deployment becomes FAILED and starts nothing more; back to the last COMPLETED one if that is asked for
-        and there is one. Otherwise it stalls."""
+        and there is one. Otherwise it stalls. One that is still being brought back is "not eligible for another
+        rollback until it reaches a COMPLETED state" (the page on the circuit breaker, of rolling deployments)."""
         primary, cause, reason = rollout.target, failure.cause, failure.reason
         primary.become("FAILED", f"ECS deployment {cause}: {failure.what}.")
         service.event(f"(deployment {primary.id}) deployment failed: {failure.what}.")
         last = service.last_completed
-        if not roll_back or last is None:
+        if not roll_back or last is None or (last.state != "COMPLETED" and not rollout.stages):
             rollout.become("STOPPED", reason, over=True)
             rollout.stopped = rollout.stopped or rollout.finished  # API reference, ServiceDeployment, stoppedAt
             return
         service.definition = last.definition
-        service.settings = {**service.settings, **last.settings}
+        service.settings = {k: v for k, v in service.settings.items() if k not in OF_THE_REVISION} | last.settings
         primary.status = "ACTIVE"
         if last in service.deployments:
             last.status = "PRIMARY"
@@ -262,18 +280,31 @@ class Rollouts:
         return Failure("lifecycle hook", "rolled back by a hook", reason) if reason is not None else None
 
     # -- 5. finish -------------------------------------------------------------------------------
-    def _finish(self, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
+    def _finish(self, ecs: Ecs, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
         in_use = [t.deployment for t in tasks if t.status != "STOPPED"]
         alone = all(d is primary for d in in_use)
         if steady and alone and not service.steady:
             service.event("has reached a steady state.")
         service.steady = steady and alone
-        if primary.state == "IN_PROGRESS" and service.steady:
+        if primary.state == "IN_PROGRESS" and not self._bakes(ecs, service, primary) and service.steady:
             self._complete(service, primary)
         for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
             self._forget(service, deployment)
+
+    def _bakes(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:
+        """Whether a rolling deployment that is steady goes on for its alarms: "the bake time is a period of time after
+        a new service version has scaled out and the old service version has scaled in"."""
+        rollout = primary.rollout
+        if rollout is None or rollout.stages or rollout.alarms != "MONITORING":
+            return False
+        if not service.steady:
+            rollout.until = 0.0
+        elif not rollout.until:
+            names = service.configuration.get("alarms", {}).get("alarmNames", [])
+            rollout.until = time.monotonic() + self.alarms.bake_time(ecs.region, names) * self.scale
+        return time.monotonic() < rollout.until
 
     def _forget(self, service: Service, deployment: Deployment) -> None:
         service.deployments.remove(deployment)

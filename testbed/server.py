@@ -86,7 +86,7 @@ class Bed:
         self.declared = DeclaredEngine() if engine == "none" else None
         runtime = TaskRuntime(self.declared or self.engine, self.addresses, self.moto_calls, self.logs, scale)
         self.alarms = Alarms(self.moto_calls)
-        rollouts = Rollouts(scale, self.alarms.states)
+        rollouts = Rollouts(scale, self.alarms)
         self.scheduler = Scheduler(
             lambda: [r.ecs for r in list(self.regions.values())], self.lock, runtime, rollouts, died
         )

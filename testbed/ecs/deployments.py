@@ -204,12 +204,15 @@ class Deployments(State):
 
     @reads("serviceDeploymentArn", "stopType")
     def stop_service_deployment(self, p: Params) -> Params:
-        """API reference, StopServiceDeployment: "stopType: the valid values are ROLLBACK"."""
+        """API reference, StopServiceDeployment: "stopType: the valid values are ROLLBACK". One that is being stopped or
+        rolled back goes on with it ("Stopping Amazon ECS service deployments")."""
         rollout = self.rollouts.get(p["serviceDeploymentArn"])
         if rollout is None:
             raise AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
         if p.get("stopType", "ROLLBACK") != "ROLLBACK":
             raise AwsError("InvalidParameterException", f"stopType {p['stopType']} is not supported.")
+        if rollout.status in ("STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
+            return {"serviceDeploymentArn": rollout.arn}
         cleans = rollout.stage is not None and rollout.stage.name == "CLEAN_UP"  # the old tasks are going
         if rollout.status not in ("PENDING", "IN_PROGRESS") or cleans:
             raise AwsError("ConflictException", f"Service deployment in status {rollout.status} cannot be stopped.")

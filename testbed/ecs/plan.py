@@ -31,7 +31,10 @@ class Plan:
 def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled: bool) -> Plan:
     """`lowest` healthy tasks are kept, at most `highest` live ones exist; a stalled deployment only scales in.
 
-    Sick tasks get a replacement first, or go one by one when there is no room for one.
+    Sick tasks go once their replacements are healthy, or one by one when there is no room for one: ECS starts "a
+    replacement for each unhealthy task" and waits "until the replacement becomes healthy, before terminating an old
+    task" (aws.amazon.com/about-aws/whats-new, 2023-10-23). Where a replacement is sick too, one of both goes, "to get
+    the total task count to equal desiredCount" ("Amazon ECS services", .../ecs_services.html).
     """
     found = Plan()
     mine = [t for t in tasks if t.primary]
@@ -39,10 +42,13 @@ def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled
     if not stalled:
         room = highest - len(tasks)
         found.start = max(0, min(desired - len(well), room))
+        missing = max(0, desired - sum(t.healthy for t in mine))
+        surplus = sum(t.sick for t in mine) - missing
         for task in (t for t in tasks if t.sick):
-            if len(well) >= desired or room <= 0:
+            if not missing or room <= 0 or (task.primary and surplus > 0):
                 found.replace.append(task.key)
                 room += 1
+                surplus -= task.primary
         found.scale_in += _old(tasks, found.replace, desired, lowest)
     surplus = len(well) - desired
     found.scale_in += [t.key for t in sorted(well, key=_least_missed)[: max(0, surplus)]]

@@ -1,4 +1,4 @@
-"""Numbers as pure functions: thresholds, delays, limits. AWS publishes them, all but RESTART_DELAYS.
+"""Numbers as pure functions: thresholds, delays, limits. AWS publishes them, but of RESTART_DELAYS only the last.
 
 Sources: "How the Amazon ECS deployment circuit breaker detects failures",
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and
@@ -9,7 +9,9 @@ import math
 
 from ..wire import Params
 
-RESTART_DELAYS = (0, 0, 1, 2, 4, 8, 15, 30)  # seconds before the next start after 1, 2... failures; AWS publishes none
+# Seconds before the next start after 1, 2... tasks that did not start: "incrementally increased up to a maximum of 27
+# minutes".
+RESTART_DELAYS = (0, 0, 1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 960, 1620)
 STEADY_AFTER = 40  # seconds of RUNNING that make a task without a load balancer healthy
 KEPT = 3600  # seconds that a stopped task can be described
 
@@ -36,5 +38,5 @@ def highest(configuration: Params, desired: int) -> int:
 
 
 def restart_delay(failures: int) -> int:
-    """Seconds to wait before the next start after so many failures in a row, one at least."""
+    """Seconds to wait before the next start after so many tasks in a row that did not start, one at least."""
     return RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1]

@@ -65,7 +65,7 @@ class Rollout:
     stages: list[Stage] = field(default_factory=list)  # of a strategy that shifts traffic
     at: int = 0  # the stage it is in,
     entered: bool = False  # whether that has begun,
-    until: float = 0.0  # and the time.monotonic() until which it lasts at least
+    until: float = 0.0  # and the time.monotonic() until which it, or the bake time, lasts at least
     hooks: list[Params] = field(default_factory=list)  # lifecycleHookDetails
     percent: float = 0.0  # of the production traffic that the target has,
     test_percent: float = 0.0  # and of the test traffic
@@ -102,14 +102,15 @@ class Deployment:
     settings: Params  # networkConfiguration, loadBalancers, platformVersion: they belong to the revision
     balancers: list[Params]  # loadBalancers with the target group that its tasks are registered in
     status: str = "PRIMARY"
-    failed: int = 0
+    failed: int = 0  # "once a service deployment has one or more successfully running tasks, the failed task count
+    proven: bool = False  # resets to zero and stops being evaluated" (API reference, Deployment)
     state: str = "IN_PROGRESS"
     reason: str = ""
     created: float = field(default_factory=now)
     updated: float = field(default_factory=now)
     rollout: Rollout | None = None  # None when it only brings back an older revision
     rolls_back: Rollout | None = None
-    failures_in_a_row: int = 0  # they delay the next start
+    unstarted: int = 0  # tasks in a row that did not start: they delay the next start
     not_before: float = 0.0
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
 
@@ -224,10 +225,13 @@ class Task:
         return (self.instance.id, port) if self.instance and port else (self.address or "", wanted[1])
 
     @property
+    def checked(self) -> set[str]:
+        """Its essential containers that have a check: only these say how it is (developer guide, healthcheck)."""
+        return {c["name"] for c in self.definition.containers if c["essential"] and c.get("healthCheck")}
+
+    @property
     def health_status(self) -> str:
-        """Of its essential containers that have a check (developer guide, healthcheck)."""
-        essential = {c["name"] for c in self.definition.containers if c["essential"]}
-        found = {check.status for name, check in self.health.items() if name in essential}
+        found = {check.status for name, check in self.health.items() if name in self.checked}
         return "UNHEALTHY" if "UNHEALTHY" in found else "HEALTHY" if found == {"HEALTHY"} else "UNKNOWN"
 
     @property

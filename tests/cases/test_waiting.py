@@ -12,7 +12,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, pro
 from ansible_collections.steady.ecs.plugins.modules import deployment
 
 from tests.cases.conftest import Answer, Place
-from tests.testbed.beds import BREAKER
+from tests.testbed.beds import BREAKER, until
 from tests.unit import answers
 from tests.unit.modules.world import World
 
@@ -70,17 +70,17 @@ def test_c31_fails_on_a_tool_that_blames_the_circuit_breaker(place: Place, monke
 # -- C33
 
 
-def at_rest_with(real: Place, **environment: str) -> str:
-    """A service at rest without a circuit breaker, and a revision with these faults."""
-    real.at_rest(deploymentConfiguration=WITHOUT_BREAKER, healthCheckGracePeriodSeconds=600)
+def at_rest_with(real: Place, guard: Answer = WITHOUT_BREAKER, **environment: str) -> str:
+    """A service at rest with this circuit breaker, and a revision with these faults."""
+    real.at_rest(deploymentConfiguration=guard, healthCheckGracePeriodSeconds=600)
     revision = real.register("v2", env=environment)
     real.forget()
     return revision
 
 
-def running_for_three_seconds(real: Place) -> None:
+def running_for_three_seconds(real: Place, guard: Answer = WITHOUT_BREAKER) -> None:
     """What exits after a while, though its targets were healthy before, has failed at its second exit."""
-    revision = at_rest_with(real, CRASH_AFTER="1.0")
+    revision = at_rest_with(real, guard, CRASH_AFTER="1.0")
     began = real.clock.now()
     found = real.run(deployment, task_definition=revision, wait_timeout=300, wait_delay=1, stable_seconds=60)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
@@ -100,6 +100,28 @@ def never_healthy(real: Place) -> None:
     assert not real.healthy(real.group) & ours
 
 
+def exits_without_any_check(place: Place) -> None:
+    """What has no health check exits over and over: the circuit breaker is on, and counts none of it."""
+    place.at_rest(loadBalancers=[])
+    revision = place.register("v2")
+    place.fares(revision, "crash")
+    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "failed")
+    assert "Cause: Container app (steady/echo:v2) exited with code 1" in found["msg"]
+    (lead, *_) = place.service()["deployments"]
+    assert (lead["rolloutState"], lead["failedTasks"]) == ("IN_PROGRESS", 0)
+
+
+def test_c33_what_the_circuit_breaker_counts_not_is_no_success_and_is_not_waited_for(place: Place) -> None:
+    exits_without_any_check(place)
+
+
+def test_c33_fails_on_a_tool_that_leaves_all_to_the_circuit_breaker(place: Place, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(progress.Progress, "_is_uncounted", lambda _self, _failed: False)
+    with pytest.raises(AssertionError):
+        exits_without_any_check(place)
+
+
 BOTH_WAYS = pytest.mark.parametrize("way", [running_for_three_seconds, never_healthy])
 
 
@@ -108,11 +130,42 @@ def test_c33_running_for_three_seconds_is_no_success(real: Place, way: Any) -> N
     way(real)
 
 
+def test_c33_nor_under_a_circuit_breaker_which_counts_no_task_that_was_healthy(real: Place) -> None:
+    running_for_three_seconds(real, BREAKER)
+
+
 @BOTH_WAYS
 def test_c33_fails_on_a_tool_that_counts_once(real: Place, monkeypatch: Patch, way: Any) -> None:
     counts_alone_decide(monkeypatch)
     with pytest.raises(AssertionError):
         way(real)
+
+
+# -- alarms of a rolling deployment
+
+
+def test_an_alarm_after_the_old_tasks_are_gone_is_rolled_back_by_ecs(place: Place) -> None:
+    """ECS watches it for a bake time more, in which the deployment looks finished and is not."""
+    cloudwatch = place.bed.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=place.name, Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    guard = {"alarms": {"alarmNames": [place.name], "enable": True, "rollback": True}}
+    first = place.at_rest(deploymentConfiguration=guard)
+    revision = place.register("v2")
+
+    def ring() -> None:
+        if {each["taskDefinitionArn"] for each in place.tasks()} == {revision} and place.service()["runningCount"] == 3:
+            cloudwatch.set_alarm_state(AlarmName=place.name, StateValue="ALARM", StateReason="a test")
+        else:
+            place.clock.at(1, ring)
+
+    place.clock.at(1, ring)
+    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "rolled_back"), found.get("msg")
+    assert "alarm" in found["msg"]
+    assert place.completed(first)["taskDefinition"] == first
 
 
 # -- C35
@@ -191,6 +244,22 @@ def first_deployment_ever(place: Place) -> None:
     assert "There is no completed deployment to go back to; running now: no task (desired 3)" in found["msg"]
 
 
+def during_a_rollback(place: Place) -> None:
+    """ECS has not gone back from another's deployment yet, and so does not go back from this one."""
+    first = place.at_rest(deploymentConfiguration=BREAKER, healthCheckGracePeriodSeconds=100000)
+    theirs, ours = place.register("v2"), place.register("v3")
+    place.fares(first, "unhealthy")
+    place.fares(theirs, "crash")
+    place.fares(ours, "crash")
+    until(lambda: not place.healthy(place.group))
+    place.update(taskDefinition=theirs)
+    until(lambda: place.rollouts()[0]["status"] == "ROLLBACK_IN_PROGRESS")
+    found = place.run(deployment, task_definition=ours, wait_timeout=300, **SOON)
+    assert (found.get("failed"), found["verdict"]) == (True, "failed")
+    assert "There is no completed deployment to go back to; running now:" in found["msg"]
+    assert "Mend the cause and deploy again, or run the rollback playbook. Cause: Container app" in found["msg"]
+
+
 def rollback_that_fails(place: Place) -> None:
     """Both revisions crash: what was there cannot be started again."""
     first = place.at_rest(deploymentConfiguration={**BREAKER, "minimumHealthyPercent": 0, "maximumPercent": 100})
@@ -217,7 +286,7 @@ def ecs_gives_the_rollback_up(world: World) -> None:
     assert "the rollback of ECS failed too (the previous revision cannot start.); running now: no task" in found["msg"]
 
 
-@pytest.mark.parametrize("way", [first_deployment_ever, rollback_that_fails])
+@pytest.mark.parametrize("way", [first_deployment_ever, during_a_rollback, rollback_that_fails])
 def test_c37_no_way_back_is_said_in_words(place: Place, way: Any) -> None:
     way(place)
 

@@ -33,7 +33,7 @@ STATES = {
     "task definition": ("missing", "INACTIVE", "DELETE_IN_PROGRESS"),
     "task": ("missing", "STOPPED"),
     "container instance": ("missing",),
-    "service deployment": ("missing", "finished", "IN_PROGRESS"),
+    "service deployment": ("missing", "finished", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"),
     "service revision": ("missing",),
     "client token": ("used by another call",),
     "target group": ("missing",),
@@ -183,6 +183,12 @@ def _cells() -> Iterator[Cell]:
         e + "DescribeServiceDeployments", "service deployment IN_PROGRESS", ANSWERED, lambda s: s.rollouts(s.under_way)
     )
     yield cell(
+        e + "DescribeServiceDeployments",
+        "service deployment ROLLBACK_IN_PROGRESS",
+        ANSWERED,
+        lambda s: s.rollouts(s.going_back),
+    )
+    yield cell(
         e + "DescribeServiceRevisions",
         "service revision missing",
         ANSWERED,
@@ -194,6 +200,7 @@ def _cells() -> Iterator[Cell]:
         ("missing", "ServiceDeploymentNotFoundException", "nowhere"),
         ("finished", "ConflictException", "over"),
         ("IN_PROGRESS", ANSWERED, "under_way"),
+        ("ROLLBACK_IN_PROGRESS", ANSWERED, "going_back"),
     )
     for state, answer, which in stops:
         name = f"service deployment {state}"

@@ -28,7 +28,10 @@ class Stage:
         self.nowhere = f"{self.over[:-16]}{'0' * 16}"
         self.ecs.delete_service(cluster=self.name, service=self.deleted)
         until(lambda: self._described(self.deleted)["status"] == "INACTIVE", place.patience)
-        self.under_way = self._begun()
+        self.under_way = self._begun(self.busy)
+        self.going_back = self._begun(self._service(self._unrunnable()))  # and onto what cannot run either
+        self.ecs.stop_service_deployment(serviceDeploymentArn=self.going_back)
+        until(lambda: self._status(self.going_back) == "ROLLBACK_IN_PROGRESS", place.patience)
         self.stopped = self._ran()
 
     # -- making it ---------------------------------------------------------------------------------------------------
@@ -46,13 +49,17 @@ class Stage:
         self.ecs.deregister_task_definition(taskDefinition=arn)
         return arn
 
-    def _service(self) -> str:
+    def _unrunnable(self) -> str:
+        """A revision whose image does not exist."""
+        return str(self.register(f"conformance/{self.gone}:v1")["taskDefinitionArn"])
+
+    def _service(self, revision: str = "") -> str:
         """A service of no tasks whose first deployment is over."""
         name = self.place.name()
         self.ecs.create_service(
             cluster=self.name,
             serviceName=name,
-            taskDefinition=self.revision,
+            taskDefinition=revision or self.revision,
             desiredCount=0,
             launchType="FARGATE",
             networkConfiguration=self.network,
@@ -68,11 +75,13 @@ class Stage:
         listed = self.ecs.list_service_deployments(cluster=self.name, service=name)["serviceDeployments"]
         return str(listed[0]["serviceDeploymentArn"])
 
-    def _begun(self) -> str:
-        """A deployment that neither ends nor gives up: its image does not exist, and nobody counts."""
-        arn = self.register(f"conformance/{self.gone}:v1")["taskDefinitionArn"]
-        self.update(service=self.busy, taskDefinition=arn, desiredCount=1)
-        return self._newest(self.busy)
+    def _status(self, arn: str) -> str:
+        return str(self.rollouts(arn)["serviceDeployments"][0]["status"])
+
+    def _begun(self, name: str) -> str:
+        """A deployment that neither ends nor gives up: its tasks cannot start, and nobody counts."""
+        self.update(service=name, taskDefinition=self._unrunnable(), desiredCount=1)
+        return self._newest(name)
 
     def _ran(self) -> str:
         arn = str(self.run()["tasks"][0]["taskArn"])

@@ -292,6 +292,24 @@ def test_crashing_tasks_are_rolled_back(place: Place, deployed: Deployed) -> Non
 
 
 @pytest.mark.rollout
+def test_crashes_of_tasks_without_any_check_are_no_matter_of_the_circuit_breaker(place: Place) -> None:
+    """Guide, deployment-circuit-breaker: stage 1 is about reaching RUNNING, stage 2 about health checks.
+    API_Deployment, failedTasks: it "doesn't transition to a RUNNING state, or ... fails any of its defined health
+    checks"."""
+    name = place.name()
+    place.cluster(name)
+    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
+    place.ecs.create_service(
+        cluster=name, serviceName=name, taskDefinition=register(place, name, CRASH_AT_START="3"), desiredCount=1,
+        launchType="FARGATE", networkConfiguration=network, deploymentConfiguration=BREAKER,
+    )  # fmt: skip
+    place.remove_service(name, name)
+    until(lambda: len(place.ecs.list_tasks(cluster=name, desiredStatus="STOPPED")["taskArns"]) > 3, place.patience)
+    (lead,) = place.ecs.describe_services(cluster=name, services=[name])["services"][0]["deployments"]
+    assert (lead["rolloutState"], lead["failedTasks"]) == ("IN_PROGRESS", 0)
+
+
+@pytest.mark.rollout
 def test_unhealthy_tasks_are_rolled_back(place: Place, deployed: Deployed) -> None:
     """Guide, deployment-circuit-breaker, stage 2: health checks of the load balancer."""
     bad = register(place, deployed.name, NEVER_HEALTHY="1")
@@ -331,11 +349,14 @@ def test_an_image_that_is_missing(place: Place, deployed: Deployed) -> None:
 
 @pytest.mark.rollout
 def test_a_deployment_is_stopped(place: Place, deployed: Deployed) -> None:
-    """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped."""
+    """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped. Guide,
+    stop-service-deployment: one that is being rolled back can, and goes on."""
     good = deployed.service()["taskDefinition"]
     deployed.update(taskDefinition=register(place, deployed.name, NEVER_HEALTHY="1"), healthCheckGracePeriodSeconds=600)
     arn = deployed.newest()["serviceDeploymentArn"]
-    place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    for _ in range(2):
+        stopped = place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+        assert stopped["serviceDeploymentArn"] == arn
     until(lambda: deployed.newest()["status"] == "ROLLBACK_SUCCESSFUL", place.patience)
     again = error_of(lambda: place.ecs.stop_service_deployment(serviceDeploymentArn=arn))
     assert again == "ConflictException"

@@ -97,3 +97,13 @@ def test_a_check_is_a_command_in_the_environment_of_its_container(
 def test_numbers_out_of_range_are_refused(declared: World, wrong: dict[str, int]) -> None:
     with pytest.raises(declared.ecs.exceptions.ClientException):
         declared.register(healthCheck={**CHECK, **wrong})
+
+
+def test_a_check_of_a_container_that_is_not_essential_says_nothing_of_the_task(declared: World) -> None:
+    """API reference, DeploymentConfiguration, minimumHealthyPercent: "if a task has no essential containers with a
+    health check defined", 40 s of RUNNING make it healthy, or the load balancer."""
+    side = {"name": "side", "image": "steady/echo:v1", "essential": False, "healthCheck": CHECK}
+    definition = declared.register("v1", declared.container(), side)
+    declared.create(definition, desiredCount=2, loadBalancers=[])
+    declared.completed(definition)
+    assert statuses(declared) == ["UNKNOWN", "UNKNOWN"]

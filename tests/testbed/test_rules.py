@@ -37,7 +37,7 @@ def test_percentages_round_in_favour_of_health() -> None:
     half = {"minimumHealthyPercent": 50, "maximumPercent": 150}
     assert (rules.lowest(half, 3), rules.highest(half, 3)) == (2, 4)
     assert rules.highest(half, 0) == 0
-    assert [rules.restart_delay(n) for n in (1, 2, 3, 8, 99)] == [0, 0, 1, 30, 30]
+    assert [rules.restart_delay(n) for n in (1, 2, 3, 8, 99)] == [0, 0, 1, 30, 27 * 60]
 
 
 def task(key: str, **more: object) -> Seen:
@@ -75,6 +75,17 @@ def test_a_sick_task_is_replaced_before_it_goes() -> None:
     sick = task("c", healthy=False, sick=True)
     assert plan([task("a"), task("b"), sick], 3, 3, 6, stalled=False) == Plan(start=1)
     assert plan([task("a"), task("b"), task("d"), sick], 3, 3, 6, stalled=False) == Plan(replace=["c"])
+
+
+def test_a_sick_task_stays_until_its_replacement_is_healthy() -> None:
+    sick, starting = task("c", healthy=False, sick=True), task("d", healthy=False, running=False)
+    assert plan([task("a"), task("b"), sick, starting], 3, 3, 6, stalled=False) == Plan()
+    assert plan([old("c", healthy=False, sick=True), task("d", healthy=False)], 1, 1, 3, stalled=False).replace == []
+
+
+def test_where_the_replacement_is_sick_too_one_of_both_goes() -> None:
+    sick = [task(key, healthy=False, sick=True) for key in "cd"]
+    assert plan([task("a"), task("b"), *sick], 3, 3, 6, stalled=False) == Plan(start=1, replace=["c"])
 
 
 def test_without_room_sick_tasks_go_one_by_one() -> None:

@@ -1,4 +1,4 @@
-"""Deployments in the bed: rolling updates, failures, the circuit breaker, rollbacks, alarms, stopping one.
+"""Deployments in the bed: rolling updates, failures, the circuit breaker.
 
 Most run with declared tasks (no processes): what is tested is ECS's side.
 """
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.testbed.beds import World, running, until
 
@@ -110,6 +109,41 @@ def test_tasks_that_crash_trip_the_breaker_and_are_rolled_back(declared: World) 
     assert len(declared.rollouts()) == 2  # the way back is no service deployment of its own
 
 
+CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 2, "retries": 3}
+
+
+@pytest.mark.parametrize(("essential", "counted"), [(None, False), (False, False), (True, True)])
+def test_without_a_load_balancer_crashes_count_where_an_essential_container_has_a_check(
+    declared: World, essential: bool | None, counted: bool
+) -> None:
+    """Of tasks that ran the circuit breaker counts those that fail their health checks:
+    .../deployment-circuit-breaker.html and github.com/aws/containers-roadmap/issues/1206"""
+    own = {} if essential is None else {"essential": essential, "healthCheck": CHECK}
+    side = {"name": "side", "image": "steady/echo:v1", "essential": False, **own}
+    bad = declared.register("v1", declared.container(), side)
+    declare(declared, bad, "crash")
+    declared.create(bad, desiredCount=1, loadBalancers=[])
+    if counted:
+        assert ended(declared, "STOPPED")["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
+        return
+    until(lambda: len(declared.tasks("STOPPED")) > 4)
+    assert declared.deployments()[0][:2] + declared.deployments()[0][3:] == ("PRIMARY", "IN_PROGRESS", 0)
+    assert declared.rollouts()[0]["deploymentCircuitBreaker"] == {
+        "status": "MONITORING", "failureCount": 0, "threshold": 3,
+    }  # fmt: skip
+
+
+def test_once_a_task_was_healthy_failed_tasks_are_counted_no_more(declared: World) -> None:
+    """API reference, Deployment: failedTasks "resets to zero and stops being evaluated"; the breaker goes on."""
+    config = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+    first = deployed(declared, desiredCount=1, deploymentConfiguration=config)
+    declare(declared, first, "never-starts")
+    (task,) = declared.tasks()
+    declared.ecs.stop_task(cluster=declared.name, task=task["taskArn"])
+    until(lambda: len(declared.tasks("STOPPED")) > 3)
+    assert declared.deployments()[0] == ("PRIMARY", "COMPLETED", 1, 0)
+
+
 def test_tasks_that_never_start_say_why(declared: World) -> None:
     first = deployed(declared)
     bad = broken(declared, "never-starts")
@@ -194,6 +228,13 @@ def test_the_breaker_may_be_off(declared: World, word: str, warned: bool) -> Non
     assert [r["status"] for r in declared.rollouts()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
 
 
+def test_what_ran_is_started_again_without_delay(declared: World) -> None:
+    """ "Tasks that are stopped after they reach the RUNNING state don't start the throttle logic"
+    (service-throttle-logic): after as many that did not start, the delays would be minutes, even here."""
+    declared.create(broken(declared, "crash"), desiredCount=1, loadBalancers=[])
+    until(lambda: len(declared.tasks("STOPPED")) > 14, 20)
+
+
 def test_a_counted_threshold(declared: World) -> None:
     breaker = {"enable": True, "rollback": True, "thresholdConfiguration": {"type": "COUNT", "value": 5}}
     deployed(declared, deploymentConfiguration={"deploymentCircuitBreaker": breaker})
@@ -231,18 +272,6 @@ def test_a_newer_deployment_replaces_one_in_progress(declared: World) -> None:
     assert {s["arn"] for s in newest["sourceServiceRevisions"]} >= {middle["targetServiceRevision"]["arn"]}
 
 
-def test_a_newer_deployment_replaces_a_rollback(declared: World) -> None:
-    first = deployed(declared)
-    bad = broken(declared, "crash")
-    declare(declared, first, "unhealthy")  # the way back is not completed
-    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
-    ended(declared, "ROLLBACK_IN_PROGRESS")
-    good = declared.register("v3")
-    declared.update(taskDefinition=good)
-    declared.completed(good)
-    assert [r["status"] for r in declared.rollouts()] == ["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]
-
-
 def test_a_deleted_services_deployment_is_stopped(declared: World) -> None:
     bad = broken(declared, "unhealthy")
     declared.create(bad, healthCheckGracePeriodSeconds=100000)
@@ -250,75 +279,6 @@ def test_a_deleted_services_deployment_is_stopped(declared: World) -> None:
     until(lambda: declared.service()["status"] == "INACTIVE")
     assert declared.rollouts()[0]["status"] == "STOPPED"
     assert declared.service()["deployments"] == []
-
-
-def test_stopping_a_deployment_rolls_it_back(declared: World) -> None:
-    first = deployed(declared)
-    bad = broken(declared, "unhealthy")
-    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
-    under_way = ["PENDING", "IN_PROGRESS"]
-    listed = declared.ecs.list_service_deployments(cluster=declared.name, service="web", status=under_way)
-    (running,) = listed["serviceDeployments"]
-    stop = declared.ecs.stop_service_deployment
-    with pytest.raises(ClientError, match="ABORT is not supported"):
-        stop(serviceDeploymentArn=running["serviceDeploymentArn"], stopType="ABORT")
-    until(lambda: len(declared.tasks()) == 6)
-    stop(serviceDeploymentArn=running["serviceDeploymentArn"], stopType="ROLLBACK")
-    newest = ended(declared, "ROLLBACK_SUCCESSFUL")
-    assert newest["stoppedAt"]
-    declared.completed(first)
-    with pytest.raises(ClientError, match="ConflictException"):
-        stop(serviceDeploymentArn=running["serviceDeploymentArn"])
-    with pytest.raises(ClientError, match="ServiceDeploymentNotFoundException"):
-        stop(serviceDeploymentArn=running["serviceDeploymentArn"] + "0")
-
-
-def test_a_rollback_brings_back_a_revision_whose_tasks_are_gone(declared: World) -> None:
-    """maximumPercent 100: the old tasks make room one by one, so that none may be left when the breaker trips."""
-    config = {"minimumHealthyPercent": 0, "maximumPercent": 100, **NO_ROLLBACK}
-    config["deploymentCircuitBreaker"] = {"enable": True, "rollback": True}
-    first = deployed(declared, deploymentConfiguration=config)
-    declared.ecs.deregister_task_definition(taskDefinition=first)  # INACTIVE: a rollback takes it all the same
-    bad = broken(declared, "crash")
-    declare(declared, first, "unhealthy")  # so that the way back takes until the test allows it
-    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
-    ended(declared, "ROLLBACK_IN_PROGRESS")
-    until(lambda: {t["taskDefinitionArn"] for t in declared.tasks()} == {first})
-    assert ("ACTIVE", "FAILED", 2) in [d[:3] for d in declared.deployments()]  # listed until the rollback is complete
-    assert declared.service()["deployments"][0]["rolloutState"] == "IN_PROGRESS"
-    assert "rolling back to deploymentId" in declared.service()["deployments"][0]["rolloutStateReason"]
-    declare(declared, first, "healthy")
-    ended(declared, "ROLLBACK_SUCCESSFUL")
-    service = declared.completed(first)
-    assert service["taskDefinition"] == first
-    assert len(declared.rollouts()) == 2
-
-
-def test_alarms_roll_a_deployment_back(declared: World) -> None:
-    cloudwatch = declared.bed.client("cloudwatch")
-    names = [f"{declared.name}-{word}" for word in ("old", "new")]
-    for name in names:
-        cloudwatch.put_metric_alarm(
-            AlarmName=name,
-            Namespace="N",
-            MetricName="M",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanThreshold",
-        )
-    cloudwatch.set_alarm_state(AlarmName=names[0], StateValue="ALARM", StateReason="before the deployment")
-    alarms = {"alarmNames": names, "enable": True, "rollback": True}
-    first = deployed(declared, deploymentConfiguration={"alarms": alarms})  # the old alarm is ignored
-    bad = broken(declared, "unhealthy")
-    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
-    until(lambda: len(declared.tasks()) == 6)
-    assert declared.rollouts()[0]["alarms"]["status"] == "MONITORING"
-    cloudwatch.set_alarm_state(AlarmName=names[1], StateValue="ALARM", StateReason="during it")
-    newest = ended(declared, "ROLLBACK_SUCCESSFUL")
-    assert newest["alarms"] == {"status": "TRIGGERED", "alarmNames": names, "triggeredAlarmNames": [names[1]]}
-    declared.completed(first)
 
 
 def test_scaling_is_no_deployment(declared: World) -> None:

@@ -169,6 +169,18 @@ def test_without_a_failed_task_the_events_speak() -> None:
     assert "unable to place" in causes.as_text(found)
 
 
+def test_the_end_of_a_deployment_is_not_the_cause_of_it() -> None:
+    """ECS may count a task that cannot be placed (API reference, Deployment, failedTasks), and says so after it."""
+    ended = "(deployment ecs-svc/2) deployment failed: tasks failed to start."
+    why = "was unable to place a task. The closest matching (container-instance x) has insufficient memory available."
+    found = causes.from_events([why, ended, "rolling back to (deployment ecs-svc/1)."])
+    assert found is not None
+    assert (found["reason"], found["meaning"]) == (why, causes.REASONS["has insufficient memory"])
+    alone = causes.from_events([ended])
+    assert alone is not None
+    assert alone["reason"] == ended
+
+
 def test_a_missing_reason_is_no_null() -> None:
     answer = crashed(2, 0, 137)
     answer["stoppedReason"] = None

@@ -124,6 +124,47 @@ def test_with_a_breaker_it_is_the_breaker_that_decides() -> None:
     assert watched.observe(0, starting([crashed(2, index) for index in range(9)])).verdict is None
 
 
+WORKER = {"loadBalancers": []}
+THRESHOLD = {"deploymentCircuitBreaker": {"status": "MONITORING", "failureCount": 0, "threshold": 3}}
+
+
+def unseen(tasks: list[dict[str, Any]], **changes: Any) -> Look:
+    """Of a deployment whose circuit breaker has counted nothing."""
+    look = starting(tasks, **changes)
+    return Look(look.service, rollout(2, "IN_PROGRESS", **THRESHOLD), tasks, WELL)
+
+
+def test_exits_of_tasks_without_any_health_check_are_counted_here_for_the_breaker_counts_none() -> None:
+    watched = Progress(OURS, hold=10, checked=False)
+    assert watched.observe(0, unseen([TASKS[0], *THREE[1:]], **WORKER)).verdict is None
+    found = watched.observe(5, unseen(THREE, **WORKER)).verdict
+    assert found is not None
+    assert (found.word, found.final) == ("failed", True)
+    assert found.reason == (
+        "3 of its tasks have failed. ECS goes on starting tasks, for its circuit breaker counts only those that do not "
+        "start or fail a health check"
+    )
+
+
+def test_exits_of_tasks_that_had_passed_their_health_checks_are_counted_here() -> None:
+    watched = Progress(OURS, hold=10)
+    assert watched.observe(0, unseen(TASKS)).verdict is None
+    found = watched.observe(5, unseen(THREE)).verdict
+    assert found is not None
+    assert found.word == "failed"
+
+
+@pytest.mark.parametrize("health", ["UNKNOWN", "UNHEALTHY"])
+def test_exits_of_tasks_that_had_passed_no_check_are_the_breakers(health: str) -> None:
+    watched = Progress(OURS, hold=10)
+    own = [task(2, index, healthStatus=health) for index in range(3)]
+    assert watched.observe(0, unseen(own, **WORKER)).verdict is None
+    assert watched.observe(5, unseen(THREE, **WORKER)).verdict is None
+    unstarted = [{**each, "stopCode": "TaskFailedToStart"} for each in THREE]
+    blind = Progress(OURS, hold=10, checked=False)
+    assert blind.observe(0, unseen(unstarted, **WORKER)).verdict is None
+
+
 def test_tasks_of_another_deployment_never_count() -> None:
     watched = Progress(OURS, hold=0)
     step = watched.observe(0, starting([*TASKS, *(crashed(1, index) for index in range(9))], **NO_BREAKER))

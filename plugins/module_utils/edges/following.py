@@ -115,7 +115,7 @@ def follow(following: Following, seconds: float, delay: float) -> None:
             return None
         absent.clear()
         following.now = seen.service
-        learn_secrets(following, seen)
+        learn_revision(following, seen)
         step = following.progress.observe(elapsed + offset, seen)
         show(following, step, elapsed + offset)
         return step if step.verdict is not None else None
@@ -129,13 +129,15 @@ def _is_missing(failure: Failure) -> bool:
     return failure.fields.get("reason") == "service_not_found" or failure.fields.get("code") in MISSING
 
 
-def learn_secrets(following: Following, seen: looks.Look) -> None:
-    """Know what must not be shown before anything is said of a task that failed: the reason may quote its command."""
+def learn_revision(following: Following, seen: looks.Look) -> None:
+    """Know what must not be shown before anything is said of a task that failed: the reason may quote its command. And
+    whether ECS checks the health of such tasks, for its circuit breaker overlooks what exits without a check."""
     progress = following.progress
     failed = [each for each in looks.own_tasks(progress.ours, seen.tasks) if causes.failed(each)]
     if failed and not progress.secrets:
         definition = watch.definition_if_readable(following.task, failed[0]["taskDefinitionArn"])
         progress.secrets = causes.secret_values(definition)
+        progress.checked = looks.has_health_checks(seen.service, definition)
 
 
 def show(following: Following, step: Step, elapsed: float) -> None:

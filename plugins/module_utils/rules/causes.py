@@ -62,6 +62,8 @@ REASONS = {
 ENDED_FROM_OUTSIDE = {137, 143}
 HEALTH = re.compile(r"health ?checks?", re.IGNORECASE)
 TROUBLE = re.compile(r"unable to|was unable|failed|port .* already in use|cannot", re.IGNORECASE)
+ENDED = "deployment failed:"
+"""In the event of a deployment's end: of what it comes, an earlier one tells."""
 
 
 def failed(task: Answer) -> bool:
@@ -146,7 +148,8 @@ def cause(
     stopped_by_ecs = task.get("stopCode") == "ServiceSchedulerInitiated"
     exit_code = None if stopped_by_ecs else container.get("exitCode")
     telling = [each for each in events if TROUBLE.search(each)]
-    reason = str(task.get("stoppedReason") or (telling[-1] if telling and not task else ""))
+    why = [each for each in telling if ENDED not in each] or telling
+    reason = str(task.get("stoppedReason") or (why[-1] if why and not task else ""))
     detail = str(container.get("reason") or "")
     ill = next((each for each in targets if each["state"] not in {"healthy", "draining"}), None)
     name = task.get("taskArn", "").rsplit("/", 1)[-1]

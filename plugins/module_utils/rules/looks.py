@@ -227,6 +227,21 @@ def unhealthy(task: Answer, look: Look) -> str:
     return ""
 
 
+def has_health_checks(service: Answer, definition: Answer) -> bool:
+    """Whether ECS checks the health of a service's tasks: by load balancers, service registries or essential
+    containers' own checks (developer guide, deployment circuit breaker). It is taken to where a revision cannot be
+    read."""
+    essential = [each for each in definition.get("containerDefinitions", []) if each.get("essential", True)]
+    own = any(each.get("healthCheck") for each in essential)
+    return bool(not definition or own or service.get("loadBalancers") or service.get("serviceRegistries"))
+
+
+def is_in_service(task: Answer, look: Look) -> bool:
+    """Whether a running task has passed its health checks: the load balancers', its containers', or both."""
+    passed = bool(look.service.get("loadBalancers")) or task.get("healthStatus") == "HEALTHY"
+    return passed and is_running(task) and not unhealthy(task, look)
+
+
 def returned_to(live: Answer, wanted: str | None, undone: str | None) -> Answer | None:
     """The deployment that ECS goes back to from the one under way, where that is what is ``wanted``: it is of "the last
     deployment that completed successfully" (API reference, DeploymentCircuitBreaker).

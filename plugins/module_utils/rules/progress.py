@@ -11,15 +11,16 @@ from __future__ import annotations
 import collections
 import datetime
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules.events import condensed
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Answer,
     Look,
     address_of,
+    is_in_service,
     is_running,
     listed_as,
     name_of,
@@ -87,6 +88,8 @@ class Progress:
     """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
     secrets: set[str] = field(default_factory=set)
     """What of its revision no line may show; known once a task of it has failed."""
+    checked: bool = True
+    """Whether ECS checks the health of its tasks; taken for granted until a task of it has failed."""
     first_failure: Answer | None = None
     last: Verdict = field(default_factory=lambda: Verdict(UNKNOWN, "nothing was read yet", final=False))
 
@@ -98,6 +101,7 @@ class Progress:
     _failures: dict[str, Answer] = field(default_factory=dict)
     _forgiven: set[str] | None = None
     _ran: set[str] = field(default_factory=set)
+    _served: set[str] = field(default_factory=set)
     _ill_targets: dict[str, list[Answer]] = field(default_factory=dict)
     _well_since: float | None = None
     _failed_since: float | None = None
@@ -175,6 +179,8 @@ class Progress:
         for each in mine:
             if each.get("desiredStatus") == "RUNNING":
                 self._ran.add(each["taskArn"])
+            if is_in_service(each, look):
+                self._served.add(each["taskArn"])
             for balancer in look.service.get("loadBalancers", []):
                 ill = [target for target in registered_in(each, balancer, look)[1] if target["state"] == "unhealthy"]
                 if ill:
@@ -223,9 +229,10 @@ class Progress:
         return Verdict(UNKNOWN, f"all is well since {held:.0f} s; {self.hold:.0f} s are asked for", final=False)
 
     def _unguarded(self, look: Look) -> Verdict | None:
-        """Without a circuit breaker, and after a deployment is complete, ECS replaces failing tasks for ever.
+        """Without a circuit breaker, and after a deployment is complete, ECS replaces failing tasks for ever. Then half
+        the desired count decides, which is the circuit breaker's own default, but two at least (case C33).
 
-        Then half the desired count decides, which is the circuit breaker's own default, but two at least (case C33).
+        So it does with those that the circuit breaker does not count: then its threshold decides.
         """
         listed = listed_as(self.ours, look.service) or {}
         breaker = strategies.breaker(look.service)
@@ -236,27 +243,36 @@ class Progress:
             return None
         if (look.service_deployment or {}).get("status", "").startswith(("STOP", "ROLLBACK")):
             return None  # it has been asked to end: the listed deployment shows that only later
+        failed = self._failures.keys() - (self._forgiven or set())
+        least = max(2, math.ceil(look.service.get("desiredCount", 0) / 2))
         if breaker.get("enable") and not complete:
-            return None
-        count = len(self._failures.keys() - (self._forgiven or set()))
-        if count < max(2, math.ceil(look.service.get("desiredCount", 0) / 2)):
+            failed = {each for each in failed if self._is_uncounted(self._failures[each])}
+            least = _threshold(look) or least
+        count = len(failed)
+        if count < least:
             return None
         why = "the deployment counts as complete" if complete else strategies.without_breaker(look.service)
         return Verdict(FAILED, f"{count} of its tasks have failed. ECS goes on starting tasks, for {why}")
+
+    def _is_uncounted(self, failed: Answer) -> bool:
+        """Whether ECS's circuit breaker overlooks a failed task: it counts those that do not reach RUNNING or fail
+        their health checks (developer guide, deployment circuit breaker), and those that exit before they have passed
+        any (aws/containers-roadmap#1206)."""
+        exited = failed.get("stopCode") == "EssentialContainerExited"
+        return exited and (not self.checked or failed["taskArn"] in self._served)
 
     def _hopeless(self, look: Look) -> Verdict | None:
         """The same failure over and over, where ECS's circuit breaker waits for more of them: its threshold grows with
         the desired count, up to 200 (Amazon ECS developer guide, deployment circuit breaker)."""
         listed = listed_as(self.ours, look.service) or {}
         status = (look.service_deployment or {}).get("status", "IN_PROGRESS")
-        threshold = ((look.service_deployment or {}).get("deploymentCircuitBreaker") or {}).get("threshold", 0)
         if (
             not self.fail_fast
             or listed.get("rolloutState") != "IN_PROGRESS"
             or status not in ("PENDING", "IN_PROGRESS")
         ):
             return None
-        if (threshold or math.ceil(look.service.get("desiredCount", 0) / 2)) <= ALIKE:
+        if (_threshold(look) or math.ceil(look.service.get("desiredCount", 0) / 2)) <= ALIKE:
             return None  # ECS ends it itself, at the same failure
         if any(is_running(each) and not unhealthy(each, look) for each in own_tasks(self.ours, look.tasks)):
             return None
@@ -348,33 +364,10 @@ class Progress:
         return step.state != self._said or (elapsed - self._said_at >= SILENCE and step.verdict is None)
 
 
-ROUTINE = (
-    (re.compile(r"^has started (\d+) tasks"), "started {} tasks"),
-    (re.compile(r"^registered (\d+) targets"), "registered {} targets"),
-    (re.compile(r"^deregistered (\d+) targets"), "deregistered {} targets"),
-    (re.compile(r"^has begun draining connections on (\d+) tasks"), "began to drain {} tasks"),
-    (re.compile(r"^has stopped (\d+) running tasks"), "stopped {} tasks"),
-)
-
-
-TASK_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
-SHORT = r"\1"
-
-
-def condensed(texts: list[str]) -> list[str]:
-    """Events as lines: those of the everyday kind added up in one line, every other one in full after it."""
-    counts: dict[str, int] = {}
-    lines = []
-    for text in texts:
-        for pattern, words in ROUTINE:
-            found = pattern.match(text)
-            if found:
-                counts[words] = counts.get(words, 0) + int(found[1])
-                break
-        else:
-            lines.append(f"ECS: {TASK_ID.sub(SHORT, text.split(' For more information, see')[0])}")
-    everyday = ", ".join(words.format(count) for words, count in counts.items())
-    return ([f"ECS: {everyday}"] if everyday else []) + lines
+def _threshold(look: Look) -> int:
+    """At how many failed tasks the circuit breaker ends the deployment; 0 where ECS does not say."""
+    breaker = (look.service_deployment or {}).get("deploymentCircuitBreaker") or {}
+    return int(breaker.get("threshold", 0))
 
 
 def clock_text(seconds: float) -> str:

@@ -75,6 +75,8 @@ def left_behind(configuration: Answer, strategy: str) -> list[str]:
 
 def without_breaker(service: Answer) -> str:
     """Why nothing of ECS's ends a deployment whose tasks fail."""
+    if breaker(service).get("enable"):
+        return "its circuit breaker counts only those that do not start or fail a health check"
     strategy = of(service.get(CONFIGURATION))
     return "no circuit breaker is configured" if strategy == ROLLING else f"{strategy} has no circuit breaker"
 

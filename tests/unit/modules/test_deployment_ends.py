@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from botocore.exceptions import ClientError
 
-from tests.unit.answers import crashed, deployment, event
+from tests.unit.answers import crashed, deployment, event, task
 from tests.unit.modules.test_deployment import goes_well, roll
 from tests.unit.modules.world import World, refused
 
@@ -195,3 +195,34 @@ def test_a_single_answer_of_a_service_that_is_being_deleted_is_not_believed(worl
     world.at(5, lambda: world.service.update(status="DRAINING"))
     world.at(10, lambda: world.service.update(status="ACTIVE"))
     assert roll(world, task_definition="web:2")["verdict"] == "succeeded"
+
+
+CHECK = {"healthCheck": {"command": ["CMD-SHELL", "true"]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "own", "word"),
+    [
+        ({}, {}, "failed"),
+        ({}, {**CHECK, "essential": False}, "failed"),
+        ({}, CHECK, "unknown"),
+        ({"serviceRegistries": [{"registryArn": "arn:x"}]}, {}, "unknown"),
+    ],
+    ids=["no check", "of a sidecar", "its own", "Cloud Map's"],
+)
+def test_a_worker_whose_tasks_exit_fails_with_the_cause_where_ecs_counts_none(
+    world: World, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], own: dict[str, Any], word: str
+) -> None:
+    """ECS's circuit breaker is on, and counts no task that ran and failed no health check."""
+    described = {"containerDefinitions": [{"name": "app", "image": "example.com/app:2", **own}]}
+    monkeypatch.setattr(world, "describe_task_definition", lambda **_arguments: {"taskDefinition": described})
+    world.service.update(loadBalancers=[], **more)
+    world.at(5, lambda: world.tasks.append(task(2, 0)))
+    world.at(10, lambda: world.tasks.__setitem__(slice(3, None), [crashed(2, index) for index in range(3)]))
+    found = roll(world, task_definition="web:2")
+    assert (found["failed"], found["verdict"]) == (True, word)
+    assert found["cause"]["exit_code"] == 3
+    assert "exited with code 3" in found["msg"]
+    if word == "failed":
+        assert "its circuit breaker counts only those that do not start or fail a health check" in found["msg"]
+        assert found["duration_seconds"] < 30
