@@ -137,7 +137,8 @@ def run(task: Task) -> Answer:
         return {**_nothing(revision), "changed": True}
     gate = job.Job(task, service)
     mark, token = _identity(gate, hold)
-    found = next((each for each in one_off.started_by(task, gate.cluster, mark) if _is_it(gate, each)), None)
+    marked = one_off.started_by(task, gate.cluster, mark, gate.revision)
+    found = next((each for each in marked if _is_it(gate, each)), None)
     if found is None:
         return {**_ended(gate, job.started(gate, mark, token)), "changed": True}
     task.report(f"task {job.id_of(found)} was started before, by this release")

@@ -169,7 +169,8 @@ def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
     runs, over = rule.unfinished(by.store.record(seq) for seq in numbers)
     listed: dict[str, list[str]] = {}
     for run in runs:
-        tasks = one_off.started_by(wanted.task, wanted.cluster, rule.started_by(run.nonce))
+        revision = run.revision or wanted.revision
+        tasks = one_off.started_by(wanted.task, wanted.cluster, rule.started_by(run.nonce), revision)
         listed[run.nonce] = [job.id_of(each) for each in tasks]
         for found in (each for each in tasks if job.id_of(each) not in over):
             if rule.is_equal(found, wanted.revision, wanted.overrides):

@@ -154,6 +154,20 @@ def test_exits_of_tasks_that_had_passed_their_health_checks_are_counted_here() -
     assert found.word == "failed"
 
 
+def test_a_worker_that_ends_with_0_to_be_started_anew_is_no_failure() -> None:
+    watched = Progress(OURS, hold=10, checked=False)
+    ended = [crashed(2, index, code=0) for index in range(9)]
+    assert watched.observe(0, unseen([*ended, *TASKS], **WORKER)).verdict is None
+
+
+def test_one_exit_is_no_verdict_whatever_the_threshold() -> None:
+    watched = Progress(OURS, hold=10, checked=False)
+    look = unseen([crashed(2, 5), *TASKS], **WORKER)
+    assert look.service_deployment is not None
+    look.service_deployment["deploymentCircuitBreaker"] = {"threshold": 1, "failureCount": 0}
+    assert watched.observe(0, look).verdict is None
+
+
 @pytest.mark.parametrize("health", ["UNKNOWN", "UNHEALTHY"])
 def test_exits_of_tasks_that_had_passed_no_check_are_the_breakers(health: str) -> None:
     watched = Progress(OURS, hold=10)

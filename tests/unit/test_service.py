@@ -131,12 +131,22 @@ def test_null_goes_back_to_the_default_of_aws() -> None:
     assert [each.path.rsplit(".", 1)[1] for each in whole] == ["enable", "rollback"]
 
 
-def test_zone_rebalancing_is_enabled_by_default_and_off_where_it_never_had_a_value() -> None:
-    """API reference, CreateService and UpdateService: the defaults differ."""
+def test_zone_rebalancing_is_off_where_it_never_had_a_value_and_has_no_default() -> None:
+    """API reference, UpdateService; CreateService enables it only for a service that can have it."""
     assert service.compare({"availabilityZoneRebalancing": "DISABLED"}, live()) == []
-    (found,) = service.compare({"availabilityZoneRebalancing": None}, live())
-    assert (found.expected, found.actual) == ("ENABLED", "DISABLED")
-    assert service.compare({"availabilityZoneRebalancing": None}, live(availabilityZoneRebalancing="ENABLED")) == []
+    with pytest.raises(DeclarationError, match="no default to go back to"):
+        service.compare({"availabilityZoneRebalancing": None}, live())
+
+
+@pytest.mark.parametrize("declared", [ENABLED, {"deploymentConfiguration": {"minimumHealthyPercent": 50}}])
+def test_what_aws_has_taken_beside_zone_rebalancing_is_not_refused(declared: dict[str, Any]) -> None:
+    there = {**ENABLED, "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 0}}
+    service.compare(declared, live(**there))
+
+
+def test_whoever_declares_zone_rebalancing_is_told_nothing_of_percentages() -> None:
+    there = {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}}
+    assert service.compare({"availabilityZoneRebalancing": "DISABLED"}, live(**there)) == []
 
 
 def test_where_zones_are_rebalanced_room_for_a_task_more_stays() -> None:
@@ -172,7 +182,7 @@ def test_where_zones_are_rebalanced_room_for_a_task_more_stays() -> None:
         (threshold(value=0), "1 to 100"),
         (threshold(type="COUNT", value=0), "too low"),
         ({"availabilityZoneRebalancing": "ENABLED", **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
-        ({"availabilityZoneRebalancing": None, **RECREATED}, "availabilityZoneRebalancing: DISABLED"),
+        ({"availabilityZoneRebalancing": None, **RECREATED}, "no default to go back to"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_way_out(declared: dict[str, Any], words: str) -> None:

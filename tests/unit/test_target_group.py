@@ -184,6 +184,7 @@ def test_what_does_not_go_together_with_stickiness(declared: dict[str, Any], liv
         ({STICKY: False, ALGORITHM: "weighted_random"}, {STICKY: "true"}),
         ({STICKY: True, CROSS_ZONE: "use_load_balancer_configuration"}, {CROSS_ZONE: "false"}),
         ({LB_SECONDS: 60}, {STICKY: "true", CROSS_ZONE: "false"}),
+        ({STICKY: True}, {STICKY: "true", CROSS_ZONE: "false"}),
     ],
 )
 def test_what_goes_together_with_stickiness(declared: dict[str, Any], live: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits, watch
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, usage, waits, watch
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import reading, translated
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -17,13 +17,14 @@ LOG_DELAY = 5
 """Seconds that the last lines of a log may need to arrive after the task has stopped."""
 
 
-def started_by(task: Task, cluster: str, mark: str) -> list[Answer]:
-    """The tasks, running or stopped within the last hour, that were started with this mark.
+def started_by(task: Task, cluster: str, mark: str, revision: str) -> list[Answer]:
+    """The tasks, running or stopped within the last hour, that were started with this mark from this revision.
 
     ``startedBy`` "must be the only filter that you use" (API reference, ListTasks), and finds none that is to stop.
     """
+    stopped = {"family": usage.family_of(revision), "desiredStatus": "STOPPED"}
     doing = f"Looking for the tasks of {mark} (ecs:ListTasks, ecs:DescribeTasks)"
-    found = reads.filtered_tasks(task, doing, cluster, {"startedBy": mark}, {"desiredStatus": "STOPPED"})
+    found = reads.filtered_tasks(task, doing, cluster, {"startedBy": mark}, stopped)
     return [each for each in found if each.get("startedBy") == mark]
 
 

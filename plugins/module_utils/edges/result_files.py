@@ -36,11 +36,12 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
 
 def note_outcome(path: Path, verb: str, host: str, entry: Document) -> tuple[Document | None, str]:
     """As :func:`merge_outcome`, for the last word of a run: where the file cannot be written, None and a sentence that
-    says so, for what has come of the run is to be told all the same."""
+    says so, for what has come of the run is to be told all the same. It is no reason to run anything again."""
     try:
         return merge_outcome(path, verb, host, entry), ""
     except Failure as failure:
-        return None, f" The result file could not be written: {failure.msg}"
+        why = failure.msg.partition(". ")[0]
+        return None, f" The result file could not be written: {why}. What was done stands, and is not to be done again."
 
 
 def merge_drift(path: Path, host: str, entry: Document) -> Document:

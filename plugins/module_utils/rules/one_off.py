@@ -146,6 +146,8 @@ class Unfinished:
     task: str | None
     """Its id; None when the run may have died, or lost the answer, before it knew one."""
     began: str
+    revision: str = ""
+    """What it ran, where the record says so."""
     settled: bool = False
     """Whether a job that was told the same, as far as it is on record, has come to its end since."""
 
@@ -171,7 +173,8 @@ def unfinished(earlier: Iterable[Document]) -> tuple[list[Unfinished], set[str]]
         if record["state"] not in (SUCCEEDED, FAILED) or may_go_on(result):
             if result.get("task") not in over:
                 known = record["seq"], record["nonce"], result.get("task"), record["audit"]["started"]
-                found.append(Unfinished(*known, settled=asked in done))
+                revision = str((asked or {}).get("task_definition") or "")
+                found.append(Unfinished(*known, revision, settled=asked in done))
         elif result.get("task"):
             over.add(str(result["task"]))
             done.append(asked)

@@ -232,7 +232,7 @@ class Progress:
         """Without a circuit breaker, and after a deployment is complete, ECS replaces failing tasks for ever. Then half
         the desired count decides, which is the circuit breaker's own default, but two at least (case C33).
 
-        So it does with those that the circuit breaker does not count: then its threshold decides.
+        So it does with those that the circuit breaker does not count: then its threshold decides, from two on.
         """
         listed = listed_as(self.ours, look.service) or {}
         breaker = strategies.breaker(look.service)
@@ -247,7 +247,7 @@ class Progress:
         least = max(2, math.ceil(look.service.get("desiredCount", 0) / 2))
         if breaker.get("enable") and not complete:
             failed = {each for each in failed if self._is_uncounted(self._failures[each])}
-            least = _threshold(look) or least
+            least = max(2, _threshold(look) or least)
         count = len(failed)
         if count < least:
             return None
@@ -257,8 +257,8 @@ class Progress:
     def _is_uncounted(self, failed: Answer) -> bool:
         """Whether ECS's circuit breaker overlooks a failed task: it counts those that do not reach RUNNING or fail
         their health checks (developer guide, deployment circuit breaker), and those that exit before they have passed
-        any (aws/containers-roadmap#1206)."""
-        exited = failed.get("stopCode") == "EssentialContainerExited"
+        any (aws/containers-roadmap#1206). A worker may end with 0 by design, to be started anew."""
+        exited = failed.get("stopCode") == "EssentialContainerExited" and causes.culprit(failed).get("exitCode") != 0
         return exited and (not self.checked or failed["taskArn"] in self._served)
 
     def _hopeless(self, look: Look) -> Verdict | None:

@@ -37,6 +37,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
 RESOURCE = "service"
 NEXT = "(next)"
 _CONFIGURATION = "deploymentConfiguration"
+_MOST, _LEAST = (f"{_CONFIGURATION}.{name}" for name in ("maximumPercent", "minimumHealthyPercent"))
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 
 WRITTEN_DOWN = (
@@ -58,6 +59,7 @@ def compare(declared: dict[str, Any], live: dict[str, Any]) -> list[Difference]:
     leaves, found = _leaves(declared), []
     _refuse_contradictions(declared, live)
     _refuse_threshold(leaves, live)
+    _refuse_rebalancing(leaves, live)
     for path in [*(each for each in SETTINGS if each in leaves), *(each for each in leaves if each not in SETTINGS)]:
         setting = SETTINGS.get(path, TAG)
         expected, actual = _expected(path, setting, leaves[path]), _actual(path, setting, live)
@@ -274,14 +276,10 @@ def _refuse_contradictions(declared: dict[str, Any], live: dict[str, Any]) -> No
 
 def _refuse_percentages(declared: dict[str, Any], live: dict[str, Any]) -> None:
     configuration = declared.get(_CONFIGURATION)
-    configuration = configuration if isinstance(configuration, dict) else {}
-    if REBALANCING not in declared and not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
+    if not isinstance(configuration, dict) or not {"maximumPercent", "minimumHealthyPercent"} & set(configuration):
         return
     both = {**(live.get(_CONFIGURATION) or {}), **configuration}
-    most, least = (
-        _expected(path, SETTINGS[path], both.get(path.rsplit(".", 1)[1]))
-        for path in (f"{_CONFIGURATION}.maximumPercent", f"{_CONFIGURATION}.minimumHealthyPercent")
-    )
+    most, least = (_expected(path, SETTINGS[path], both.get(path.rsplit(".", 1)[1])) for path in (_MOST, _LEAST))
     if not 0 <= least <= 100:
         raise DeclarationError(f"minimumHealthyPercent must be 0 to 100; it is {least}.")
     if most < 100:
@@ -291,10 +289,12 @@ def _refuse_percentages(declared: dict[str, Any], live: dict[str, Any]) -> None:
             "maximumPercent 100 with minimumHealthyPercent 100 leaves no room to start or to stop a task, so no "
             "deployment could go on. Raise maximumPercent or lower minimumHealthyPercent."
         )
-    rebalancing = live_value(REBALANCING, live)
-    if REBALANCING in declared:
-        rebalancing = _expected(REBALANCING, SETTINGS[REBALANCING], declared[REBALANCING])
-    if most <= 100 and rebalancing == "ENABLED":  # developer guide, "Balancing an Amazon ECS service across ..."
+
+
+def _refuse_rebalancing(leaves: dict[str, Any], live: dict[str, Any]) -> None:
+    """Developer guide, "Balancing an Amazon ECS service across Availability Zones". What is live AWS has taken."""
+    now, wanted = ([_becomes(path, given, live) for path in (_MOST, REBALANCING)] for given in ({}, leaves))
+    if wanted != now and wanted[0] <= 100 and wanted[1] == "ENABLED":
         raise DeclarationError(
             "AWS does not rebalance Availability Zones where maximumPercent is 100. Raise maximumPercent, or declare "
             f"{REBALANCING}: DISABLED."
@@ -306,15 +306,17 @@ def _refuse_threshold(leaves: dict[str, Any], live: dict[str, Any]) -> None:
     paths = [f"{_BREAKER}.thresholdConfiguration.{name}" for name in ("type", "value")]
     if not leaves.keys() & set(paths):
         return
-    kind, value = (
-        _expected(path, SETTINGS[path], leaves[path]) if path in leaves else _actual(path, SETTINGS[path], live)
-        for path in paths
-    )
+    kind, value = (_becomes(path, leaves, live) for path in paths)
     if value < 1 or (kind != "COUNT" and value > 100):
         raise DeclarationError(
             f"The value {value} of thresholdConfiguration is too low, or too high for a percentage ({kind}): give 1 to "
             "100, or declare the type COUNT for a number of failed tasks."
         )
+
+
+def _becomes(path: str, leaves: dict[str, Any], live: dict[str, Any]) -> Any:
+    """The value of a setting once these are declared."""
+    return _expected(path, SETTINGS[path], leaves[path]) if path in leaves else _actual(path, SETTINGS[path], live)
 
 
 def _expected(path: str, setting: Setting, value: Any) -> Any:

@@ -48,8 +48,8 @@ class Setting:
 
 GRACE = "healthCheckGracePeriodSeconds"
 REBALANCING = "availabilityZoneRebalancing"
-"""ENABLED where CreateService is told nothing; DISABLED for a service that "never had" a value, which those are that
-are older than that default (API reference, UpdateService)."""
+"""DISABLED for a service that "never had" a value (API reference, UpdateService). What it is without being declared
+depends on what else the service has (CreateService), so there is no default to go back to."""
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
@@ -99,7 +99,7 @@ SETTINGS: dict[str, Setting] = {
     f"{connect.NAME}.accessLogConfiguration": Setting(values.mapping, None, deploys=True),
     "placementConstraints": Setting(values.items({}, set()), []),
     "placementStrategy": Setting(values.ordered_items, []),
-    REBALANCING: Setting(values.text, "ENABLED"),
+    REBALANCING: Setting(values.text),
     "enableExecuteCommand": Setting(values.flag, False),
     "enableECSManagedTags": Setting(values.flag, False),
     "propagateTags": Setting(values.text, "NONE"),

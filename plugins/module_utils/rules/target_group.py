@@ -251,7 +251,7 @@ def _refuse_forbidden(declared: dict[str, str], live: dict[str, str], where: str
 def _refuse_sticky(declared: dict[str, str], live: dict[str, str], where: str) -> None:
     """What AWS refuses beside stickiness ("Sticky sessions for your Application Load Balancer" and "Edit target group
     attributes": "The weighted random routing algorithm can not be used with sticky sessions"; "Attempts to enable
-    sticky sessions while cross-zone load balancing is disabled fail")."""
+    sticky sessions while cross-zone load balancing is disabled fail"). What is live AWS has taken."""
     merged = {**live, **declared}
     if merged.get(STICKY) != "true":
         return
@@ -259,7 +259,8 @@ def _refuse_sticky(declared: dict[str, str], live: dict[str, str], where: str) -
         (ALGORITHM, "weighted_random", "round_robin or least_outstanding_requests"),
         (CROSS_ZONE, "false", "true or use_load_balancer_configuration"),
     ):
-        if {STICKY, key} & set(declared) and merged.get(key) == forbidden:
+        changes = any(each in declared and declared[each] != live.get(each) for each in (STICKY, key))
+        if changes and merged.get(key) == forbidden:
             raise DeclarationError(
                 f"{where}: {STICKY} true does not work with {key} {forbidden}. Set {key} to {others}, or {STICKY} to "
                 "false."

@@ -35,7 +35,7 @@ Attempt = Callable[[], object]
 
 BALANCERS = "loadBalancers"
 SETTINGS = "rollout_settings"
-TOGETHER = {"slow_start": "load_balancing"}
+TOGETHER = dict.fromkeys(("slow_start", "stickiness"), "load_balancing")
 """Families of attributes between which there are rules, so that they are tried together."""
 
 
@@ -144,17 +144,17 @@ def _target_group(declared: plan.Declared, live: plan.Live) -> Iterator[Attempt]
 
 
 def _attributes(part: groups.Part, now: dict[str, str]) -> Iterator[Attempt]:
-    def tried(some: Answer) -> Attempt:
-        return partial(replace(part, attributes=some).text, now)
+    def tried(some: Answer, beside: dict[str, str]) -> Attempt:
+        return partial(replace(part, attributes=some).text, beside)
 
     families: dict[str, Answer] = {}
     for key, value in part.attributes.items():
         name = str(key).partition(".")[0]
         families.setdefault(TOGETHER.get(name, name), {})[key] = value
     for some in families.values():
-        yield tried(some)
+        yield tried(some, now)
         # A family that is refused whole may hide that a second name in it is wrong as well.
-        yield from (tried({key: value}) for key, value in some.items() if key not in now)
+        yield from (tried({key: value}, {}) for key, value in some.items() if key not in now)
 
 
 def _verification(given: Verification, declared: plan.Declared, live: plan.Live, model: Model) -> Iterator[Attempt]:

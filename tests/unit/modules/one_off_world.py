@@ -100,5 +100,7 @@ class _Pages:
             raise refused("InvalidParameterException", "cannot specify startedBy with other arguments")
         for each in [*self.world.tasks, *self.world.known()]:
             wanted = each["desiredStatus"] == asked.get("desiredStatus", "RUNNING")
+            family = each["taskDefinitionArn"].rsplit("/", 1)[-1].split(":")[0]
+            wanted = wanted and family == asked.get("family", family)
             if wanted and each.get("startedBy") == asked.get("startedBy", each.get("startedBy")):
                 yield {"taskArns": [each["taskArn"]]}

@@ -60,6 +60,7 @@ def test_what_has_come_of_a_run_is_said_though_its_file_cannot_be_written(
     with pytest.raises(Failure, match=rf"^outcome: {word}: exit code 1 The result file could not be") as failed:
         say([], file=str(tmp_path / "file/result.json"), outcome=word, detail="exit code 1", fail=fail)
     assert failed.value.fields["outcome"] == word
+    assert "run again" not in failed.value.msg and "not to be done again" in failed.value.msg
 
 
 @pytest.mark.parametrize("word", ["proven", "unchanged", "drifted"])

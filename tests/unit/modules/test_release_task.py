@@ -58,6 +58,16 @@ def test_whoever_goes_on_with_the_release_does_not_run_it_again(world: Runner, o
     assert len(world.jobs) == 1
 
 
+def test_stopped_tasks_of_other_families_are_not_read(world: Runner, of: Release) -> None:
+    """A cluster may have stopped thousands within the hour for which ECS lists them."""
+    other = {"taskArn": "arn:aws:ecs:us-east-1:111122223333:task/c1/other", "desiredStatus": "STOPPED"}
+    world.jobs.append({**other, "taskDefinitionArn": NEW.replace("web", "batch"), "lastStatus": "STOPPED"})
+    of.task(module, task_definition=NEW, command=MIGRATE)
+    again = of.task(module, resumed=True, task_definition=NEW, command=MIGRATE)
+    assert (again["changed"], len(world.jobs)) == (False, 2)
+    assert other["taskArn"] not in [arn for asked in world.called("describe_tasks") for arn in asked["tasks"]]
+
+
 def test_gates_of_other_content_and_of_other_releases_are_run_for_themselves(world: Runner, of: Release) -> None:
     wanted: tuple[list[str], ...] = (MIGRATE, [*MIGRATE, "--all"])
     for command in wanted:

@@ -207,20 +207,6 @@ def test_a_declaration_that_loses_the_registered_port_is_refused(system: System)
     assert "coral:5555" in wrong(system.run(module, definition=definition))["declared task definition"]["found"][0]
 
 
-def test_attributes_that_belong_together_are_not_refused_one_by_one(system: System) -> None:
-    system.attributes[GROUP]["slow_start.duration_seconds"] = "30"
-    found = system.run(
-        module,
-        attributes={
-            "stickiness.type": "app_cookie",
-            "stickiness.app_cookie.cookie_name": "PARDON",
-            "load_balancing.algorithm.type": "least_outstanding_requests",
-            "slow_start.duration_seconds": 0,
-        },
-    )
-    assert found["ok"], found.get("msg")
-
-
 def test_no_value_of_the_environment_is_quoted(system: System) -> None:
     found = system.run(module, changes={"containers": {"coral": {"environment": {"TOKEN": 918273645}}}})
     assert "TOKEN" in wrong(found)["declared task definition"]["found"][0]

@@ -283,7 +283,15 @@ def test_the_task_of_a_killed_run_is_found_after_its_end_among_hundreds_of_other
     killed(world, command=["./long"])
     world.sleep(60)
     others = [{"taskArn": f"{ACCOUNT}task/c1/{n:032x}", "desiredStatus": "STOPPED"} for n in range(500, 750)]
-    world.tasks = [{**each, "startedBy": "ecs-svc/1", "lastStatus": "STOPPED"} for each in others]
+    world.tasks = [
+        {
+            **each,
+            "taskDefinitionArn": f"{ACCOUNT}task-definition/web:1",
+            "startedBy": "ecs-svc/1",
+            "lastStatus": "STOPPED",
+        }
+        for each in others
+    ]
     found = world.verb(module, command=["./long"])
     assert (found["outcome"], found["changed"]) == ("proven", False)
     assert len(world.jobs) == 1
