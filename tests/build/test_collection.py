@@ -114,6 +114,7 @@ def test_the_manifest_says_what_galaxy_yml_and_the_code_say(archive: Path) -> No
 # -- what somebody gets who installs it
 
 
+@pytest.mark.walk
 def test_it_is_installed_with_what_it_is_documented_by(operator: Operator) -> None:
     assert {each.name for each in operator.installed.iterdir()} >= ALWAYS - {"FILES.json"}
     listed = operator.run("ansible-doc", "-t", "module", "--list", "--json", "steady.ecs")

@@ -103,6 +103,8 @@ def each_way(place: Place, name: str) -> None:
     gone_back(place)
     assert {path: live(place, path) for path in paths} == before
     released(place, declared)
+    if settings.NO_DEFAULT in map(default, paths):
+        return
     released(place, null(declared))
     assert {path: live(place, path) for path in paths} == {path: default(path) for path in paths}
 

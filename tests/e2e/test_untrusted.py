@@ -44,6 +44,7 @@ def held(runs: Runs) -> None:
         assert not re.search(r"(?m)^\s*::|##\[", text), path
 
 
+@pytest.mark.walk
 def test_what_aws_refuses_with_commands_nobody(runs: Runs) -> None:
     rule = {"operation": "RegisterTaskDefinition", "error": "ClientException", "message": NASTY}
     runs.place.bed.admin("PUT", "/_bed/faults", [rule])

@@ -291,6 +291,7 @@ def test_reports_are_kept_on_this_machine(bucket: Bucket, monkeypatch: pytest.Mo
     assert str(bucket.store().reports) == "/state/steady/000000000000/us-east-1/production/web/reports"
 
 
+@pytest.mark.walk
 def test_more_records_than_one_listing_answers(bucket: Bucket) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -258,6 +258,7 @@ def live(lives: int, steps: int) -> None:
     run_state_machine_as_test(Life, settings=once)
 
 
+@pytest.mark.walk
 def test_a_few_lives() -> None:
     live(5, 8)
 

@@ -79,6 +79,7 @@ def held_at(stage: Stage, place: Place, operation: str, seconds: float) -> None:
     until(lambda: any("fault" in call for call in stage.calls()), 60)
 
 
+@pytest.mark.walk
 def test_a_file_that_may_not_grow_stops_the_run_before_it_changes_anything(stage: Stage) -> None:
     place = Place(stage.bed, stage.folder)
     done = refused(stage, place, largest_file=ENOUGH_FOR_OUTPUT)
@@ -117,6 +118,7 @@ if os.geteuid() == 0:
         assert clear(place)
         filler.unlink()
 
+    @pytest.mark.walk
     def test_a_disk_mounted_to_be_read_only_stops_the_run(stage: Stage, disk: Path) -> None:
         place = Place(stage.bed, stage.folder, str(disk / "store"))
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
@@ -125,6 +127,7 @@ if os.geteuid() == 0:
         goes_on(stage, place)
 
 
+@pytest.mark.walk
 def test_a_bucket_that_is_not_there_stops_the_run(stage: Stage) -> None:
     place = Place(stage.bed, stage.folder, "s3://nobody-made-this-bucket/steady")
     done = refused(stage, place)
@@ -147,7 +150,7 @@ def test_a_bucket_of_another_account_stops_the_run(stage: Stage) -> None:
     assert asked, "the store was the bucket"
 
 
-@pytest.mark.parametrize("error", ["NoSuchBucket", "AccessDenied"])
+@pytest.mark.parametrize("error", ["NoSuchBucket", pytest.param("AccessDenied", marks=pytest.mark.walk)])
 def test_a_bucket_that_goes_away_while_the_release_is_made_leaves_it_to_the_next_run(stage: Stage, error: str) -> None:
     place = stage.place("s3")
     held_at(stage, place, "UpdateService", 1.0)
