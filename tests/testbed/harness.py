@@ -43,13 +43,17 @@ class App(http.server.ThreadingHTTPServer):
         super().__init__((address, port), Handler)
         self.address, self.port, self.health = address, port, 200
         self.routes: dict[str, Callable[[Handler], None]] = {}
-        self.connections = 0
+        self.connections = self.closed = 0
         self.seen: list[str] = []  # paths asked for, health checks aside
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def get_request(self) -> Any:
         self.connections += 1
         return super().get_request()
+
+    def close_request(self, request: Any) -> None:
+        super().close_request(request)
+        self.closed += 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Connections are broken on purpose here."""

@@ -28,9 +28,9 @@ IN_FILES = {"shared-credentials-file", "config-file"}
 """Providers (botocore's names) whose credentials somebody writes into a file."""
 LASTING = {"env", "explicit", "container-role", "iam-role"}
 """Providers (botocore's names) that give every process of a run the same identity: its environment, or the machine."""
-FAULTS = (BotoCoreError, OSError, ValueError, LookupError, EOFError, AttributeError, TypeError)
-"""What providers raise. Beside the SDK's own: a helper or a token file that is not there, an answer that is no JSON or
-other JSON than agreed, a code for MFA that nobody can type."""
+FAULTS = (OSError, ValueError, LookupError, EOFError, AttributeError, TypeError)
+"""What providers raise beside the SDK's own exceptions: a helper or a token file is not there, an answer is no JSON or
+other JSON than agreed, nobody can type a code for MFA."""
 ENDS = ("aws_expiration", "x_security_token_expires", "expiration")
 """Keys in which tools that write credentials into a profile note their end (aws-azure-login, saml2aws, aws-vault)."""
 
@@ -54,13 +54,13 @@ def load(loader: Any, profile: str | None, region: str | None) -> Found | None:
     if region:
         core.set_config_variable("region", region)
     core.register_component("data_loader", loader)
-    with _named(FAULTS):
+    with _named(BotoCoreError, *FAULTS):
         found = core.get_credentials()
         return None if found is None else Found(found, _end(core, found))
 
 
 @contextmanager
-def _named(faults: tuple[type[Exception], ...]) -> Iterator[None]:
+def _named(*faults: type[Exception]) -> Iterator[None]:
     """What a provider raises, as a Failure that says its type alone: its text quotes what a credential process or an
     endpoint has answered."""
     try:
@@ -114,11 +114,11 @@ class Renewable:
         renewal."""
         try:
             return self._found.credentials.get_frozen_credentials()
-        except (RuntimeError, ClientError, *FAULTS):
+        except (RuntimeError, BotoCoreError, ClientError, *FAULTS):
             # What the provider read when it was made may be outdated: a source profile that was renewed since.
             self.renew()
         try:
-            with _named(FAULTS[1:]):
+            with _named(*FAULTS):
                 return self._found.credentials.get_frozen_credentials()
         except RuntimeError:
             # botocore's word for "refreshed, and expired all the same" (RefreshableCredentials).

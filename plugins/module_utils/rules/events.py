@@ -13,8 +13,6 @@ ROUTINE = (
     (re.compile(r"^has begun draining connections on (\d+) tasks"), "began to drain {} tasks"),
     (re.compile(r"^has stopped (\d+) running tasks"), "stopped {} tasks"),
 )
-
-
 TASK_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 SHORT = r"\1"
 

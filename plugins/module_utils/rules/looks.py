@@ -229,8 +229,8 @@ def unhealthy(task: Answer, look: Look) -> str:
 
 def has_health_checks(service: Answer, definition: Answer) -> bool:
     """Whether ECS checks the health of a service's tasks: by load balancers, service registries or essential
-    containers' own checks (developer guide, deployment circuit breaker). It is taken to where a revision cannot be
-    read."""
+    containers' own checks (developer guide, deployment circuit breaker). Of a revision that cannot be read it is
+    assumed."""
     essential = [each for each in definition.get("containerDefinitions", []) if each.get("essential", True)]
     own = any(each.get("healthCheck") for each in essential)
     return bool(not definition or own or service.get("loadBalancers") or service.get("serviceRegistries"))
