@@ -62,11 +62,12 @@ def tasks_of(state: Path) -> list[int]:
 
 
 def serving(state: Path) -> tuple[dict[str, Any], World]:
-    """A bed with a service of two tasks behind a load balancer."""
+    """A bed with a service of two tasks behind a load balancer. A grace period, for a machine that stalls fails checks,
+    and ECS starts a third task for one that failed them."""
     bed = started(state)
     world = World(Bed(bed["endpoint"]))
     definition = world.register()
-    world.create(definition, desiredCount=2)
+    world.create(definition, desiredCount=2, healthCheckGracePeriodSeconds=600)
     world.completed(definition)
     assert len(tasks_of(state)) == 2
     return bed, world
