@@ -69,7 +69,7 @@ class Rollouts:
             if self._shift(ecs, service, primary, rollout, tasks, steady):
                 self._finish(ecs, service, primary, tasks, steady)
             return
-        self._start_and_stop(ecs, service, primary, live)
+        self._start_and_stop(ecs, service, primary, live, service.source)
         self._finish(ecs, service, primary, tasks, steady)
 
     # -- what is known about a task --------------------------------------------------------------
@@ -203,12 +203,15 @@ class Rollouts:
         service.event(f"rolling back to (deployment {last.id}).")
 
     # -- 3. and 4. start and stop ----------------------------------------------------------------
-    def _start_and_stop(self, ecs: Ecs, service: Service, primary: Deployment, live: list[Task]) -> None:
+    def _start_and_stop(
+        self, ecs: Ecs, service: Service, primary: Deployment, live: list[Task], source: Deployment | None = None
+    ) -> None:
         sick = {t.arn: self._sickness(ecs, t) for t in live}
         seen = [
             Seen(
                 key=t.arn,
                 primary=t.deployment is primary,
+                source=t.deployment is source,
                 healthy=self._healthy(ecs, t),
                 sick=sick[t.arn] is not None,
                 running=t.status == "RUNNING",
@@ -224,10 +227,14 @@ class Rollouts:
             rules.lowest(configuration, desired),
             rules.highest(configuration, desired),
             stalled=primary.state == "FAILED",
+            kept=source.kept if source else 0,
         )
-        if time.monotonic() >= primary.not_before:
-            for _ in range(wanted.start):
-                ecs.new_service_task(service, primary)
+        if source:
+            source.kept = wanted.kept
+        for deployment, count in ((source, wanted.restore), (primary, wanted.start)):
+            if deployment and time.monotonic() >= deployment.not_before:
+                for _ in range(count):
+                    ecs.new_service_task(service, deployment)
         for arn in wanted.replace:
             self._replace(service, ecs.tasks[arn], sick[arn])
         for arn in wanted.scale_in:
@@ -291,6 +298,8 @@ class Rollouts:
         for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
+            if deployment.kept:
+                continue  # what it lost is replaced once there is room
             self._forget(service, deployment)
 
     def _bakes(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:

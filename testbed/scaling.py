@@ -46,7 +46,7 @@ class Scaling:
         self.targets[name] = {**self._made(name, p), **target}
         count = max(target["MinCapacity"], min(target["MaxCapacity"], service.desired))
         if count != service.desired:
-            service.desired = count
+            service.scale(count)
             self.ecs.wake()
         return {"ScalableTargetARN": self.targets[name]["ScalableTargetARN"]}
 

@@ -27,6 +27,10 @@ class Deployments(State):
         shifts = strategies.shifts(service.configuration)
         unfinished = [d for d in service.deployments if d is not service.last_completed]
         for old in service.deployments:
+            if shifts:
+                old.kept = 0
+            elif old is service.last_completed and old is service.primary:
+                old.kept = sum(t.alive for t in self.tasks.values() if t.deployment is old)
             if old.rollout and old.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED"):
                 old.rollout.become("STOP_REQUESTED", REPLACED)
             if old.rolls_back:  # AWS does not document the end of a rollback that a newer deployment replaces

@@ -1,10 +1,10 @@
 """Which tasks a service starts and stops next: a pure decision from what is known about its tasks.
 
-Source: "Amazon ECS service deployment parameters" and "How Amazon ECS replaces unhealthy tasks",
+Source: "Deploy Amazon ECS services by replacing tasks",
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -14,6 +14,7 @@ class Seen:
 
     key: str
     primary: bool  # made by the PRIMARY deployment
+    source: bool  # of the revision that ran before it, and is replaced
     healthy: bool
     sick: bool  # a target is unhealthy and the grace period is over
     running: bool
@@ -24,35 +25,52 @@ class Seen:
 @dataclass
 class Plan:
     start: int = 0
+    restore: int = 0  # of the source revision, in place of what it lost
     replace: list[str] = field(default_factory=list)  # sick ones to stop
     scale_in: list[str] = field(default_factory=list)  # old and surplus ones to stop
+    kept: int = 0  # tasks that the source revision has or is still owed
 
 
-def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled: bool) -> Plan:
-    """`lowest` healthy tasks are kept, at most `highest` live ones exist; a stalled deployment only scales in.
+def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled: bool, kept: int = 0) -> Plan:
+    """`lowest` healthy tasks are kept, at most `highest` live ones exist; a stalled deployment starts none of its own.
+    `kept`: tasks that the source revision had or was owed before.
 
-    Sick tasks go once their replacements are healthy, or one by one when there is no room for one: ECS starts "a
-    replacement for each unhealthy task" and waits "until the replacement becomes healthy, before terminating an old
-    task" (aws.amazon.com/about-aws/whats-new, 2023-10-23). Where a replacement is sick too, one of both goes, "to get
-    the total task count to equal desiredCount" ("Amazon ECS services", .../ecs_services.html).
+    What is unhealthy or ends is replaced "using the same service revision" it belongs to: "replacement in the source
+    revision is independent from task failures in the target revision" (the page above). How many of the source ECS
+    keeps up is not documented; "to maintain your service's minimumHealthyPercent" is its purpose, so no more than that.
     """
     found = Plan()
-    mine = [t for t in tasks if t.primary]
+    mine, old = [t for t in tasks if t.primary], [t for t in tasks if not t.primary]
+    source = [t for t in old if t.source]
     well = [t for t in mine if not t.sick]
+    room = highest - len(tasks)
+    needed = max(0, lowest - sum(t.healthy for t in tasks if not t.source))
+    found.restore = max(0, min(min(kept, needed) - sum(not t.sick for t in source), room))
+    found.replace += _sick(old, needed - sum(t.healthy for t in source), room)
     if not stalled:
-        room = highest - len(tasks)
-        found.start = max(0, min(desired - len(well), room))
-        missing = max(0, desired - sum(t.healthy for t in mine))
-        surplus = sum(t.sick for t in mine) - missing
-        for task in (t for t in tasks if t.sick):
-            if not missing or room <= 0 or (task.primary and surplus > 0):
-                found.replace.append(task.key)
-                room += 1
-                surplus -= task.primary
+        found.start = max(0, min(desired - len(well), room - found.restore))
+        found.replace += _sick(mine, desired - sum(t.healthy for t in mine), room + len(found.replace))
         found.scale_in += _old(tasks, found.replace, desired, lowest)
+    scaled_in = sum(t.key in found.scale_in for t in source)
+    found.kept = min(kept, max(len(source) - scaled_in, min(needed, kept - scaled_in)))
     surplus = len(well) - desired
     found.scale_in += [t.key for t in sorted(well, key=_least_missed)[: max(0, surplus)]]
     return found
+
+
+def _sick(tasks: list[Seen], missing: int, room: int) -> Iterator[str]:
+    """Sick tasks of a revision that go, while it is `missing` healthy ones: once their replacements are healthy, or one
+    by one when there is no room for one. ECS starts "a replacement for each unhealthy task" and waits "until the
+    replacement becomes healthy, before terminating an old task" (aws.amazon.com/about-aws/whats-new, 2023-10-23). Where
+    a replacement is sick too, one of both goes, "to get the total task count to equal desiredCount" ("Amazon ECS
+    services", .../ecs_services.html)."""
+    sick = [t for t in tasks if t.sick]
+    surplus = len(sick) - max(0, missing)
+    for task in sick:
+        if missing <= 0 or room <= 0 or surplus > 0:
+            yield task.key
+            room += 1
+            surplus -= 1
 
 
 def _least_missed(task: Seen) -> tuple[bool, float]:
@@ -60,11 +78,12 @@ def _least_missed(task: Seen) -> tuple[bool, float]:
 
 
 def _old(tasks: Sequence[Seen], gone: list[str], desired: int, lowest: int) -> list[str]:
-    """Tasks of older deployments that may go: those that never were healthy, then while enough healthy ones stay."""
+    """Tasks of older deployments that may go: those that never were healthy and replace nothing, then while enough
+    healthy ones stay."""
     spare = sum(t.healthy for t in tasks) - lowest
     stopped = []
     for task in sorted((t for t in tasks if not t.primary and t.key not in gone), key=_least_missed):
-        lost = task.running and not task.healthy and not task.proven
+        lost = task.running and not (task.healthy or task.proven or task.source)
         if lost or spare >= task.healthy or not desired:
             stopped.append(task.key)
             spare -= task.healthy

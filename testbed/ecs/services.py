@@ -143,8 +143,8 @@ class Services(Deployments):
         )
         if deploys:
             self._movable(service, settings, configuration)
-        service.definition, service.settings = definition, settings
-        service.configuration, service.desired = configuration, desired
+        service.definition, service.settings, service.configuration = definition, settings, configuration
+        service.scale(desired)
         if deploys:
             self.begin_deployment(service)
         self.wake()

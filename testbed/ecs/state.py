@@ -113,6 +113,7 @@ class Deployment:
     unstarted: int = 0  # tasks in a row that did not start: they delay the next start
     not_before: float = 0.0
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
+    kept: int = 0  # tasks that it has or is owed while it is replaced
 
     def become(self, state: str, reason: str) -> None:
         self.state, self.reason, self.updated = state, reason, now()
@@ -164,6 +165,19 @@ class Service:
     @property
     def primary(self) -> Deployment:
         return next(d for d in self.deployments if d.status == "PRIMARY")
+
+    @property
+    def source(self) -> Deployment | None:
+        """The deployment that ran before the PRIMARY one and is replaced by it, while it has tasks or is owed some."""
+        last = self.last_completed
+        return last if last in self.deployments and last is not self.primary else None
+
+    def scale(self, desired: int) -> None:
+        """ "When Application Auto Scaling triggers during a rolling deployment, ECS applies scale-out to both service
+        revisions" (aws.amazon.com/about-aws/whats-new/2025/11, amazon-ecs-service-availability-rolling-deployments)."""
+        if self.source and self.source.kept:
+            self.source.kept += max(0, desired - self.desired)
+        self.desired = desired
 
     def event(self, text: str) -> None:
         """A line of `events`: newest first, 100 are kept, as on AWS."""

@@ -261,11 +261,11 @@ def during_a_rollback(place: Place) -> None:
 
 
 def rollback_that_fails(place: Place) -> None:
-    """Both revisions crash: what was there cannot be started again."""
+    """Neither revision starts: what was there cannot be started again."""
     first = place.at_rest(deploymentConfiguration={**BREAKER, "minimumHealthyPercent": 0, "maximumPercent": 100})
     second = place.register("v2")
-    place.fares(first, "crash")
-    place.fares(second, "crash")
+    place.fares(first, "never-starts")
+    place.fares(second, "never-starts")
     found = place.run(deployment, task_definition=second, wait_timeout=60, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "unknown")
     assert "ECS rolls it back; running now: no task (desired 3)" in found["msg"]

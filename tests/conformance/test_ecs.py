@@ -270,6 +270,28 @@ def test_a_stopped_task_is_replaced(place: Place, deployed: Deployed) -> None:
     until(lambda: list(place.states(deployed.group).values()).count("healthy") == 3, place.patience)
 
 
+@pytest.mark.rollout
+def test_what_ends_during_a_rollout_is_replaced_by_its_own_version(place: Place, deployed: Deployed) -> None:
+    """Guide, deployment-type-ecs: unhealthy tasks are "replaced using the same service revision"; What's New of
+    November 2025: terminated ones too. The new version never gets well here."""
+    good = deployed.service()["taskDefinition"]
+    bad = register(place, deployed.name, NEVER_HEALTHY="1")
+    deployed.update(taskDefinition=bad, healthCheckGracePeriodSeconds=3600)
+
+    def own() -> set[str]:
+        arns = place.ecs.list_tasks(cluster=deployed.name, serviceName=deployed.name)["taskArns"]
+        tasks = place.ecs.describe_tasks(cluster=deployed.name, tasks=arns)["tasks"]
+        return {t["taskArn"] for t in tasks if t["taskDefinitionArn"] == good and t["desiredStatus"] == "RUNNING"}
+
+    before = own()
+    until(lambda: deployed.service()["deployments"][0]["runningCount"] == 3, place.patience)
+    victim = min(before)
+    place.ecs.stop_task(cluster=deployed.name, task=victim, reason="conformance")
+    until(lambda: len(own()) == 3 and own() - before and victim not in own(), place.patience)
+    deployed.update(taskDefinition=good, healthCheckGracePeriodSeconds=0)
+    deployed.completed(good)
+
+
 def rolled_back(deployed: Deployed, definition: str) -> dict[str, Any]:
     """Deploy what fails; the service deployment once the circuit breaker has rolled it back."""
     good = deployed.service()["taskDefinition"]

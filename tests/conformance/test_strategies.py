@@ -219,6 +219,8 @@ def test_a_newer_deployment_takes_the_place_of_one_that_waits(pair: Pair) -> Non
 @pytest.mark.rollout
 def test_a_sticky_group_behind_a_rule_that_keeps_no_client(pair: Pair) -> None:
     """User guide, edit-target-group-attributes: ECS cannot make such a rule forward to a second group (case C24)."""
+    if pair.side():  # the group that the service declares is to serve, or UpdateService is refused already
+        assert pair.ended(pair.begin()) == "SUCCESSFUL"
     elb, before = pair.place.elb, pair.side()
     for rule in pair.rules:
         listener = rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]

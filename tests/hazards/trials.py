@@ -88,27 +88,36 @@ def start(bed: RunningBed, cured: bool) -> Harm:
 
 
 def breaker(bed: RunningBed, cured: bool) -> Harm:
-    """Failed requests when the old tasks are taken away, as by a host that retires, after a release that cannot run."""
+    """Tasks that ECS goes on starting of a release that cannot run, when nobody watches it. Its users are well, also
+    when the old tasks are taken away, as by a host that retires: their own revision replaces them."""
     configuration = {"deploymentCircuitBreaker": {"enable": cured, "rollback": cured}}
     stage = Stage(bed, settings={"desiredCount": 2, "deploymentConfiguration": configuration})
     names, bad, old = _names(stage, Known()), stage.register(CRASH_AT_START="1"), stage.tasks()
 
-    def given_up() -> bool:
-        return stage.is_steady() or sum(each["failedTasks"] for each in stage.service["deployments"]) >= 6
+    def failed() -> int:
+        return sum(each["failedTasks"] for each in stage.service["deployments"])
 
     with stage.users() as users:
         stage.update(bad)
-        until(given_up, DEADLINE)
+        until(lambda: stage.is_steady() or failed() >= 6, DEADLINE)
         for arn in old:
             _replaced(stage, arn)
-    return Harm(users.summary.failed, names, users.summary.line())
+        before = failed()
+        with contextlib.suppress(AssertionError):  # none is started any more: that is the cure
+            until(lambda: failed() > before, PATIENCE)
+    assert users.summary.failed == 0, users.summary.line()
+    return Harm(failed() - before, names, users.summary.line())
 
 
 def _replaced(stage: Stage, arn: str) -> None:
-    """Take a task away; returns when another one serves, or nobody came."""
+    """Take a task away; returns when another one of its revision serves."""
     stage.ecs.stop_task(cluster=CLUSTER, task=arn)
-    with contextlib.suppress(AssertionError):  # what is started in its place cannot run: that is the damage
-        until(lambda: arn not in stage.tasks() and stage.is_steady(), PATIENCE)
+
+    def back() -> bool:
+        running = stage.service["deployments"][-1]["runningCount"]  # the oldest: what is stopping is not among them
+        return arn not in stage.tasks() and running == 2 and stage.states().count("healthy") == 2
+
+    until(back, DEADLINE)
 
 
 def sticky(bed: RunningBed, cured: bool) -> Harm:

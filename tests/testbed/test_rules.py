@@ -41,12 +41,13 @@ def test_percentages_round_in_favour_of_health() -> None:
 
 
 def task(key: str, **more: object) -> Seen:
-    usual = {"primary": True, "healthy": True, "sick": False, "running": True, "proven": True, "created": 0.0}
+    usual = {"primary": True, "source": False, "healthy": True, "sick": False, "running": True, "proven": True}
+    usual["created"] = 0.0
     return Seen(key=key, **{**usual, **more})  # type: ignore[arg-type]
 
 
 def old(key: str, **more: object) -> Seen:
-    return task(key, primary=False, **more)
+    return task(key, primary=False, source=True, **more)
 
 
 OLD = [old("a"), old("b"), old("c")]
@@ -97,6 +98,37 @@ def test_a_stalled_deployment_starts_nothing_and_keeps_the_old_tasks() -> None:
     assert plan(OLD, 3, 3, 6, stalled=True) == Plan()
 
 
+NEW = [task(key, healthy=False) for key in "xyz"]
+
+
+def test_what_the_old_revision_loses_is_started_anew_while_the_new_one_is_not_healthy() -> None:
+    assert plan([*OLD[:2], *NEW], 3, 3, 6, stalled=False, kept=3) == Plan(restore=1, kept=3)
+    assert plan(OLD[:1], 3, 3, 6, stalled=True, kept=3) == Plan(restore=2, kept=3)
+    assert plan([], 3, 3, 6, stalled=False, kept=3) == Plan(start=3, restore=3, kept=3)
+    starting = old("c", healthy=False, proven=False)
+    assert plan([*OLD[:2], starting, *NEW], 3, 3, 6, stalled=False, kept=3) == Plan(kept=3)
+
+
+def test_what_the_old_revision_loses_is_gone_when_enough_are_healthy_without_it() -> None:
+    healthy = [task(key) for key in "xy"]
+    assert plan([*OLD[:1], *healthy], 3, 3, 6, stalled=False, kept=1) == Plan(start=1, kept=1)
+    assert plan(healthy, 3, 3, 6, stalled=False, kept=2) == Plan(start=1, restore=1, kept=1)
+    assert plan([*OLD, *NEW], 3, 2, 6, stalled=False, kept=3) == Plan(scale_in=["a"], kept=2)
+    assert plan([*OLD[:1], *NEW], 3, 0, 6, stalled=False, kept=2).kept == 0
+
+
+def test_the_old_revision_is_started_anew_within_the_maximum_and_before_the_new_one() -> None:
+    assert plan([*OLD[:2], *NEW], 3, 3, 5, stalled=False, kept=3) == Plan(kept=3)
+    assert plan(OLD[:2], 3, 3, 4, stalled=False, kept=3) == Plan(start=1, restore=1, kept=3)
+
+
+def test_a_sick_task_of_the_old_revision_is_replaced_by_its_own() -> None:
+    sick = old("c", healthy=False, sick=True)
+    assert plan([*OLD[:2], sick, *NEW], 3, 3, 7, stalled=False, kept=3) == Plan(restore=1, kept=3)
+    assert plan([*OLD[:2], sick, old("d"), *NEW], 3, 3, 7, stalled=False, kept=3) == Plan(replace=["c"], kept=3)
+    assert plan([*OLD[:2], sick, *NEW], 3, 3, 6, stalled=False, kept=3) == Plan(replace=["c"], kept=3)
+
+
 def test_scaling_in_takes_unhealthy_tasks_first() -> None:
     tasks = [task("a"), task("b", healthy=False), task("c")]
     assert plan(tasks, 2, 2, 4, stalled=False) == Plan(scale_in=["b"])
@@ -106,22 +138,33 @@ seen = st.builds(
     Seen,
     key=st.uuids().map(str),
     primary=st.booleans(),
+    source=st.booleans(),
     healthy=st.booleans(),
     sick=st.booleans(),
     running=st.booleans(),
     proven=st.booleans(),
     created=st.floats(0, 9),
-).filter(lambda t: not (t.healthy and (t.sick or not t.running)))
+).filter(lambda t: not (t.healthy and (t.sick or not t.running)) and not (t.primary and t.source))
 
 
 @given(
-    st.lists(seen, max_size=8, unique_by=lambda t: t.key), st.integers(1, 5), st.integers(0, 100), st.integers(100, 200)
+    st.lists(seen, max_size=8, unique_by=lambda t: t.key),
+    st.integers(1, 5),
+    st.integers(0, 100),
+    st.integers(100, 200),
+    st.integers(0, 5),
+    st.booleans(),
 )
-def test_a_plan_keeps_both_limits(tasks: list[Seen], desired: int, low: int, high: int) -> None:
+def test_a_plan_keeps_both_limits(
+    tasks: list[Seen], desired: int, low: int, high: int, kept: int, stalled: bool
+) -> None:
     """Never more live tasks than maximumPercent allows by starting; never fewer healthy ones by replacing old ones."""
     lowest, highest = math.ceil(desired * low / 100), max(1, desired * high // 100)
-    found = plan(tasks, desired, lowest, highest, stalled=False)
-    assert found.start == 0 or len(tasks) + found.start <= highest
+    found = plan(tasks, desired, lowest, highest, stalled, kept)
+    started = found.start + found.restore
+    assert started == 0 or len(tasks) + started <= highest
+    assert (found.start == 0 or not stalled) and (found.restore == 0 or found.restore <= min(kept, lowest))
+    assert 0 <= found.kept <= kept
     gone = set(found.replace) | set(found.scale_in)
     healthy = [t for t in tasks if t.healthy]
     lost = [t for t in healthy if t.key in gone and not t.primary]

@@ -199,9 +199,9 @@ def test_without_rollback_a_failed_deployment_stalls(declared: World) -> None:
     until(lambda: not [t for t in declared.tasks() if t["taskDefinitionArn"] == bad])
     before = len(declared.tasks("STOPPED"))
     declared.update(desiredCount=4)
+    until(lambda: declared.service()["runningCount"] == 4)  # of what ran before
     good = declared.register("v3")
     assert len(declared.tasks("STOPPED")) == before  # it started nothing more
-    assert declared.service()["runningCount"] == 3
     declared.update(taskDefinition=good)
     declared.completed(good)
 

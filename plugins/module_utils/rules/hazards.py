@@ -210,8 +210,8 @@ def _starting(live: plan.Live, known: Known) -> Iterator[Hazard]:
     if not strategies.shifts(live.service) and not (breaker.get("enable") and breaker.get("rollback")):
         yield Hazard(
             "circuit_breaker",
-            "ECS's circuit breaker with rollback is off: a failing deployment is replaced over and over until the run "
-            "gives up, and any old task that ends meanwhile is replaced by one that cannot serve users.",
+            "ECS's circuit breaker with rollback is off: when the run that deploys is cut off, nobody ends a "
+            "deployment that cannot run. ECS starts its tasks over and over, and users never get a release.",
             f"Declare {PERCENT}.deploymentCircuitBreaker: {{enable: true, rollback: true}}.",
         )
     grace = live.service.get("healthCheckGracePeriodSeconds") or 0

@@ -229,8 +229,8 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
         raise DeclarationError(f"{CONFIGURATION}.strategy must be one of {', '.join(STRATEGIES)}; it is {strategy!r}.")
     for name in left_behind(configuration, strategy):
         raise DeclarationError(
-            f"{CONFIGURATION}.{name} belongs to the strategy {' or '.join(OWN[name])}; with {strategy} it means "
-            "nothing. Leave it out, or declare that strategy."
+            f"{CONFIGURATION}.{name} belongs to the strategy {' or '.join(OWN[name])}; it cannot be declared with "
+            f"{strategy}. Leave it out, or declare that strategy."
         )
     if strategy == CANARY and "canaryConfiguration" not in configuration:
         raise DeclarationError(
