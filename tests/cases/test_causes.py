@@ -14,7 +14,7 @@ LOG = {"awslogs-group": "/ecs/web", "awslogs-region": "us-east-1", "awslogs-stre
 
 
 def test_c44_a_task_that_fails_to_start_is_told_whole(real: Place) -> None:
-    real.at_rest()
+    real.at_rest(healthCheckGracePeriodSeconds=600)  # on a slow machine the health checks would be the first to fail
     log = {"logDriver": "awslogs", "options": {**LOG, "awslogs-create-group": "true"}}
     revision = real.register("v2", env={"CRASH_AT_START": "3"}, logConfiguration=log)
     found = real.run(deployment, task_definition=revision, wait_timeout=300, wait_delay=1, stable_seconds=5)

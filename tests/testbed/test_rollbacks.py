@@ -12,11 +12,22 @@ from tests.testbed.beds import World, until
 from tests.testbed.test_scheduler import NO_ROLLBACK, broken, declare, deployed, ended
 
 
+def ill(world: World, definition: str) -> None:
+    """All targets of a revision that runs are unhealthy from now on; its grace period is long."""
+    declare(world, definition, "unhealthy")
+
+    def states() -> set[str]:
+        found = world.elb.describe_target_health(TargetGroupArn=world.group)["TargetHealthDescriptions"]
+        return {each["TargetHealth"]["State"] for each in found}
+
+    until(lambda: states() == {"unhealthy"})
+
+
 def test_a_newer_deployment_replaces_a_rollback(declared: World) -> None:
-    first = deployed(declared)
+    first = deployed(declared, healthCheckGracePeriodSeconds=100000)
     bad = broken(declared, "crash")
-    declare(declared, first, "unhealthy")  # the way back is not completed
-    declared.update(taskDefinition=bad, healthCheckGracePeriodSeconds=100000)
+    ill(declared, first)  # the way back is not completed
+    declared.update(taskDefinition=bad)
     ended(declared, "ROLLBACK_IN_PROGRESS")
     good = declared.register("v3")
     declared.update(taskDefinition=good)
@@ -28,13 +39,7 @@ def test_what_is_being_brought_back_is_nothing_to_go_back_to(declared: World) ->
     """It is "not eligible for another rollback until it reaches a COMPLETED state" (deployment-circuit-breaker)."""
     first = deployed(declared, healthCheckGracePeriodSeconds=100000)
     bad, worse = broken(declared, "crash"), broken(declared, "crash")
-    declare(declared, first, "unhealthy")  # the way back is not completed
-
-    def states() -> set[str]:
-        found = declared.elb.describe_target_health(TargetGroupArn=declared.group)["TargetHealthDescriptions"]
-        return {each["TargetHealth"]["State"] for each in found}
-
-    until(lambda: states() == {"unhealthy"})
+    ill(declared, first)  # the way back is not completed
     declared.update(taskDefinition=bad)
     ended(declared, "ROLLBACK_IN_PROGRESS")
     declared.update(taskDefinition=worse)
