@@ -239,7 +239,10 @@ class Services(Deployments):
         }
 
     def _current(self, service: Service) -> Params:
-        rollout = service.primary.rolls_back or service.primary.rollout
+        primary = service.primary
+        rollout = primary.rolls_back or primary.rollout
+        if rollout is None:  # a revision whose tasks were gone was brought back
+            rollout = next((r for r in self.rollouts.values() if r.target.revision == primary.revision), None)
         found = [(d, self._counts_of(d)) for d in service.deployments]
         return {
             "currentServiceDeployment": rollout.arn if rollout else None,

@@ -102,6 +102,7 @@ def test_a_rollback_brings_back_a_revision_whose_tasks_are_gone(declared: World)
     service = declared.completed(first)
     assert service["taskDefinition"] == first
     assert len(declared.rollouts()) == 2
+    assert service["currentServiceDeployment"] == declared.rollouts()[1]["serviceDeploymentArn"]
 
 
 def made_alarms(declared: World, *words: str) -> tuple[Any, list[str]]:
