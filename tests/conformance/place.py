@@ -134,7 +134,8 @@ class Place:
         return {row["Target"]["Id"]: row["TargetHealth"]["State"] for row in rows}
 
     def service(self, group: str, count: int, advanced: Json | None = None, **more: Any) -> str:
-        """A cluster with one service of `count` tasks that are healthy in the group; its name is the cluster's."""
+        """A cluster with one service of `count` tasks that are healthy in the group; its name is the cluster's. Its
+        grace period is long, so that a task that starts slowly is no unhealthy one."""
         name = self.name()
         self.cluster(name)
         container = {"name": "app", "image": self.image, "portMappings": [{"containerPort": PORT}]}
@@ -163,7 +164,7 @@ class Place:
                     **({"advancedConfiguration": advanced} if advanced else {}),
                 }
             ],
-            **more,
+            **{"healthCheckGracePeriodSeconds": 3600, **more},
         )
         self.remove_service(name, name)
         until(lambda: list(self.states(group).values()) == ["healthy"] * count, self.patience)

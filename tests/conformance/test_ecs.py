@@ -45,8 +45,8 @@ class Deployed:
         self.update(deploymentConfiguration=BREAKER)
         self.first = self.completed(self.service()["taskDefinition"])["taskDefinition"]
 
-    def update(self, **change: Any) -> None:
-        self.ecs.update_service(cluster=self.name, service=self.name, **change)
+    def update(self, **change: Any) -> dict[str, Any]:
+        return dict(self.ecs.update_service(cluster=self.name, service=self.name, **change)["service"])
 
     def service(self) -> dict[str, Any]:
         return dict(self.ecs.describe_services(cluster=self.name, services=[self.name])["services"][0])
@@ -224,8 +224,8 @@ def test_tasks_show_what_they_are(place: Place, deployed: Deployed) -> None:
 def test_a_rolling_update(place: Place, deployed: Deployed) -> None:
     """Guide, deployment-type-ecs: PRIMARY and ACTIVE at first, then one deployment, COMPLETED."""
     second = register(place, deployed.name, ROUND="2")
-    deployed.update(taskDefinition=second)
-    states = [(d["status"], d["rolloutState"]) for d in deployed.service()["deployments"]]
+    updated = deployed.update(taskDefinition=second)
+    states = [(d["status"], d["rolloutState"]) for d in updated["deployments"]]
     assert states[0] == ("PRIMARY", "IN_PROGRESS")
     assert ("ACTIVE", "COMPLETED") in states
     service = deployed.completed(second)
@@ -276,7 +276,7 @@ def test_what_ends_during_a_rollout_is_replaced_by_its_own_version(place: Place,
     November 2025: terminated ones too. The new version never gets well here."""
     good = deployed.service()["taskDefinition"]
     bad = register(place, deployed.name, NEVER_HEALTHY="1")
-    deployed.update(taskDefinition=bad, healthCheckGracePeriodSeconds=3600)
+    deployed.update(taskDefinition=bad)
 
     def own() -> set[str]:
         arns = place.ecs.list_tasks(cluster=deployed.name, serviceName=deployed.name)["taskArns"]
@@ -288,15 +288,16 @@ def test_what_ends_during_a_rollout_is_replaced_by_its_own_version(place: Place,
     victim = min(before)
     place.ecs.stop_task(cluster=deployed.name, task=victim, reason="conformance")
     until(lambda: len(own()) == 3 and own() - before and victim not in own(), place.patience)
-    deployed.update(taskDefinition=good, healthCheckGracePeriodSeconds=0)
+    deployed.update(taskDefinition=good)
     deployed.completed(good)
 
 
-def rolled_back(deployed: Deployed, definition: str) -> dict[str, Any]:
+def rolled_back(deployed: Deployed, definition: str, grace: int = 3600) -> dict[str, Any]:
     """Deploy what fails; the service deployment once the circuit breaker has rolled it back."""
     good = deployed.service()["taskDefinition"]
-    deployed.update(taskDefinition=definition)
+    deployed.update(taskDefinition=definition, healthCheckGracePeriodSeconds=grace)
     until(lambda: deployed.newest()["status"] == "ROLLBACK_SUCCESSFUL", deployed.place.patience * 2)
+    deployed.update(healthCheckGracePeriodSeconds=3600)
     assert deployed.completed(good)["runningCount"] == 3
     return deployed.newest()
 
@@ -335,7 +336,7 @@ def test_crashes_of_tasks_without_any_check_are_no_matter_of_the_circuit_breaker
 def test_unhealthy_tasks_are_rolled_back(place: Place, deployed: Deployed) -> None:
     """Guide, deployment-circuit-breaker, stage 2: health checks of the load balancer."""
     bad = register(place, deployed.name, NEVER_HEALTHY="1")
-    rolled_back(deployed, bad)
+    rolled_back(deployed, bad, grace=0)
     reasons = [t["stoppedReason"] for t in deployed.stopped(bad)]
     assert any("Task failed ELB health checks in" in r for r in reasons), reasons
 
@@ -350,7 +351,7 @@ def test_a_container_that_fails_its_own_check(place: Place, deployed: Deployed) 
         containerDefinitions=[{**container(place), "healthCheck": check}], **FARGATE,
     )  # fmt: skip
     bad = made["taskDefinition"]["taskDefinitionArn"]
-    rolled_back(deployed, bad)
+    rolled_back(deployed, bad, grace=120)  # until then the load balancer is content
     reasons = [task["stoppedReason"] for task in deployed.stopped(bad)]
     assert any("container health checks" in reason for reason in reasons), reasons
 
@@ -374,7 +375,7 @@ def test_a_deployment_is_stopped(place: Place, deployed: Deployed) -> None:
     """API_StopServiceDeployment: ROLLBACK is the only stop type; a finished one cannot be stopped. Guide,
     stop-service-deployment: one that is being rolled back can, and goes on."""
     good = deployed.service()["taskDefinition"]
-    deployed.update(taskDefinition=register(place, deployed.name, NEVER_HEALTHY="1"), healthCheckGracePeriodSeconds=600)
+    deployed.update(taskDefinition=register(place, deployed.name, NEVER_HEALTHY="1"))
     arn = deployed.newest()["serviceDeploymentArn"]
     for _ in range(2):
         stopped = place.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")

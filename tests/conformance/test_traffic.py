@@ -76,21 +76,21 @@ def test_a_client_moves_off_a_target_that_is_stopped(served: Served) -> None:
     (mine,) = [arn for arn in arns if arn.endswith(first.instance)]
     before = set(served.place.states(served.group))
     ecs.stop_task(cluster=served.cluster, task=mine, reason="conformance")
-    cookies, seen = first.cookies, [first.instance]
+    cookies, seen, drained = first.cookies, [first.instance], set()
 
     def moved() -> bool:
         answer = served.get(cookies)
         assert answer.status == 200  # a stopped task is deregistered before its processes end
         cookies.update(answer.cookies)
         seen.append(answer.instance)
+        drained.update(address for address, state in served.place.states(served.group).items() if state == "draining")
         return answer.instance != first.instance
 
     until(moved, served.place.patience)
     for _ in range(10):
         moved()
     assert len(set(seen)) == 2  # one move, then it stays
-    states = served.place.states(served.group)
-    assert any(states.get(address) == "draining" for address in before)
+    assert drained & before
 
     def replaced() -> bool:
         now = served.place.states(served.group)

@@ -268,16 +268,17 @@ class Expiring(waits.SystemClock):
         super().sleep(min(seconds, 0.05))
 
 
-def rolled(world: World, monkeypatch: pytest.MonkeyPatch, home: Path, what: Callable[[], None]) -> dict[str, Any]:
+def rolled(world: World, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> dict[str, Any]:
     """Deploy a new revision with credentials from the file, and let something happen in the wait: none of its tasks is
     healthy before it, so that the first look is never the last, however slow the machine is."""
-    happened = home / "happened"
-    check = {"command": ["CMD-SHELL", f"test -e {happened}"], "interval": 5, "startPeriod": 300}
-    wanted = world.register("v2", healthCheck=check)
+    wanted = world.register("v2")
+    revision = wanted.rpartition("/")[2]
+    world.update(healthCheckGracePeriodSeconds=100000)
+    world.bed.admin("PUT", "/_bed/health", {revision: "unhealthy"})
 
     def what_is_seen() -> None:
         what()
-        happened.touch()
+        world.bed.admin("PUT", "/_bed/health", {revision: "healthy"})
 
     monkeypatch.setattr(waits, "clock", Expiring(what_is_seen))
     options = {
@@ -297,14 +298,14 @@ def test_c78_the_wait_goes_on_with_credentials_that_were_renewed_in_it(
         renewed()
         expire(world.bed, "ASIAKEY000000001")
 
-    assert rolled(world, monkeypatch, home, both)["verdict"] == "succeeded"
+    assert rolled(world, monkeypatch, both)["verdict"] == "succeeded"
 
 
 def test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on(
     world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared_file(home, keys)
-    found = rolled(world, monkeypatch, home, lambda: expire(world.bed, keys.key))
+    found = rolled(world, monkeypatch, lambda: expire(world.bed, keys.key))
     assert (found["failed"], found["reason"], found["verdict"]) == (True, "expired_credentials", "unknown")
     assert f"Deployment {found['deployment_id']} goes on; resume with the same command." in found["msg"]
     assert asked(world.bed, "DescribeServices")[:2] == [(keys.key, "ExpiredTokenException")] * 2
