@@ -221,20 +221,21 @@ class Rollouts:
             for t in live
         ]
         configuration, desired = service.configuration, service.desired
+        highest = rules.highest(configuration, desired)
         wanted = plan(
             seen,
             desired,
             rules.lowest(configuration, desired),
-            rules.highest(configuration, desired),
+            highest,
             stalled=primary.state == "FAILED",
             kept=source.kept if source else 0,
         )
         if source:
             source.kept = wanted.kept
+        room = highest - len(live)
         for deployment, count in ((source, wanted.restore), (primary, wanted.start)):
             if deployment and time.monotonic() >= deployment.not_before:
-                for _ in range(count):
-                    ecs.new_service_task(service, deployment)
+                room -= sum(ecs.new_service_task(service, deployment) for _ in range(min(count, room)))
         for arn in wanted.replace:
             self._replace(service, ecs.tasks[arn], sick[arn])
         for arn in wanted.scale_in:

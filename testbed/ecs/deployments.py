@@ -19,18 +19,22 @@ OF_THE_REVISION = (  # a change of these deploys anew
 
 
 class Deployments(State):
-    def begin_deployment(self, service: Service) -> None:
-        """A new PRIMARY deployment of what the service now says, with its service deployment."""
+    def begin_deployment(self, service: Service, before: int = 0) -> None:
+        """A new PRIMARY deployment of what the service now says, with its service deployment. `before`: its desired
+        count until now."""
         token, breaker = secrets.token_hex(8), service.configuration["deploymentCircuitBreaker"]
         tail = f"{service.cluster.name}/{service.name}/{token}"
         sources = [(d, self._counts_of(d)["runningCount"]) for d in service.deployments]
         shifts = strategies.shifts(service.configuration)
         unfinished = [d for d in service.deployments if d is not service.last_completed]
         for old in service.deployments:
-            if shifts:
+            alive = sum(t.alive for t in self.tasks.values() if t.deployment is old)
+            if shifts or old is not service.last_completed:
                 old.kept = 0
-            elif old is service.last_completed and old is service.primary:
-                old.kept = sum(t.alive for t in self.tasks.values() if t.deployment is old)
+            elif old is service.primary:
+                old.kept = max(alive, min(before, service.desired))
+            elif not old.kept:
+                old.kept = alive  # it was spared by a deployment that shifted traffic and failed
             if old.rollout and old.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED"):
                 old.rollout.become("STOP_REQUESTED", REPLACED)
             if old.rolls_back:  # AWS does not document the end of a rollback that a newer deployment replaces

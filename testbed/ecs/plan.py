@@ -24,8 +24,8 @@ class Seen:
 
 @dataclass
 class Plan:
-    start: int = 0
-    restore: int = 0  # of the source revision, in place of what it lost
+    restore: int = 0  # of the source revision, in place of what it lost: first, and
+    start: int = 0  # of the new one as many as there is room for then
     replace: list[str] = field(default_factory=list)  # sick ones to stop
     scale_in: list[str] = field(default_factory=list)  # old and surplus ones to stop
     kept: int = 0  # tasks that the source revision has or is still owed
@@ -39,18 +39,21 @@ def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled
     revision is independent from task failures in the target revision" (the page above). How many of the source ECS
     keeps up is not documented; "to maintain your service's minimumHealthyPercent" is its purpose, so no more than that.
     """
-    found = Plan()
     mine, old = [t for t in tasks if t.primary], [t for t in tasks if not t.primary]
     source = [t for t in old if t.source]
     well = [t for t in mine if not t.sick]
-    room = highest - len(tasks)
+    found, room = Plan(), max(0, highest - len(tasks))
     needed = max(0, lowest - sum(t.healthy for t in tasks if not t.source))
-    found.restore = max(0, min(min(kept, needed) - sum(not t.sick for t in source), room))
-    found.replace += _sick(old, needed - sum(t.healthy for t in source), room)
+    lacking = min(kept, needed) - sum(not t.sick for t in source)
+    found.restore = max(0, min(lacking, room))
+    healthy = sum(t.healthy for t in source)
+    found.replace += _sick(old, needed - healthy, kept - healthy, lacking > 0 and not room)
     if not stalled:
-        found.start = max(0, min(desired - len(well), room - found.restore))
-        found.replace += _sick(mine, desired - sum(t.healthy for t in mine), room + len(found.replace))
-        found.scale_in += _old(tasks, found.replace, desired, lowest)
+        lacking = desired - len(well)
+        found.start = max(0, min(lacking, room))
+        missing = desired - sum(t.healthy for t in mine)
+        found.replace += _sick(mine, missing, missing, lacking > 0 and not room and not found.replace)
+    found.scale_in += _old(tasks, found.replace, desired, desired if stalled else lowest)
     scaled_in = sum(t.key in found.scale_in for t in source)
     found.kept = min(kept, max(len(source) - scaled_in, min(needed, kept - scaled_in)))
     surplus = len(well) - desired
@@ -58,18 +61,18 @@ def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled
     return found
 
 
-def _sick(tasks: list[Seen], missing: int, room: int) -> Iterator[str]:
+def _sick(tasks: list[Seen], missing: int, short: int, full: bool) -> Iterator[str]:
     """Sick tasks of a revision that go, while it is `missing` healthy ones: once their replacements are healthy, or one
-    by one when there is no room for one. ECS starts "a replacement for each unhealthy task" and waits "until the
-    replacement becomes healthy, before terminating an old task" (aws.amazon.com/about-aws/whats-new, 2023-10-23). Where
-    a replacement is sick too, one of both goes, "to get the total task count to equal desiredCount" ("Amazon ECS
-    services", .../ecs_services.html)."""
+    by one where all is `full` and no replacement could start. ECS starts "a replacement for each unhealthy task" and
+    waits "until the replacement becomes healthy, before terminating an old task" (aws.amazon.com/about-aws/whats-new,
+    2023-10-23). Where a replacement is sick too, so that there are more than the revision is `short` of, one of both
+    goes, "to get the total task count to equal desiredCount" ("Amazon ECS services", .../ecs_services.html)."""
     sick = [t for t in tasks if t.sick]
-    surplus = len(sick) - max(0, missing)
+    surplus = len(sick) - max(0, missing, short)
     for task in sick:
-        if missing <= 0 or room <= 0 or surplus > 0:
+        if missing <= 0 or full or surplus > 0:
             yield task.key
-            room += 1
+            full = False
             surplus -= 1
 
 

@@ -144,9 +144,10 @@ class Services(Deployments):
         if deploys:
             self._movable(service, settings, configuration)
         service.definition, service.settings, service.configuration = definition, settings, configuration
+        before = service.desired
         service.scale(desired)
         if deploys:
-            self.begin_deployment(service)
+            self.begin_deployment(service, before)
         self.wake()
         return {"service": self._service_view(service, ["TAGS"])}
 

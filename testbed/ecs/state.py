@@ -114,6 +114,7 @@ class Deployment:
     not_before: float = 0.0
     digests: dict[str, str] = field(default_factory=dict)  # of each container's image, resolved once a service revision
     kept: int = 0  # tasks that it has or is owed while it is replaced
+    unplaced: str = ""  # the event that no instance has room: said once, until one has
 
     def become(self, state: str, reason: str) -> None:
         self.state, self.reason, self.updated = state, reason, now()
@@ -160,7 +161,6 @@ class Service:
     events: list[Params] = field(default_factory=list)
     last_completed: Deployment | None = None
     steady: bool = False
-    unplaced: str = ""  # the event that no instance has room: said once, until one has
 
     @property
     def primary(self) -> Deployment:

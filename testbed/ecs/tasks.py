@@ -32,18 +32,18 @@ class Tasks(Instances):
         self.tags[arn] = []
         return task
 
-    def new_service_task(self, service: Service, deployment: Deployment) -> None:
-        """One that finds no room is not there, and said once: "duplicate event messages are omitted until either the
-        cause is resolved or six hours passes" ("Service event messages")."""
+    def new_service_task(self, service: Service, deployment: Deployment) -> bool:
+        """Whether there is one. What finds no room is not there, and said once: "duplicate event messages are omitted
+        until either the cause is resolved or six hours passes" ("Service event messages")."""
         instance = None
         if service.launch == "EC2":
             instance, refusals = self.room(service.cluster, deployment.definition)
             event = "" if instance else self.no_room(refusals)
-            if event and event != service.unplaced:
+            if event and event != deployment.unplaced:
                 service.event(event)
-            service.unplaced = event
+            deployment.unplaced = event
             if instance is None:
-                return
+                return False
         task = self.new_task(service.cluster, deployment.definition, deployment.id, f"service:{service.name}")
         task.deployment, task.service, task.digests = deployment, service, deployment.digests
         source = {"SERVICE": service.arn, "TASK_DEFINITION": deployment.definition.arn}
@@ -51,6 +51,7 @@ class Tasks(Instances):
         task.executes = service.settings["enableExecuteCommand"]
         if instance:
             self.put(task, instance)
+        return True
 
     def _tag(self, task: Task, source: str | None, managed: bool) -> None:
         """Tags of the one that they are propagated from, and ECS's own ("Tagging Amazon ECS resources")."""

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from tests.testbed.beds import World, until
+from tests.testbed.test_instances import create, definition, unplaced
 from tests.testbed.test_scheduler import NO_ROLLBACK, broken, declare, deployed, ended
 
 
@@ -68,8 +69,38 @@ def test_what_is_unhealthy_is_replaced_by_its_own_revision(declared: World) -> N
 
 
 def test_a_scale_out_is_for_both_revisions(declared: World, failing: str) -> None:
-    declared.update(desiredCount=5)
-    until(lambda: versions(declared)[failing] == 5, what=declared.deployments)
+    """And a scale-in: a new revision that is given up keeps nothing of the old one from it."""
+    for count in (5, 3, 0):
+        declared.update(desiredCount=count)
+        until(lambda count=count: versions(declared)[failing] == count, what=declared.deployments)  # type: ignore[misc]
+
+
+def test_room_that_the_old_revision_cannot_use_is_the_new_ones(declared: World) -> None:
+    declared.instance()
+    first, second = (definition(declared, memory) for memory in (1500, 400))
+    create(declared, first, healthCheckGracePeriodSeconds=100000)
+    declared.completed(first)
+    declare(declared, first, "unhealthy")
+    declared.update(healthCheckGracePeriodSeconds=0)
+    until(lambda: unplaced(declared))
+    declared.update(taskDefinition=second)
+    declared.completed(second)
+
+
+def test_a_revision_that_is_a_task_short_when_it_is_replaced_gets_it_all_the_same(declared: World) -> None:
+    first = deployed(declared, deploymentConfiguration={"maximumPercent": 200})
+    declare(declared, first, "never-starts")
+    end(declared, first, 1)
+    # After eight in a row the next is not tried for 30 s of AWS's.
+    until(lambda: len([t for t in declared.tasks("STOPPED") if t["stopCode"] == "TaskFailedToStart"]) == 8)
+    declared.update(taskDefinition=broken(declared, "crash"))
+    declare(declared, first, "healthy")
+
+    def whole() -> bool:
+        own = [t for t in declared.tasks() if t["taskDefinitionArn"] == first]
+        return [t["lastStatus"] for t in own] == ["RUNNING"] * 3
+
+    until(whole, what=declared.deployments)
 
 
 def test_an_old_revision_whose_tasks_ended_goes_when_the_new_one_is_healthy(declared: World) -> None:

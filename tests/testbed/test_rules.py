@@ -119,7 +119,7 @@ def test_what_the_old_revision_loses_is_gone_when_enough_are_healthy_without_it(
 
 def test_the_old_revision_is_started_anew_within_the_maximum_and_before_the_new_one() -> None:
     assert plan([*OLD[:2], *NEW], 3, 3, 5, stalled=False, kept=3) == Plan(kept=3)
-    assert plan(OLD[:2], 3, 3, 4, stalled=False, kept=3) == Plan(start=1, restore=1, kept=3)
+    assert plan(OLD[:2], 3, 3, 4, stalled=False, kept=3) == Plan(start=2, restore=1, kept=3)  # 2 if the old has no use
 
 
 def test_a_sick_task_of_the_old_revision_is_replaced_by_its_own() -> None:
@@ -127,6 +127,20 @@ def test_a_sick_task_of_the_old_revision_is_replaced_by_its_own() -> None:
     assert plan([*OLD[:2], sick, *NEW], 3, 3, 7, stalled=False, kept=3) == Plan(restore=1, kept=3)
     assert plan([*OLD[:2], sick, old("d"), *NEW], 3, 3, 7, stalled=False, kept=3) == Plan(replace=["c"], kept=3)
     assert plan([*OLD[:2], sick, *NEW], 3, 3, 6, stalled=False, kept=3) == Plan(replace=["c"], kept=3)
+    sick3 = [old(key, healthy=False, sick=True) for key in "abc"]
+    assert plan([*sick3, old("d")], 4, 2, 8, stalled=False, kept=4) == Plan(start=4, restore=1, kept=4)
+    assert plan([*sick3, *NEW], 3, 2, 6, stalled=False, kept=3) == Plan(replace=["a"], kept=3)
+
+
+def test_a_sick_task_stays_where_the_one_that_replaces_it_fills_the_room() -> None:
+    sick = task("a", healthy=False, sick=True)
+    assert plan([sick, task("b", healthy=False)], 1, 1, 2, stalled=False) == Plan()
+
+
+def test_a_stalled_deployment_is_scaled_in() -> None:
+    five = [*OLD, old("d"), old("e")]
+    assert plan(five, 3, 3, 6, stalled=True, kept=5) == Plan(scale_in=["a", "b"], kept=3)
+    assert plan(five, 0, 0, 0, stalled=True, kept=5) == Plan(scale_in=list("abcde"))
 
 
 def test_scaling_in_takes_unhealthy_tasks_first() -> None:
@@ -161,8 +175,7 @@ def test_a_plan_keeps_both_limits(
     """Never more live tasks than maximumPercent allows by starting; never fewer healthy ones by replacing old ones."""
     lowest, highest = math.ceil(desired * low / 100), max(1, desired * high // 100)
     found = plan(tasks, desired, lowest, highest, stalled, kept)
-    started = found.start + found.restore
-    assert started == 0 or len(tasks) + started <= highest
+    assert 0 <= max(found.start, found.restore) <= max(0, highest - len(tasks))
     assert (found.start == 0 or not stalled) and (found.restore == 0 or found.restore <= min(kept, lowest))
     assert 0 <= found.kept <= kept
     gone = set(found.replace) | set(found.scale_in)

@@ -84,6 +84,12 @@ def test_a_hazard_is_seen_up_to_its_border(
     assert names(live(**cured), **known) == []
 
 
+@pytest.mark.parametrize(("enable", "told"), [(True, "does not go back from it"), (False, "over and over")])
+def test_what_is_off_of_the_circuit_breaker_is_told(enable: bool, told: str) -> None:
+    (found,) = hazards.found(live(deploymentCircuitBreaker={"enable": enable, "rollback": False}), hazards.Known())
+    assert told in found.text
+
+
 def test_connections_that_the_application_closes_first() -> None:
     assert names(live(), keep_alive=60) == ["keep_alive"]
     assert names(live(), keep_alive=61) == []

@@ -208,10 +208,12 @@ def _starting(live: plan.Live, known: Known) -> Iterator[Hazard]:
     successes; until healthCheckGracePeriodSeconds ECS overlooks it (UpdateService)."""
     breaker = (live.service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
     if not strategies.shifts(live.service) and not (breaker.get("enable") and breaker.get("rollback")):
+        ends = "ends a deployment that cannot run, but does not go back from it"
+        goes_on = "starts the tasks of a deployment that cannot run over and over"
         yield Hazard(
             "circuit_breaker",
-            "ECS's circuit breaker with rollback is off: when the run that deploys is cut off, nobody ends a "
-            "deployment that cannot run. ECS starts its tasks over and over, and users never get a release.",
+            "ECS's circuit breaker with rollback is off: once the run is cut off or its wait is over, ECS "
+            f"{ends if breaker.get('enable') else goes_on}, and users never get the release.",
             f"Declare {PERCENT}.deploymentCircuitBreaker: {{enable: true, rollback: true}}.",
         )
     grace = live.service.get("healthCheckGracePeriodSeconds") or 0
