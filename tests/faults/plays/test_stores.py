@@ -153,7 +153,7 @@ def test_a_bucket_of_another_account_stops_the_run(stage: Stage) -> None:
 @pytest.mark.parametrize("error", ["NoSuchBucket", pytest.param("AccessDenied", marks=pytest.mark.walk)])
 def test_a_bucket_that_goes_away_while_the_release_is_made_leaves_it_to_the_next_run(stage: Stage, error: str) -> None:
     place = stage.place("s3")
-    held_at(stage, place, "UpdateService", 1.0)
+    held_at(stage, place, "UpdateService", 3.0)
     stage.rules({"service": "s3", "error": error, "status": 404 if error == "NoSuchBucket" else 403})
     done = stage.player.wait()
     assert done.outcome not in {"proven", "unchanged", "failed", "failed_rolled_back"}, done.text
