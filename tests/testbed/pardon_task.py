@@ -24,7 +24,7 @@ def new_address() -> str:
     return f"127.{100 + number // 250 % 100}.{number % 250 + 1}.{next(ADDRESSES)}"
 
 
-def until[T](what: Callable[[], T | None], seconds: float = 10.0) -> T:
+def until[T](what: Callable[[], T | None], seconds: float = 60.0) -> T:
     """The first true value of `what`, asked again until the deadline; an OSError counts as not yet."""
     end = time.monotonic() + seconds
     while True:
@@ -118,7 +118,7 @@ class Task:
             process.send_signal(signal.SIGTERM)
 
     def exit_codes(self) -> dict[str, int]:
-        return {name: process.wait(10) for name, process in self.processes.items()}
+        return {name: process.wait(60) for name, process in self.processes.items()}
 
     def kill(self) -> None:
         for process in self.processes.values():

@@ -115,7 +115,7 @@ def test_the_url_of_an_application_is_kept_in_the_record(declared_bed: Bed) -> N
 def test_reset_forgets_everything_and_stops_every_process(world: World) -> None:
     bed = world.bed
     definition = world.register()
-    world.create(definition, desiredCount=1)
+    world.create(definition, desiredCount=1, healthCheckGracePeriodSeconds=3600)
     world.completed(definition)
     address = world.tasks()[0]["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
     assert get(f"http://{address}:{PORT}/")["version"] == "v1"
@@ -144,7 +144,7 @@ def test_an_image_can_be_declared(world: World) -> None:
     world.bed.admin("PUT", "/_bed/images", {"demo/crashes": echo})
     world.image = "demo/crashes"
     definition = world.register()
-    world.create(definition, desiredCount=1)
+    world.create(definition, desiredCount=1, loadBalancers=[])  # or a failed check may end it before it crashes
     stopped = until(lambda: world.tasks("STOPPED") and world.tasks("STOPPED")[0])
     assert until(lambda: world.tasks("STOPPED")[0]["containers"][0].get("exitCode")) == 9
     assert stopped["stopCode"] == "EssentialContainerExited"

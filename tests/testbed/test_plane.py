@@ -371,15 +371,18 @@ def test_least_outstanding_requests(host: Host) -> None:
 
 def test_slow_start_gives_a_new_target_a_growing_share(host: Host) -> None:
     old, new = host.app(), host.app()
-    entrance, group = host.served(old, slow_start__duration_seconds="60")  # scaled: 3 s
+    entrance, group = host.served(old, slow_start__duration_seconds="900")  # scaled: 45 s
     assert {entrance.get().me for _ in range(5)} == {old.address}  # no slow start without a warm neighbour
     host.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": new.address}])
     host.await_states(group, "healthy", "healthy")
     early = [entrance.get().me for _ in range(30)].count(new.address)
     assert early < 10  # its full share is 15
-    until(lambda: [entrance.get().me for _ in range(10)].count(new.address) == 5)
-    new.health = 500
-    host.await_states(group, "healthy", "unhealthy")
-    new.health = 200  # "when the target becomes healthy, it enters slow start mode again"
-    host.await_states(group, "healthy", "healthy")
+    for seconds in ("30", "900"):  # "when the target becomes healthy, it enters slow start mode again"
+        host.set(group, slow_start__duration_seconds=seconds)
+        new.health = 500
+        host.await_states(group, "healthy", "unhealthy")
+        new.health = 200
+        host.await_states(group, "healthy", "healthy")
+        if seconds == "30":  # scaled: 1.5 s, after which it has its full share
+            until(lambda: [entrance.get().me for _ in range(10)].count(new.address) == 5)
     assert [entrance.get().me for _ in range(30)].count(new.address) < 10

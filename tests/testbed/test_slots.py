@@ -134,7 +134,7 @@ def test_stop_leaves_nothing(state: Path) -> None:
 def test_stop_after_a_kill_leaves_nothing(state: Path) -> None:
     bed, _ = serving(state)
     os.kill(bed["pid"], signal.SIGKILL)
-    until(lambda: not tasks_of(state), 5)  # the kernel ends the tasks with their bed
+    until(lambda: not tasks_of(state), 30)  # the kernel ends the tasks with their bed
     assert command("status", "--state", state).returncode == 3
     assert command("stop", "--state", state).returncode == 0
     assert nothing_is_left(state)
@@ -156,13 +156,13 @@ def test_a_bed_that_hangs_is_stopped(state: Path) -> None:
     bed, _ = serving(state)
     os.kill(bed["pid"], signal.SIGSTOP)
     assert command("stop", "--state", state).returncode == 0
-    until(lambda: nothing_is_left(state), 5)
+    until(lambda: nothing_is_left(state), 30)
 
 
 def test_sigterm_alone_cleans_up(state: Path) -> None:
     bed, _ = serving(state)
     os.kill(bed["pid"], signal.SIGTERM)
-    until(lambda: start_ticks(bed["pid"]) is None, 5)
+    until(lambda: start_ticks(bed["pid"]) is None, 30)
     assert nothing_is_left(state)
 
 
@@ -170,7 +170,7 @@ def test_sigterm_alone_cleans_up(state: Path) -> None:
 def test_a_bed_whose_folder_was_deleted_ends(state: Path) -> None:
     bed, _ = serving(state)
     shutil.rmtree(state)
-    until(lambda: start_ticks(bed["pid"]) is None, 10)
+    until(lambda: start_ticks(bed["pid"]) is None, 30)
     assert not tasks_of(state)
 
 

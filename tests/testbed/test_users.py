@@ -160,9 +160,9 @@ def test_what_nobody_watched_is_not_none_at_all() -> None:
 
 
 def users_at(task: Task, done: Callable[[Users], object], **options: float) -> Summary:
-    users = Users(f"http://{task.address}:5555", count=8, pace=0.1, ramp=0.1, timeout=2.0, **options).start()
+    users = Users(f"http://{task.address}:5555", count=8, pace=0.1, ramp=0.1, **options).start()
     try:
-        until(lambda: done(users), 20)
+        until(lambda: done(users))
     finally:
         summary = users.stop()
     return summary
@@ -197,8 +197,14 @@ def test_a_long_conversation_goes_on_in_a_new_thread(
 
 
 def test_an_application_that_crashes_while_it_serves(start: Callable[..., Task]) -> None:
-    task = start(CRASH_AFTER="2").wait_healthy()
-    summary = users_at(task, lambda users: users.summary().failed >= 20)
+    task = start().wait_healthy()
+
+    def crash(users: Users) -> bool:
+        until(lambda: all(user.turns for user in users.users))
+        task.kill()
+        return until(lambda: users.summary().failed >= 20)
+
+    summary = users_at(task, crash)
     assert set(summary.failures) <= {"connect_error", "reset"}, summary.first_failures
     assert summary.failures["connect_error"] >= 8
 
@@ -217,7 +223,8 @@ def test_turns_that_answer_500(start: Callable[..., Task]) -> None:
 
 
 def test_a_task_that_does_not_answer_in_time(start: Callable[..., Task]) -> None:
-    summary = users_at(start(SLOW_ANSWER="3").wait_healthy(), lambda users: users.summary().failed >= 8)
+    task = start(SLOW_ANSWER="3").wait_healthy()
+    summary = users_at(task, lambda users: users.summary().failed >= 8, timeout=2.0)
     assert set(summary.failures) == {"timeout"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.production import CLUSTER, CORAL_GROUP, SERVICE, Prepared, prepare, task_definition
-from testbed.users import ApiHealth, Summary, Users, main
+from testbed.users import ApiHealth, Summary, TargetWatch, Users, main
 from tests.testbed.bed_process import RunningBed, running_bed
 from tests.testbed.pardon_task import until
 
@@ -100,7 +100,14 @@ def test_a_watch_that_could_see_nothing_is_refused(production: Production, capsy
         assert said in capsys.readouterr().err
 
 
+@pytest.fixture
+def patient_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that is going may be seen so late as the machine's stalls make it: more than a look each 0.2 s wants."""
+    monkeypatch.setattr(TargetWatch, "AFTER", 3.0)
+
+
 @pytest.mark.walk
+@pytest.mark.usefixtures("patient_watch")
 def test_a_deployment_and_the_way_back_trouble_nobody(production: Production) -> None:
     users = production.users(count=60)
 
@@ -168,6 +175,7 @@ def test_a_release_with_a_defect(production: Production, fault: str, failures: s
     assert (summary.lost_messages > 0) is lost
 
 
+@pytest.mark.usefixtures("patient_watch")
 def test_a_target_that_is_taken_away_moves_its_users_off_an_unhealthy_one(production: Production) -> None:
     """A task that is stopped by hand: its users move, and not off a healthy target."""
     users = production.users()
