@@ -127,8 +127,9 @@ def test_c47_fails_where_events_are_not_read(place: Place, monkeypatch: Patch) -
 
 
 def placed_late(place: Place) -> None:
+    """The instance comes up once ECS has warned, however late that is."""
     one_task(place)
-    place.clock.at(60, place.instance)
+    place.clock.at(60, lambda: (until(lambda: warned(place)), place.instance()))
     found = deploy(place, on_instances(place, "v2"))
     assert (found["verdict"], found.get("failed")) == ("succeeded", None), found.get("msg")
     assert any("insufficient memory available" in each["text"] for each in found["timeline"])

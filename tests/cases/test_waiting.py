@@ -104,12 +104,12 @@ def never_healthy(real: Place) -> None:
     assert not real.healthy(real.group) & ours
 
 
-def exits_without_any_check(place: Place) -> None:
+def exits_without_any_check(place: Place, wait_timeout: int = 3000) -> None:
     """What has no health check exits over and over: the circuit breaker is on, and counts none of it."""
     place.at_rest(loadBalancers=[])
     revision = place.register("v2")
     place.fares(revision, "crash")
-    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    found = place.run(deployment, task_definition=revision, wait_timeout=wait_timeout, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
     assert "Cause: Container app (steady/echo:v2) exited with code 1" in found["msg"]
     (lead, *_) = place.service()["deployments"]
@@ -123,7 +123,7 @@ def test_c33_what_the_circuit_breaker_counts_not_is_no_success_and_is_not_waited
 def test_c33_fails_on_a_tool_that_leaves_all_to_the_circuit_breaker(place: Place, monkeypatch: Patch) -> None:
     monkeypatch.setattr(progress.Progress, "_is_uncounted", lambda _self, _failed: False)
     with pytest.raises(AssertionError):
-        exits_without_any_check(place)
+        exits_without_any_check(place, wait_timeout=300)
 
 
 BOTH_WAYS = pytest.mark.parametrize("way", [running_for_three_seconds, never_healthy])

@@ -105,7 +105,8 @@ def test_c84_when_others_take_the_account_s_rate_we_slow_down_and_lose_nothing(b
     buckets.admin("PUT", "/_bed/faults", turned_away)
     registered(buckets, home, processes=2, each=6, share=90)
     found = errors(buckets, "RegisterTaskDefinition")
-    assert found.count(None) == 12 and len(found) >= 15
+    assert found.count(None) == 12
+    assert found.count("ThrottlingException") >= 3
     (state,) = (home / "steady-ecs").iterdir()
     assert rates.State.FORM.unpack(state.read_bytes())[1] < 1
 
