@@ -46,12 +46,12 @@ def counts_alone_decide(patch: Patch) -> None:
 
 
 def test_c31_superseded_by_someone_else_says_by_whom_and_takes_nothing_back(place: Place) -> None:
-    place.at_rest()
+    place.at_rest(healthCheckGracePeriodSeconds=100000)  # or ECS itself takes ours back before theirs comes
     ours, theirs = place.register("v2"), place.register("v3")
     place.forget()
     place.fares(ours, "unhealthy")
     place.clock.at(15, lambda: place.update(taskDefinition=theirs))
-    found = place.run(deployment, task_definition=ours, wait_timeout=300, **SOON)
+    found = place.run(deployment, task_definition=ours, wait_timeout=3000, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "superseded")
     lead = place.service()["deployments"][0]
     assert f"{lead['id']} ({looks.name_of(theirs)}, begun {lead['createdAt']:%Y-%m-%d %H:%M}" in found["msg"]
@@ -79,15 +79,19 @@ def at_rest_with(real: Place, guard: Answer = WITHOUT_BREAKER, **environment: st
 
 
 def running_for_three_seconds(real: Place, guard: Answer = WITHOUT_BREAKER) -> None:
-    """What exits after a while, though its targets were healthy before, has failed at its second exit."""
-    revision = at_rest_with(real, guard, CRASH_AFTER="1.0")
+    """What exits after a while, though its targets were healthy before, has failed at its second exit.
+
+    Seconds of a process are not scaled: four leave a slow machine time to see it healthy, and all is to stay well for
+    longer than that.
+    """
+    revision = at_rest_with(real, guard, CRASH_AFTER="4")
     began = real.clock.now()
-    found = real.run(deployment, task_definition=revision, wait_timeout=300, wait_delay=1, stable_seconds=60)
+    found = real.run(deployment, task_definition=revision, wait_timeout=3000, wait_delay=1, stable_seconds=600)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
     assert found["cause"]["exit_code"] == 137
     stopped = [each for each in real.tasks("STOPPED") if each["taskDefinitionArn"] == revision]
     assert len(stopped) >= 2
-    assert real.clock.now() - began < 150, "not after the time is over"
+    assert real.clock.now() - began < 2000, "not after the time is over"
 
 
 def never_healthy(real: Place) -> None:
@@ -100,12 +104,12 @@ def never_healthy(real: Place) -> None:
     assert not real.healthy(real.group) & ours
 
 
-def exits_without_any_check(place: Place) -> None:
+def exits_without_any_check(place: Place, wait_timeout: int = 3000) -> None:
     """What has no health check exits over and over: the circuit breaker is on, and counts none of it."""
     place.at_rest(loadBalancers=[])
     revision = place.register("v2")
     place.fares(revision, "crash")
-    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    found = place.run(deployment, task_definition=revision, wait_timeout=wait_timeout, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
     assert "Cause: Container app (steady/echo:v2) exited with code 1" in found["msg"]
     (lead, *_) = place.service()["deployments"]
@@ -119,7 +123,7 @@ def test_c33_what_the_circuit_breaker_counts_not_is_no_success_and_is_not_waited
 def test_c33_fails_on_a_tool_that_leaves_all_to_the_circuit_breaker(place: Place, monkeypatch: Patch) -> None:
     monkeypatch.setattr(progress.Progress, "_is_uncounted", lambda _self, _failed: False)
     with pytest.raises(AssertionError):
-        exits_without_any_check(place)
+        exits_without_any_check(place, wait_timeout=300)
 
 
 BOTH_WAYS = pytest.mark.parametrize("way", [running_for_three_seconds, never_healthy])
@@ -148,11 +152,12 @@ def test_an_alarm_after_the_old_tasks_are_gone_is_rolled_back_by_ecs(place: Plac
     """ECS watches it for a bake time more, in which the deployment looks finished and is not."""
     cloudwatch = place.bed.client("cloudwatch")
     cloudwatch.put_metric_alarm(
-        AlarmName=place.name, Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        AlarmName=place.name, Namespace="N", MetricName="M", Statistic="Sum", Period=1200, EvaluationPeriods=1,
         Threshold=1, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     guard = {"alarms": {"alarmNames": [place.name], "enable": True, "rollback": True}}
-    first = place.at_rest(deploymentConfiguration=guard)
+    first = place.at_rest()  # without the alarm, whose bake time is long enough to ring in
+    place.update(deploymentConfiguration=guard)
     revision = place.register("v2")
 
     def ring() -> None:
@@ -162,7 +167,7 @@ def test_an_alarm_after_the_old_tasks_are_gone_is_rolled_back_by_ecs(place: Plac
             place.clock.at(1, ring)
 
     place.clock.at(1, ring)
-    found = place.run(deployment, task_definition=revision, wait_timeout=300, **SOON)
+    found = place.run(deployment, task_definition=revision, wait_timeout=3000, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "rolled_back"), found.get("msg")
     assert "alarm" in found["msg"]
     assert place.completed(first)["taskDefinition"] == first
@@ -171,8 +176,8 @@ def test_an_alarm_after_the_old_tasks_are_gone_is_rolled_back_by_ecs(place: Plac
 # -- C35
 
 
-def test_c35_autoscaling_moves_the_goal_and_the_wait_follows_it(place: Place) -> None:
-    first = place.at_rest(healthCheckGracePeriodSeconds=600)
+def autoscaled_meanwhile(place: Place, wait_timeout: int = 3000) -> None:
+    first = place.at_rest(healthCheckGracePeriodSeconds=100000)
     second = place.register("v2")
     place.fares(second, "unhealthy")
     asked: list[int] = []
@@ -184,12 +189,16 @@ def test_c35_autoscaling_moves_the_goal_and_the_wait_follows_it(place: Place) ->
     place.clock.at(10, lambda: scaled(8))
     place.clock.at(40, lambda: scaled(5))
     place.clock.at(60, lambda: place.fares(second, "healthy"))
-    found = place.run(deployment, task_definition=second, wait_timeout=250, **SOON)
+    found = place.run(deployment, task_definition=second, wait_timeout=wait_timeout, **SOON)
     assert asked == [8, 5]
     assert found["verdict"] == "succeeded", found["msg"]
     assert (found["desired_count"], found["running_count"]) == (5, 5)
     assert place.service()["desiredCount"] == 5, "nobody has put the count back"
     assert first != place.service()["taskDefinition"]
+
+
+def test_c35_autoscaling_moves_the_goal_and_the_wait_follows_it(place: Place) -> None:
+    autoscaled_meanwhile(place)
 
 
 def the_count_of_the_start_is_waited_for(patch: Patch) -> None:
@@ -214,7 +223,7 @@ def the_count_is_sent_along(patch: Patch) -> None:
 def test_c35_fails_on_a_tool_that_keeps_to_its_first_count(place: Place, monkeypatch: Patch, wrong: Any) -> None:
     wrong(monkeypatch)
     with pytest.raises(AssertionError):
-        test_c35_autoscaling_moves_the_goal_and_the_wait_follows_it(place)
+        autoscaled_meanwhile(place, wait_timeout=250)
 
 
 def test_c35_a_count_that_nobody_declares_is_never_sent(place: Place) -> None:
@@ -254,7 +263,7 @@ def during_a_rollback(place: Place) -> None:
     until(lambda: not place.healthy(place.group))
     place.update(taskDefinition=theirs)
     until(lambda: place.rollouts()[0]["status"] == "ROLLBACK_IN_PROGRESS")
-    found = place.run(deployment, task_definition=ours, wait_timeout=300, **SOON)
+    found = place.run(deployment, task_definition=ours, wait_timeout=3000, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "failed")
     assert "There is no completed deployment to go back to; running now:" in found["msg"]
     assert "Mend the cause and deploy again, or run the rollback playbook. Cause: Container app" in found["msg"]
@@ -266,6 +275,7 @@ def rollback_that_fails(place: Place) -> None:
     second = place.register("v2")
     place.fares(first, "never-starts")
     place.fares(second, "never-starts")
+    place.clock.at(0, lambda: until(lambda: place.rollouts()[0]["status"] == "ROLLBACK_IN_PROGRESS"))
     found = place.run(deployment, task_definition=second, wait_timeout=60, **SOON)
     assert (found.get("failed"), found["verdict"]) == (True, "unknown")
     assert "ECS rolls it back; running now: no task (desired 3)" in found["msg"]

@@ -99,10 +99,14 @@ def test_c84_without_a_pace_aws_refuses_some(buckets: Bed) -> None:
 
 def test_c84_when_others_take_the_account_s_rate_we_slow_down_and_lose_nothing(buckets: Bed, home: Path) -> None:
     """Our share is too large for what is left: AWS turns calls away, and every one goes through in the end."""
-    rule = {"operation": "RegisterTaskDefinition", "kind": "throttle", "probability": 0.3}
-    buckets.admin("PUT", "/_bed/faults", [rule])
+    turned_away = [
+        {"operation": "RegisterTaskDefinition", "kind": "throttle", "at_call": number} for number in (2, 7, 12)
+    ]
+    buckets.admin("PUT", "/_bed/faults", turned_away)
     registered(buckets, home, processes=2, each=6, share=90)
-    assert errors(buckets, "RegisterTaskDefinition").count(None) == 12
+    found = errors(buckets, "RegisterTaskDefinition")
+    assert found.count(None) == 12
+    assert found.count("ThrottlingException") >= 3
     (state,) = (home / "steady-ecs").iterdir()
     assert rates.State.FORM.unpack(state.read_bytes())[1] < 1
 

@@ -92,12 +92,14 @@ def test_only_calls_that_contain_a_word(declared: World, fault: Any) -> None:
 
 
 def test_a_delay_holds_up_one_call_and_no_other(declared: World, fault: Any) -> None:
+    """Which one it held up says the bed's log, for a slow machine holds up the others too."""
     fault(service="ecs", operation="ListServices", delay=0.5)
-    begun = time.monotonic()
     declared.ecs.list_clusters()
-    assert time.monotonic() - begun < 0.4
+    begun = time.monotonic()
     declared.ecs.list_services(cluster=declared.name)
     assert time.monotonic() - begun >= 0.5
+    log = declared.bed.admin("GET", "/_bed/calls")[1]["log"]
+    assert [each["operation"] for each in log if "fault" in each] == ["ListServices"]
 
 
 def test_a_stale_read_lags_behind_the_write(declared: World, fault: Any) -> None:
@@ -119,7 +121,7 @@ def test_rules_are_told_and_deleted(declared: World, fault: Any) -> None:
 
 
 def test_read_timeouts_can_be_made(declared: World, fault: Any) -> None:
-    fault(service="ecs", operation="ListClusters", delay=1.5)
+    fault(service="ecs", operation="ListClusters", delay=5)
     hasty = boto3.client(
         "ecs",
         endpoint_url=declared.bed.endpoint,
@@ -144,15 +146,15 @@ KINDS = {
 }
 
 
-def hasty(bed: Bed, service: str, key: str = "k") -> Any:
-    """A client that tries once and waits for a second."""
+def hasty(bed: Bed, service: str, key: str = "k", patience: float = 30) -> Any:
+    """A client that tries once and waits for so many seconds."""
     return boto3.client(
         service,
         endpoint_url=bed.endpoint,
         region_name="us-east-1",
         aws_access_key_id=key,
         aws_secret_access_key="s",
-        config=Config(read_timeout=1, retries={"total_max_attempts": 1}),
+        config=Config(read_timeout=patience, retries={"total_max_attempts": 1}),
     )
 
 
@@ -164,13 +166,14 @@ def test_each_kind_in_every_services_form_and_with_or_without_its_effect(
     s3 = bed.client("s3")
     s3.create_bucket(Bucket="kinds")
     attribute = {"Key": "deregistration_delay.timeout_seconds", "Value": "77"}
+    patience = 1 if kind.startswith("timeout") else 30
     calls: list[tuple[Any, dict[str, Any]]] = [
-        (hasty(bed, "ecs").create_cluster, {"clusterName": "kinds"}),
+        (hasty(bed, "ecs", patience=patience).create_cluster, {"clusterName": "kinds"}),
         (
-            hasty(bed, "elbv2").modify_target_group_attributes,
+            hasty(bed, "elbv2", patience=patience).modify_target_group_attributes,
             {"TargetGroupArn": declared.group, "Attributes": [attribute]},
         ),
-        (hasty(bed, "s3").put_object, {"Bucket": "kinds", "Key": "k", "Body": b"x"}),
+        (hasty(bed, "s3", patience=patience).put_object, {"Bucket": "kinds", "Key": "k", "Body": b"x"}),
     ]
     fault(kind=kind, access_key="k", times=3)
     for (call, words), expected in zip(calls, KINDS[kind], strict=True):
@@ -178,13 +181,16 @@ def test_each_kind_in_every_services_form_and_with_or_without_its_effect(
             call(**words)
         told = caught.value
         assert (told.response["Error"]["Code"] if isinstance(told, ClientError) else type(told).__name__) == expected
-    attributes = declared.elb.describe_target_group_attributes(TargetGroupArn=declared.group)["Attributes"]
-    done = [
-        "kinds" in {arn.rsplit("/", 1)[1] for arn in declared.ecs.list_clusters()["clusterArns"]},
-        attribute in attributes,
-        s3.list_objects_v2(Bucket="kinds")["KeyCount"] == 1,
-    ]
-    assert done == [kind.endswith("_after")] * 3
+
+    def done() -> list[bool]:
+        attributes = declared.elb.describe_target_group_attributes(TargetGroupArn=declared.group)["Attributes"]
+        return [
+            "kinds" in {arn.rsplit("/", 1)[1] for arn in declared.ecs.list_clusters()["clusterArns"]},
+            attribute in attributes,
+            s3.list_objects_v2(Bucket="kinds")["KeyCount"] == 1,
+        ]
+
+    until(lambda: done() == [kind.endswith("_after")] * 3, what=done)  # a client may give up before its work is done
     log = bed.admin("GET", "/_bed/calls")[1]["log"]
     assert [e["fault"] for e in log if e["access_key"] == "k"] == [kind] * 3
 

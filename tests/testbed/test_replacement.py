@@ -56,10 +56,10 @@ def test_what_ends_is_replaced_by_its_own_revision(declared: World, failing: str
 
 def test_what_is_unhealthy_is_replaced_by_its_own_revision(declared: World) -> None:
     """Both are ill here, so no replacement gets well: what is replaced is of the old revision all the same."""
-    first = deployed(declared, deploymentConfiguration={"maximumPercent": 134})
+    first = deployed(declared, deploymentConfiguration={"maximumPercent": 134}, healthCheckGracePeriodSeconds=100000)
     before = {task["taskArn"] for task in declared.tasks()}
     declare(declared, first, "unhealthy")
-    declared.update(taskDefinition=broken(declared, "unhealthy"))
+    declared.update(taskDefinition=broken(declared, "unhealthy"), healthCheckGracePeriodSeconds=0)  # not before it
 
     def replaced() -> bool:
         now = {task["taskArn"] for task in declared.tasks() if task["taskDefinitionArn"] == first}

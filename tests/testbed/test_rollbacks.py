@@ -105,7 +105,7 @@ def test_a_rollback_brings_back_a_revision_whose_tasks_are_gone(declared: World)
     assert service["currentServiceDeployment"] == declared.rollouts()[1]["serviceDeploymentArn"]
 
 
-def made_alarms(declared: World, *words: str) -> tuple[Any, list[str]]:
+def made_alarms(declared: World, *words: str, period: int = 60) -> tuple[Any, list[str]]:
     """CloudWatch, and the names of alarms there."""
     cloudwatch = declared.bed.client("cloudwatch")
     names = [f"{declared.name}-{word}" for word in words]
@@ -115,7 +115,7 @@ def made_alarms(declared: World, *words: str) -> tuple[Any, list[str]]:
             Namespace="N",
             MetricName="M",
             Statistic="Sum",
-            Period=60,
+            Period=period,
             EvaluationPeriods=1,
             Threshold=1,
             ComparisonOperator="GreaterThanThreshold",
@@ -126,11 +126,11 @@ def made_alarms(declared: World, *words: str) -> tuple[Any, list[str]]:
 def test_alarms_are_watched_for_a_bake_time_after_the_old_tasks_are_gone(declared: World) -> None:
     """ "When the service reaches a steady state and the bake time is complete, the rollout state transitions to
     COMPLETED" (deployment-alarm-failure)."""
-    cloudwatch, names = made_alarms(declared, "bake")
+    cloudwatch, names = made_alarms(declared, "bake", period=3000)  # the bake time: 60 s at this scale
     alarms = {"alarmNames": names, "enable": True, "rollback": True}
-    first = deployed(declared, deploymentConfiguration={"alarms": alarms})
+    first = deployed(declared)  # without alarms, so that this does not take as long
     second = declared.register("v2")
-    declared.update(taskDefinition=second)
+    declared.update(taskDefinition=second, deploymentConfiguration={"alarms": alarms})
     until(lambda: "has reached a steady state." in declared.events()[0])
     assert {each["taskDefinitionArn"] for each in declared.tasks()} == {second}
     assert [each[:2] for each in declared.deployments()] == [("PRIMARY", "IN_PROGRESS")]

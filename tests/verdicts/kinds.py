@@ -84,7 +84,7 @@ GOOD = variables(RELEASE="2")
 APPLICATION = (
     Kind(
         "exits_at_start", "The server ends at its start with an exit code of its own.",
-        variables(CRASH_AT_START="3"), HEALTHY, None, False,
+        variables(CRASH_AT_START="3"), PATIENT, None, False,
         "rolled_back", BACK, r"ontainer app \(.*\) exited with code 3.*password authentication failed", daily=True,
     ),
     Kind(
