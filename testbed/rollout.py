@@ -206,6 +206,8 @@ class Rollouts:
     def _start_and_stop(
         self, ecs: Ecs, service: Service, primary: Deployment, live: list[Task], source: Deployment | None = None
     ) -> None:
+        if not (live or service.desired or (source and source.kept)):
+            return  # of ten thousand services without tasks each tick asks this
         sick = {t.arn: self._sickness(ecs, t) for t in live}
         seen = [
             Seen(
