@@ -196,6 +196,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
+from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
@@ -380,7 +381,7 @@ def conclude(rollout: Rollout) -> Answer:
             seen.say(f"{last.word}: {last.reason}")
         return rollout.answer()
     raise Failure(
-        progress.message(rollout.name, seen.progress.ours, last, seen.cause, seen.arn),
+        message(rollout.name, seen.progress.ours, last, seen.cause, seen.arn),
         **{"reason": last.word, **rollout.answer()},
     )
 

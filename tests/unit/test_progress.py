@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes
-from ansible_collections.steady.ecs.plugins.module_utils.rules import progress as rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
@@ -298,7 +298,7 @@ def test_stopped_tasks_are_read_only_when_one_was_lost(
 @pytest.mark.parametrize("word", ["failed", "rolled_back", "superseded", "stopped", "nothing_ran", "paused", "unknown"])
 def test_each_word_has_a_sentence_with_a_way_on_and_the_cause_last(word: str) -> None:
     cause = causes.cause(crashed(2, 0), ["no database"], [], [])
-    text = rules.message("web", OURS, Verdict(word, "why."), cause, None)
+    text = message("web", OURS, Verdict(word, "why."), cause, None)
     assert text.startswith("web: deployment ecs-svc/2 of web:2 ")
     assert " Cause: Container app " in text
     assert text.endswith("Last log lines: no database.")
@@ -306,7 +306,7 @@ def test_each_word_has_a_sentence_with_a_way_on_and_the_cause_last(word: str) ->
 
 
 def test_unknown_is_never_called_failed() -> None:
-    text = rules.message("web", OURS, Verdict("unknown", "1800 s have passed", final=False), None, "arn:x")
+    text = message("web", OURS, Verdict("unknown", "1800 s have passed", final=False), None, "arn:x")
     assert "failed" not in text
     assert "goes on: run the same command again" in text
     assert "stop-service-deployment --service-deployment-arn arn:x" in text
@@ -341,7 +341,7 @@ def test_the_end_of_the_time_is_a_failure_where_it_is_declared_one(asked: bool, 
     watched = Progress(OURS, hold=0, fail_on_timeout=asked)
     watched.observe(0, starting(TASKS))
     watched.give_up(60)
-    said = rules.message("web", OURS, watched.last, None, None)
+    said = message("web", OURS, watched.last, None, None)
     unseen = Progress(OURS, hold=0, fail_on_timeout=asked)
     unseen.give_up(60, seen=False)
     assert unseen.last.word == "unknown", "what nobody could look at may have gone well"

@@ -16,6 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     strategies,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 
 from tests.unit import answers
@@ -188,7 +189,7 @@ def test_failing_tasks_are_the_end_though_no_circuit_breaker_says_so(
 
 def test_a_pause_says_what_to_type() -> None:
     last = strategies_verdict()
-    said = progress.message("web", answers.deployment(2), last, None, None)
+    said = message("web", answers.deployment(2), last, None, None)
     assert "continue.yml" in said and "continue_action=rollback" in said and "same command again" in said
 
 

@@ -34,11 +34,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
     DELETED,
     FAILED,
     NOTHING_RAN,
-    PAUSED,
     ROLLED_BACK,
-    STOPPED,
     SUCCEEDED,
-    SUPERSEDED,
     UNKNOWN,
     Verdict,
     ended_from_outside,
@@ -373,36 +370,6 @@ def _threshold(look: Look) -> int:
 def clock_text(seconds: float) -> str:
     """``0:45``: minutes and seconds since the wait began."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn: str | None) -> str:
-    """The failure in words: what became of the deployment, what to do next, and the cause last."""
-    who = f"{service}: deployment {ours['id']} of {name_of(ours.get('taskDefinition'))}"
-    reason = last.reason.rstrip(".")
-    stop = f"`aws ecs stop-service-deployment --service-deployment-arn {arn}`" if arn else "the rollback playbook"
-    what, remedy = {
-        FAILED: ("failed", "Mend the cause and deploy again, or run the rollback playbook."),
-        ROLLED_BACK: ("was rolled back", "Mend the cause and deploy again."),
-        SUPERSEDED: (
-            "was superseded",
-            "Nothing is rolled back, for that would undo the other's deployment: find out who deploys, then run again.",
-        ),
-        STOPPED: ("was stopped", "Run the same command again to deploy, or the rollback playbook to go back."),
-        NOTHING_RAN: (
-            "ran nothing",
-            "Raise the count (desiredCount) and run the same command again.",
-        ),
-        PAUSED: (
-            "is paused",
-            "To let it go on: the playbook continue (continue.yml; -e continue_action=rollback goes back). Then run "
-            "the same command again: it goes on watching.",
-        ),
-        UNKNOWN: (
-            "is not finished",
-            f"The deployment goes on: run the same command again to go on watching, or {stop} to stop it.",
-        ),
-    }[last.word]
-    return f"{who} {what}: {reason}. {last.remedy or remedy}" + (f" Cause: {causes.as_text(cause)}" if cause else "")
 
 
 def _stopped_at(task: Answer) -> datetime.datetime:
