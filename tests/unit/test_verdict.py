@@ -156,6 +156,20 @@ def test_failed_with_nothing_to_go_back_to() -> None:
         assert "no completed deployment" in found.reason
 
 
+@pytest.mark.parametrize(("state", "none"), [("COMPLETED", False), ("FAILED", True)])
+def test_that_nothing_complete_is_there_is_said_only_where_it_is_so(state: str, none: bool) -> None:
+    """The circuit breaker trips without rollback, and only the alarms are to roll back."""
+    guards = {
+        "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+        "alarms": {"alarmNames": ["a"], "enable": True, "rollback": True},
+    }
+    earlier = deployment(1, "ACTIVE", state)
+    found = judge(service(deployment(2, state="FAILED"), earlier, deploymentConfiguration=guards), "STOPPED")
+    assert found.word == "failed"
+    assert ("no completed deployment" in found.reason) is none
+    assert ("ECS has not rolled it back" in found.reason) is not none
+
+
 def test_failed_and_about_to_be_rolled_back_goes_on() -> None:
     failed = deployment(2, state="FAILED")
     assert not judge(service(failed, deployment(1, "ACTIVE")), "IN_PROGRESS").final
@@ -169,6 +183,14 @@ def test_a_newer_primary_superseded_ours_but_only_seen_twice() -> None:
         assert (found.word, found.final, found.twice) == ("superseded", True, True)
         assert "ecs-svc/3 (web:3, begun 2025-11-27 10:03:00 UTC)" in found.reason
     assert judge(service(deployment(3)), None).word == "superseded", "also when ours is no longer listed"
+
+
+@pytest.mark.parametrize("state", ["IN_PROGRESS", "COMPLETED", "FAILED"])
+def test_a_newer_primary_is_no_rollback_of_a_failed_one_that_ended_without_one(state: str) -> None:
+    other = service(deployment(3, state=state), deployment(2, "ACTIVE", "FAILED"))
+    found = judge(other, "STOPPED")
+    assert (found.word, found.final, found.twice) == ("superseded", True, True)
+    assert "ecs-svc/3 (web:3" in found.reason
 
 
 def test_an_older_primary_is_a_stale_read_never_superseded() -> None:
@@ -213,3 +235,11 @@ def test_the_revision_before_is_that_of_the_deployment_being_replaced() -> None:
     live = service(deployment(2, state="IN_PROGRESS"), deployment(1, "ACTIVE"))
     assert previous_revision(live, resumes=True).endswith("web:1")
     assert previous_revision(live, resumes=False).endswith("web:2")
+
+
+def test_the_revision_before_is_one_that_was_completed_where_one_was() -> None:
+    failed, complete = deployment(2, "ACTIVE", "FAILED"), deployment(1, "ACTIVE")
+    for others in ((failed, complete), (complete, failed)):
+        live = service(deployment(3, state="IN_PROGRESS"), *others)
+        assert previous_revision(live, resumes=True).endswith("web:1")
+    assert previous_revision(service(deployment(3, state="IN_PROGRESS"), failed), resumes=True).endswith("web:2")

@@ -66,9 +66,11 @@ def newer(lead: Answer, ours: Answer) -> bool:
 
 
 def previous_revision(live: Answer, resumes: bool) -> str:
-    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces."""
+    """The revision before: the live one, or, when a rollout is resumed, that of the deployment which it replaces: of
+    several the one that was completed, for the others were replaced, or failed, on their own way."""
     earlier = [each for each in live["deployments"] if each.get("status") != "PRIMARY"] if resumes else []
-    return str(earlier[0]["taskDefinition"] if earlier else live["taskDefinition"])
+    complete = [each for each in earlier if each.get("rolloutState") == "COMPLETED"]
+    return str(next(iter(complete or earlier), live)["taskDefinition"])
 
 
 def name_of(arn: Any) -> str:

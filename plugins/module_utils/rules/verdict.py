@@ -178,9 +178,11 @@ def _by_deployments(ours: Answer, look: Look) -> Verdict | None:
 
 
 def _failed(ours: Answer, listed: Answer, look: Look) -> Verdict:
-    service, lead = look.service, primary(look.service)
+    service, lead, rollout = look.service, primary(look.service), look.service_deployment
     why = str(listed.get("rolloutStateReason") or "ECS gives no reason")
     if lead.get("id") != ours["id"]:
+        if rollout and rollout["status"] == "STOPPED" and newer(lead, ours):
+            return _superseded(lead)  # of one that ECS takes back it says ROLLBACK_
         if lead.get("rolloutState") == "COMPLETED":
             return Verdict(ROLLED_BACK, _rolled_back(service, why), twice=True)
         if lead.get("rolloutState") == "FAILED":
@@ -188,10 +190,11 @@ def _failed(ours: Answer, listed: Answer, look: Look) -> Verdict:
         return _going_on(f"ECS rolls it back to {name_of(lead.get('taskDefinition'))}")
     if not _rolls_back(service):
         return Verdict(FAILED, f"{why} It is not rolled back, for that is not configured; {_serving(service)}")
-    rollout = look.service_deployment
     if rollout["status"] in {"PENDING", "IN_PROGRESS"} if rollout else len(service["deployments"]) > 1:
         return _going_on("it has failed and ECS has not begun to roll it back")
-    return Verdict(FAILED, f"{why} There is no completed deployment to go back to; {_serving(service)}", twice=True)
+    complete = any(each.get("rolloutState") == "COMPLETED" for each in service["deployments"])
+    undone = "ECS has not rolled it back" if complete else "There is no completed deployment to go back to"
+    return Verdict(FAILED, f"{why} {undone}; {_serving(service)}", twice=True)
 
 
 def _by_tasks(ours: Answer, look: Look) -> Verdict:
