@@ -197,7 +197,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
-from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import ecs_goes_back, went_back
+from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import undone, went_back
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
@@ -309,11 +309,9 @@ class Rollout:
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. Begun anew it would fail anew: its
         own end is the verdict, and who says so stands in its service deployment, the newest."""
-        revision, deployment = left["steps"]["task_definition"], left["steps"]["deployment"]
-        others = [each for each in self.live["deployments"] if each["taskDefinition"] == revision]
-        if not others and not ecs_goes_back(self.newest):
+        ours = undone(left, self.live, self.newest)
+        if ours is None:
             raise fence.refusal(self.name, left, "what was before it is live again, and it was not ECS that went back")
-        ours = others[0] if others else {"id": deployment or "(not noted)", "taskDefinition": revision}
         self.following.arn = str(self.newest["serviceDeploymentArn"]) if self.newest else None
         self.following.progress = progress.Progress(ours, self.params["stable_seconds"], False)
 
@@ -380,8 +378,9 @@ def conclude(rollout: Rollout) -> Answer:
         if rollout.arguments or rollout.resumes:
             seen.say(f"{last.word}: {last.reason}")
         return rollout.answer()
+    before = {} if rollout.forced_already() else rollout.before  # a release that goes on may have begun it itself
     raise Failure(
-        message(rollout.name, seen.progress.ours, last, seen.cause, seen.arn),
+        message(rollout.name, seen.progress.ours, last, seen.cause, seen.arn, before),
         **{"reason": last.word, **rollout.answer()},
     )
 

@@ -13,7 +13,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import Look
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
-from tests.unit.answers import GROUP, crashed, deployment, event, moment, rollout, service, target, task
+from tests.unit.answers import GROUP, PORT, crashed, deployment, event, moment, rollout, service, target, task
 
 OURS = deployment(2, state="IN_PROGRESS")
 WELL = {GROUP: [target(2, index) for index in range(4)]}
@@ -266,6 +266,21 @@ def test_a_target_that_fails_its_checks_is_told_before_ecs_gives_up_the_task() -
         "3/3 running, 2 healthy, 3 old; deployment IN_PROGRESS; "
         "10.0.2.2:8080 in tg-web is unhealthy (Target.ResponseCodeMismatch: codes: [503])"
     )
+
+
+@pytest.mark.parametrize(("others", "told"), [([], ["i-2"]), (["i-1"], [])])
+def test_an_ill_target_is_told_of_a_task_only_where_no_other_could_be_its_own(
+    others: list[str], told: list[str]
+) -> None:
+    """Without an interface of its own a task is known by its host port, which each instance may have."""
+    binding = {"containerPort": PORT, "hostPort": 80}
+    bridge = task(2, 0, attachments=[], containers=[{"name": "app", "networkBindings": [binding]}])
+    known = {"port": 80, "reason": "", "description": ""}
+    targets = [{**known, "address": each, "state": "healthy"} for each in others]
+    targets += [{**known, "address": "i-2", "state": "unhealthy"}]
+    look, watched = starting([bridge]), Progress(OURS, hold=0)
+    watched.observe(0, Look(look.service, look.service_deployment, [bridge], {GROUP: targets}))
+    assert [each["address"] for each in watched.ill_targets(bridge)] == told
 
 
 def test_what_was_complete_before_keeps_its_old_failures_and_events_to_itself() -> None:

@@ -171,7 +171,7 @@ def find_cause(following: Following, nothing_is_meant: bool = False) -> None:
     if progress.went_well(nothing_is_meant) or not last.has_cause:
         found = None
     elif progress.first_failure is None:
-        found = causes.from_events([each for each in progress.texts() if last.may_tell(each)])
+        found = causes.from_events(progress.telling())
     elif not (found or {}).get("log_lines"):
         found = explain(following, progress.first_failure)  # its last lines may have come after it ended
     if found and last.outside and progress.first_failure is not None:

@@ -17,14 +17,26 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import (
     Verdict,
 )
 
+STALLED = (
+    "No new deployment was begun, for this one has what is declared: mend the cause and deploy with "
+    "-e rollout_force=true, which starts its tasks anew, or run the rollback playbook."
+)
+"""What to do where ours had FAILED before this run: the same command again would say the same again."""
 
-def message(service: str, ours: Answer, last: Verdict, cause: Answer | None, arn: str | None) -> str:
-    """The failure in words: what became of the deployment, what to do next, and the cause last."""
+
+def message(
+    service: str, ours: Answer, last: Verdict, cause: Answer | None, arn: str | None, before: Answer | None = None
+) -> str:
+    """The failure in words: what became of the deployment, what to do next, and the cause last.
+
+    ``before``: the deployment that was PRIMARY when the run began, unless its own release had begun it.
+    """
+    stalled = before is not None and before.get("id") == ours["id"] and before.get("rolloutState") == "FAILED"
     who = f"{service}: deployment {ours['id']} of {name_of(ours.get('taskDefinition'))}"
     reason = last.reason.rstrip(".")
     stop = f"`aws ecs stop-service-deployment --service-deployment-arn {arn}`" if arn else "the rollback playbook"
     what, remedy = {
-        FAILED: ("failed", "Mend the cause and deploy again, or run the rollback playbook."),
+        FAILED: ("failed", STALLED if stalled else "Mend the cause and deploy again, or run the rollback playbook."),
         ROLLED_BACK: ("was rolled back", "Mend the cause and deploy again."),
         SUPERSEDED: (
             "was superseded",

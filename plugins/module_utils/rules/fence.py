@@ -53,6 +53,17 @@ def ecs_goes_back(newest: Answer | None) -> bool:
     return newest is not None and str(newest.get("status")).startswith("ROLLBACK")
 
 
+def undone(record: Document, service: Answer, newest: Answer | None) -> Answer | None:
+    """The deployment of a release that went_back: as it is listed, or what is known of it; None where it was not ECS
+    that went back from it. Its own time is that of its service deployment, the ``newest``."""
+    revision = record["steps"]["task_definition"]
+    listed = next((each for each in service["deployments"] if each["taskDefinition"] == revision), None)
+    if listed is not None or newest is None or not ecs_goes_back(newest):
+        return listed
+    deployment = record["steps"]["deployment"] or "(not noted)"
+    return {"id": deployment, "taskDefinition": revision, "createdAt": newest["createdAt"]}
+
+
 def problem(record: Document, service: Answer) -> str | None:
     """Whose deployment stands in the way, in words; None when the release may write.
 

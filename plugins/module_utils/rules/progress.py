@@ -99,6 +99,7 @@ class Progress:
     _forgiven: set[str] | None = None
     _ran: set[str] = field(default_factory=set)
     _served: set[str] = field(default_factory=set)
+    _others: set[str] = field(default_factory=set)
     _ill_targets: dict[str, list[Answer]] = field(default_factory=dict)
     _well_since: float | None = None
     _failed_since: float | None = None
@@ -107,16 +108,17 @@ class Progress:
     def wants_stopped(self, service: Answer, rollout: Answer | None, running: list[Answer]) -> bool:
         """Whether the stopped tasks are worth reading: one of ours failed, or is not there (any more).
 
-        ECS counts no failed tasks for a deployment that is complete, such as one that is scaled.
+        ECS counts no failed tasks for a deployment that is complete, such as one that is scaled. Of such a one the
+        first look reads them all, so that later those from before are known for old.
         """
         listed = listed_as(self.ours, service) or {}
         lost = self._ran - {each["taskArn"] for each in running}
         counted = ((rollout or {}).get("deploymentCircuitBreaker") or {}).get("failureCount")
         undone = (rollout or {}).get("status", "").startswith("ROLLBACK")
-        short = self.settled and len(running) < service.get("desiredCount", 0)
+        short = len(running) < service.get("desiredCount", 0)
         return bool(
             lost
-            or short
+            or (self.settled and (short or not self._looks))
             or counted
             or undone
             or listed.get("failedTasks")
@@ -131,8 +133,9 @@ class Progress:
             self._failures = {each["taskArn"]: each for each in mine if causes.failed(each)}
             self._event_ids = {event["id"] for event in look.service.get("events", [])}
         self._looks += 1
+        self._others |= {name_of(each["taskArn"]) for each in look.tasks if each.get("startedBy") != self.ours["id"]}
         self._remember(mine, look)
-        step = Step(lines=self._new_events(look.service), state=self._state(look))
+        step = Step(lines=self._new_events(look), state=self._state(look))
         self._new_failures(mine, step)
         afterwards: list[str] = []
         step.verdict = self._judge(elapsed, look, afterwards)
@@ -151,6 +154,13 @@ class Progress:
     def texts(self) -> list[str]:
         """What the events say."""
         return [each["text"] for each in self.events]
+
+    def telling(self) -> list[str]:
+        """What those events say that may tell the cause of the last word. One of another deployment's task does only
+        where no other does: ECS replaces sick tasks of the old revision while the new one is rolled out."""
+        may_tell = [each for each in self.texts() if self.last.may_tell(each)]
+        ours = [each for each in may_tell if not any(name in each for name in self._others)]
+        return ours if causes.from_events(ours) else may_tell
 
     def ill_targets(self, task: Answer) -> list[Answer]:
         """The targets of a task as they were when last seen ill; by its end they are only draining."""
@@ -179,9 +189,10 @@ class Progress:
             if is_in_service(each, look):
                 self._served.add(each["taskArn"])
             for balancer in look.service.get("loadBalancers", []):
-                ill = [target for target in registered_in(each, balancer, look)[1] if target["state"] == "unhealthy"]
-                if ill:
-                    self._ill_targets[each["taskArn"]] = ill
+                found = registered_in(each, balancer, look)[1]
+                # Of several that its host port alone matches (looks.targets_of) an ill one may be another task's.
+                if len(found) == 1 and found[0]["state"] == "unhealthy":
+                    self._ill_targets[each["taskArn"]] = found
 
     def _new_failures(self, mine: list[Answer], step: Step) -> None:
         new = [each for each in mine if causes.failed(each) and each["taskArn"] not in self._failures]
@@ -312,16 +323,19 @@ class Progress:
         onto = name_of(lead.get("taskDefinition"))
         return Verdict(ROLLED_BACK, f"the service is back on {onto}", twice=True)
 
-    def _new_events(self, service: Answer) -> list[str]:
-        """Texts of the events since our deployment began, by AWS's clock (case C50), oldest first."""
-        began = self.ours.get("createdAt")
+    def _new_events(self, look: Look) -> list[str]:
+        """Texts of the events since our deployment began, by AWS's clock (case C50), oldest first; none since ECS has
+        gone back from it: they are of what was before."""
+        began, service, rollout = self.ours.get("createdAt"), look.service, look.service_deployment or {}
+        ended = rollout.get("finishedAt") if str(rollout.get("status")).startswith("ROLLBACK") else None
         texts = []
         for event in reversed(service.get("events", [])):
-            if event["id"] in self._event_ids or (began is not None and event["createdAt"] < began):
+            at = event["createdAt"]
+            if event["id"] in self._event_ids or (began and at < began) or (ended and at > ended):
                 continue
             self._event_ids.add(event["id"])
             text = causes.readable(str(event["message"]).removeprefix(f"(service {service.get('serviceName')}) "))
-            self.events.append({"at": event["createdAt"].isoformat(), "text": text})
+            self.events.append({"at": at.isoformat(), "text": text})
             texts.append(text)
         return condensed(texts)
 

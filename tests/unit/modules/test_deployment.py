@@ -90,6 +90,16 @@ def test_a_setting_alone_starts_no_deployment_and_is_watched_on_the_running_one(
     assert found["changed"]
 
 
+def test_tasks_that_crashed_before_the_count_is_lowered_are_no_failure_of_it(world: World) -> None:
+    crashes = [crashed(1, 7), crashed(1, 8)]
+    world.tasks += crashes
+    world.at(5, lambda: world.tasks.pop(2))
+    world.at(5, lambda: world.targets.pop(2))
+    found = roll(world, settings={"desiredCount": 2})
+    assert (found["verdict"], found["deployment_id"], found["cause"]) == ("succeeded", "ecs-svc/1", None)
+    assert world.writes() == [{"cluster": "c1", "service": "web", "desiredCount": 2}]
+
+
 def test_force_is_sent_once_and_resumed_not_repeated(world: World) -> None:
     goes_well(world)
     assert roll(world, force=True)["changed"]
@@ -288,6 +298,12 @@ def test_the_same_command_after_a_failure_without_rollback_says_so_again(world: 
     found = roll(world, task_definition="web:1")
     assert (found["failed"], found["verdict"], found["cause"]["exit_code"]) == (True, "failed", 3)
     assert world.writes() == []
+    assert "deploy with -e rollout_force=true" in found["msg"], "the same declaration would change nothing"
+    assert "rollout_force" in roll(world, settings={"healthCheckGracePeriodSeconds": 30})["msg"], "nor would a setting"
+    world.at(5, lambda: world.service["deployments"][0].update(rolloutState="FAILED"))
+    anew = roll(world, task_definition="web:1", force=True)
+    assert (anew["verdict"], anew["deployment_id"]) == ("failed", "ecs-svc/2")
+    assert "Mend the cause and deploy again" in anew["msg"] and "rollout_force" not in anew["msg"]
 
 
 def test_without_wait_nothing_is_watched(world: World) -> None:

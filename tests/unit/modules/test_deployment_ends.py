@@ -105,6 +105,21 @@ def test_only_an_event_that_speaks_of_an_end_from_outside_is_its_cause(
     assert (found["verdict"], (found["cause"] or {}).get("reason")) == ("rolled_back", reason)
 
 
+OLD = f"(task {task(1, 0)['taskArn'].rsplit('/', 1)[1]}) failed container health checks."
+
+
+@pytest.mark.parametrize(("first", "reason"), [("was unable to place a task.",) * 2, ("has started 1 tasks.", OLD)])
+def test_an_event_of_another_deployments_task_is_the_cause_only_where_no_other_tells(
+    world: World, first: str, reason: str
+) -> None:
+    """ECS replaces sick tasks of the old revision during a rollout too, and says so in events of the same service."""
+    for index, text in enumerate([first, OLD]):
+        world.at(10 + index, partial(world.service["events"].insert, 0, event(index, 610 + index, text)))
+    world.at(30, lambda: end(world, "ROLLBACK_SUCCESSFUL", BREAKER))
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], found["cause"]["reason"]) == ("rolled_back", reason)
+
+
 @pytest.mark.parametrize("code", [None, 127])
 def test_a_command_that_a_reason_quotes_is_nowhere_shown(world: World, code: int | None) -> None:
     world.command = ["/srv/run", "--api-key=hunter2hunter2"]

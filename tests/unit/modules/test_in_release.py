@@ -17,7 +17,7 @@ from ansible_collections.steady.ecs.plugins.modules import (
     task_definition,
 )
 
-from tests.unit.answers import GROUP, revision
+from tests.unit.answers import GROUP, event, moment, revision
 from tests.unit.answers import deployment as deployed
 from tests.unit.modules.ecs_api import EcsApi
 from tests.unit.modules.world import World, refused
@@ -252,6 +252,32 @@ def test_a_release_that_ecs_went_back_from_while_nobody_watched_is_not_rolled_ou
     found = of.task(deployment, resumed=True, task_definition="web:2")
     assert (found["failed"], found["verdict"], found["deployment_id"]) == (True, "rolled_back", "ecs-svc/2")
     assert world.writes() == []
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_of_what_ecs_went_back_from_only_the_events_of_its_own_time_are_told(
+    world: Balanced, tmp_path: Path, listed: bool
+) -> None:
+    of = Release(world, tmp_path)
+    of.note(task_definition=revision(2))
+    of.note(deployment="ecs-svc/2")
+    began = world.now()
+    world.begin_deployment(2)
+    failed = {**world.service["deployments"][0], "status": "ACTIVE", "rolloutState": "FAILED"}
+    world.roll_back()
+    for each in world.rollouts.values():
+        each["finishedAt"] = moment(began + 60)
+    world.service["deployments"] += [failed] if listed else []
+    texts = {
+        -90: "was unable to place a task, before.",
+        30: "was unable to place a task.",
+        90: "(task x) is unhealthy.",
+    }
+    world.service["events"] = [event(at, began + at, text) for at, text in sorted(texts.items(), reverse=True)]
+    found = of.task(deployment, resumed=True, task_definition="web:2")
+    assert (found["verdict"], found["deployment_id"]) == ("rolled_back", "ecs-svc/2")
+    assert [each["text"] for each in found["events"]] == [texts[30]]
+    assert found["cause"]["reason"] == texts[30]
 
 
 def test_a_release_that_a_person_went_back_from_is_left_to_them(world: Balanced, tmp_path: Path) -> None:

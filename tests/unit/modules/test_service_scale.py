@@ -126,6 +126,32 @@ def test_tasks_that_do_not_start_are_told_with_their_cause(world: VerbWorld, tmp
     assert world.kept.store.head()["lease"] is None
 
 
+def test_what_crashed_before_is_no_failure_of_a_scale_in(world: VerbWorld) -> None:
+    def run_tasks(count: int) -> None:
+        world.run_tasks(count)
+        world.tasks += [crashed(1, 7), crashed(1, 8)]
+
+    world.service["desiredCount"] = 5
+    run_tasks(5)
+    world.at(10, lambda: run_tasks(3))
+    found = scale(world, 3)
+    assert (found["outcome"], found["verdict"]) == ("proven", "succeeded")
+    assert not [line for line in world.lines if "failed" in line]
+
+
+def test_what_crashes_from_now_on_fails_a_scale_in(world: VerbWorld) -> None:
+    def run_tasks(count: int, *crashes: int) -> None:
+        world.run_tasks(count)
+        world.tasks += [crashed(1, index) for index in (7, *crashes)]
+
+    world.service["desiredCount"] = 5
+    run_tasks(5)
+    world.at(10, lambda: run_tasks(2, 8, 9))
+    found = scale(world, 3)
+    assert (found["outcome"], found["verdict"]) == ("failed", "failed")
+    assert "2 of its tasks have failed" in found["msg"]
+
+
 def test_a_count_that_somebody_else_moves_is_not_reached(world: VerbWorld) -> None:
     def other() -> None:
         world.service["desiredCount"] = 7
