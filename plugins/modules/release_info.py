@@ -169,7 +169,8 @@ target:
     not_restorable:
       description:
         - Names that later releases declared and of which the record of this one does not say what they were, because it
-          did not know them, or because a record keeps no value of a log option that may be a secret.
+          did not know them, or because a record keeps no value of a log option that may be a secret; and
+          C(desiredCount) where a later release has left it to others, such as autoscaling.
       type: list
       elements: str
       sample: []

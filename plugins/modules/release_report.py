@@ -156,7 +156,8 @@ def run(task: Task) -> dict[str, Any]:
 
 def _restored(playbook: str, record: Document, base: Document, records: Records, service: Document) -> Document:
     """What going back restores, and what to type for it."""
-    restored = restore.restoration(base, records, {"task_definition": service["taskDefinition"]})
+    found = {"task_definition": service["taskDefinition"], "desired": service["desiredCount"]}
+    restored = restore.restoration(base, records, found)
     made, left = by_hand.commands(record["target"], restored, service)
     typed = restore.command(playbook, record, base, records)
     unknown = [each for each in restored["not_restorable"] if each not in left]

@@ -194,6 +194,19 @@ def test_what_could_not_be_put_back_is_named() -> None:
     assert "put back, except desiredCount: " in detail(run)
 
 
+@pytest.mark.parametrize(
+    ("stays", "words"),
+    [
+        (["desiredCount", "arn key"], "restored, except desiredCount, arn key, which stays as it is; all is well"),
+        ([], "all is well"),
+    ],
+)
+def test_a_rollback_names_what_it_has_left_in_its_last_word_and_in_its_record(stays: list[str], words: str) -> None:
+    opened = {**OPENED, "target": {"not_restorable": stays}}
+    run = Run(opened=opened, deployment=SUCCEEDED, health={"ok": True, "summary": "all is well"}, stay=True)
+    assert (outcome(run), detail(run), closing(run)["reason"]) == ("proven", words, words)
+
+
 def test_a_superseded_run_names_what_stays_of_it() -> None:
     plan = {
         "differences": [

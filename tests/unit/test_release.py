@@ -256,11 +256,11 @@ def test_a_count_is_put_back_where_the_open_release_alone_has_changed_it(
     assert restored["not_restorable"] == ([] if count else ["desiredCount"])
 
 
-def test_a_group_attached_since_is_named_as_not_restorable() -> None:
+def test_a_group_attached_by_the_release_that_declares_it_is_named_as_not_restorable() -> None:
     service = Service()
     service.open()
-    service.live = {**service.live, "attributes": {**service.live["attributes"], OTHER: {"duration": "1"}}}
     service.open(attributes={OTHER: {"duration": "2"}})
+    service.live = {**service.live, "attributes": {**service.live["attributes"], OTHER: {"duration": "2"}}}
     restored = restore.restoration(service.records[1], service.records, service.live)
     assert restored["attributes"] == {} and restored["not_restorable"] == [f"{OTHER} duration"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, named_release, records, restore
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, named_release, records, release, restore
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.test_release import GROUP, OTHER, Service
+from tests.unit.test_release import GROUP, NOW, OTHER, Service
 
 OLD = f"app:latest@sha256:{'1' * 64}"
 
@@ -95,3 +96,123 @@ def test_the_way_back_from_a_rollback_that_did_not_come_to_its_end_is_where_it_w
         assert base and base["seq"] == 3
         assert restore.command("rollback.yml", record, base, service.records) == "rollback.yml -e rollback_to=3"
     assert restore.way_back({**record, "state": "rolled_back"}, service.records) is None
+
+
+class Counted(Service):
+    """A service whose desired count somebody moves, and its releases."""
+
+    def __init__(self, desired: int) -> None:
+        super().__init__()
+        self.live["desired"] = desired
+
+    def ended(self, outcome: str, **declared: Any) -> Any:
+        """A release with this end, and its record."""
+        record = self.open(**declared).record
+        self.write(release.closing(self.head, release.step(record, {"deployment": "d"}, NOW), outcome, {}, NOW))
+        return self.records[record["seq"]]
+
+    def begins_to_go_back(self) -> dict[str, Any]:
+        """What the operator's rollback restores, as the one that is opened says it."""
+        choice = self.choose()
+        assert choice.record is not None
+        found = restore.restoration(choice.record, self.records, self.live)
+        made = intent.restoring(found)
+        request = release.Request(records.Identity("1", "r", "c", "s"), "rollback", made, {}, "n", found["seq"])
+        self.write(release.opening(self.head, self.records, request, self.live, NOW).writes)
+        return found
+
+
+FIXED: dict[str, Any] = {"settings": {"desiredCount": 3}}
+
+
+@pytest.mark.parametrize("base", [pytest.param(FIXED, id="the base fixed one"), pytest.param({}, id="others own it")])
+@pytest.mark.parametrize(
+    ("now", "settings", "stays"),
+    [
+        pytest.param(3, {"desiredCount": 8}, [], id="changed by the release"),
+        pytest.param(8, {}, [], id="not reached, or back already"),
+        pytest.param(5, {}, ["desiredCount"], id="moved since by others"),
+    ],
+)
+def test_the_count_of_a_release_that_is_undone_is_the_one_that_it_found(
+    base: dict[str, Any], now: int, settings: dict[str, int], stays: list[str]
+) -> None:
+    service = Counted(3)
+    target = service.ended("proven", **base)
+    service.live["desired"] = 8  # by hand
+    service.open(**FIXED)
+    service.live["desired"] = now
+    found = restore.restoration(target, service.records, service.live)
+    assert (found["settings"], found["not_restorable"]) == (settings, stays)
+
+
+def test_a_rollback_that_goes_on_restores_the_count_that_it_began_with() -> None:
+    service = Counted(3)
+    service.ended("proven", **FIXED)
+    service.live["desired"] = 8  # by hand
+    service.open(**FIXED)
+    service.live["desired"] = 3
+    began = service.begins_to_go_back()
+    assert began["settings"] == {"desiredCount": 8}
+    for now in (3, 8):
+        service.live["desired"] = now
+        assert service.begins_to_go_back() == began
+    assert len(service.records) == 4, "the same one is resumed"
+
+
+@pytest.mark.parametrize(
+    ("after", "restored"),
+    [
+        pytest.param([("proven", FIXED)], True, id="fixed still"),
+        pytest.param([("proven", FIXED), ("failed_rolled_back", FIXED)], True, id="fixed by all since"),
+        pytest.param([("failed_rolled_back", FIXED), ("proven", {})], False, id="left to autoscaling since"),
+        pytest.param([("proven", {}), ("failed_rolled_back", FIXED)], False, id="left to it by what is live"),
+        pytest.param([("proven", FIXED), ("failed", {})], False, id="left to it by the last one, which failed"),
+        pytest.param([("proven", {}), ("proven", FIXED)], True, id="fixed again"),
+    ],
+)
+def test_an_operators_rollback_restores_a_count_only_where_releases_fix_it_still(
+    after: list[tuple[str, dict[str, Any]]], restored: bool
+) -> None:
+    service = Counted(3)
+    target = service.ended("proven", **FIXED)
+    for outcome, declared in after:
+        service.ended(outcome, **declared)
+    service.live["desired"] = 12
+    found = restore.restoration(target, service.records, service.live)
+    assert found["settings"] == ({"desiredCount": 3} if restored else {})
+    assert found["not_restorable"] == ([] if restored else ["desiredCount"])
+    said = [each.as_text() for each in restore.changes(found, service.live) if each.path == "desiredCount"]
+    assert len(said) == int(restored) and all("3" in each and "12" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("attached", "value"),
+    [
+        pytest.param({OTHER: {"stickiness.enabled": "false"}}, "false", id="the group was attached since"),
+        pytest.param({GROUP: {"stickiness.enabled": "true"}}, None, id="attached by the release that declares it"),
+    ],
+)
+def test_an_attribute_that_the_target_does_not_know_is_as_the_next_release_found_it(
+    attached: dict[str, Any], value: str | None
+) -> None:
+    service = Counted(3)
+    service.live["attributes"] = {GROUP: {"duration": "3600"}}
+    target = service.ended("proven", changes={"cpu": "512"})
+    service.live["attributes"] = attached
+    service.ended("failed", attributes={OTHER: {"stickiness.enabled": "true"}})
+    service.live["attributes"] = {OTHER: {"stickiness.enabled": "true"}}
+    service.open(attributes={OTHER: {"stickiness.enabled": "true"}})  # finds what the one before it left
+    found = restore.restoration(target, service.records, service.live)
+    assert found["attributes"] == ({OTHER: {"stickiness.enabled": value}} if value else {})
+    assert found["not_restorable"] == ([] if value else [f"{OTHER} stickiness.enabled"])
+
+
+def test_an_attribute_that_aws_has_added_since_goes_back_to_what_it_was_before_it_was_declared() -> None:
+    service = Counted(3)
+    target = service.ended("proven", changes={"cpu": "512"})
+    service.live["attributes"] = {GROUP: {"new": "off"}}
+    service.open(attributes={GROUP: {"new": "on"}})
+    service.live["attributes"] = {GROUP: {"new": "on"}}
+    found = restore.restoration(target, service.records, service.live)
+    assert found["attributes"] == {GROUP: {"new": "off"}} and found["not_restorable"] == []

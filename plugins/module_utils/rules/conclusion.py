@@ -125,8 +125,14 @@ def detail(run: Run) -> str:
         if not count:
             return "check mode: new tasks would be started" if run.plan.get("calls") else "no difference"
         return f"check mode: {count} difference{'' if count == 1 else 's'} would be settled"
-    summary = str(run.health.get("summary") or "")
+    summary = f"{_except(run)}{run.health.get('summary') or ''}"
     return summary if run.release or not run.plan else f"no difference; {summary}"
+
+
+def _except(run: Run) -> str:
+    """What a rollback has left as it was, in front of how that does: the warning at its beginning is long gone."""
+    kept = (run.opened.get("target") or {}).get("not_restorable", [])
+    return f"restored, except {', '.join(kept)}, which stays as it is; " if kept and run.release else ""
 
 
 def closing(run: Run) -> Answer:
@@ -183,7 +189,7 @@ def _undone(run: Run) -> str:
     said = "everything that this run changed was put back"
     kept = [name for step in run.undoing for name in (step.get("target") or {}).get("not_restorable", [])]
     if kept:
-        said += f", except {', '.join(kept)}: what was before is not known, so it stays as it is"
+        said += f", except {', '.join(kept)}: what was before is not known, or others own it, so it stays"
     if _as_before(run):
         said += (
             f". {run.restored.get('summary', '')}, and {', '.join(_as_before(run))} fails there as it did before, so "

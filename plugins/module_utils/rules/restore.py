@@ -18,6 +18,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.images import rec
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ABANDONED,
+    DEPLOY,
     FAILED,
     FINAL,
     RELEASES,
@@ -87,8 +88,9 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "attributes": {ARN: {key:
     text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images``: what ran then, as far as it is on
     record. ``force``: its revision is live already, so only a forced deployment replaces tasks. ``not_restorable``:
-    declared since, but unknown to that release (a target group attached later), of a group or a scalable target that
-    is gone since, or with a value that no record keeps (a log option that may be a secret).
+    declared since, but on no record from before that (of a target group that was attached with it), of a group or a
+    scalable target that is gone since, with a value that no record keeps (a log option that may be a secret), or a
+    count that belongs to others by now.
     """
     state = state_of(target, records)
     since = [each for number, each in records.items() if number > target["seq"]]
@@ -96,7 +98,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     attributes: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
     for arn, key in sorted({(arn, key) for each in later for arn, keys in each["attributes"].items() for key in keys}):
-        value = state["attributes"].get(arn, {}).get(key)
+        value = state["attributes"].get(arn, {}).get(key, _attribute_found_later(since, arn, key))
         # A target group that the service left behind cannot be told from one that was deleted: neither is written.
         if value is None or arn not in live.get("attributes", {arn: {}}):
             unknown.append(f"{arn} {key}")
@@ -116,7 +118,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     settings: dict[str, Any] = {path: known[path] for path in sorted(paths) if path in known}
     count = _count(target, records, live)
     settings.update(count)
-    if not count and _fixed_since(target, records):
+    if not count and _fixed_since(target, records) and not _is_as_it_was(target, records, live):
         unknown.append(COUNT)
     return {
         "seq": target["seq"],
@@ -157,6 +159,16 @@ def _found_later(target: Document, records: Records) -> dict[str, Any]:
     return found
 
 
+def _attribute_found_later(since: list[Document], arn: str, key: str) -> str | None:
+    """The same of an attribute. None where the release that declared it first attached its group, too: nobody knows
+    what it was before that."""
+    for each in sorted(since, key=lambda each: int(each["seq"])):
+        value: str | None = each["before"]["attributes"].get(arn, {}).get(key)
+        if value is not None or key in each["intent"]["attributes"].get(arn, {}):
+            return value
+    return None
+
+
 def way_back(record: Document, records: Records) -> Document | None:
     """What going back from this very release restores, whatever came after it: for its report. None where nothing is
     older, and for one that was put back."""
@@ -186,24 +198,45 @@ def others(records: Records, chosen: Document, live: Document) -> list[Document]
 
 
 def changes(restored: Document, live: Document) -> list[Difference]:
-    """What a restoration would change: for the plan that a rollback prints."""
-    return differences(restored, live)
+    """What a restoration would change: for the plan that a rollback prints. A count, too, where one is restored."""
+    count = {COUNT: live["desired"]} if "desired" in live else {}
+    return differences(restored, {**live, "settings": {**live["settings"], **count}})
 
 
 def _count(target: Document, records: Records, live: Document) -> dict[str, int]:
-    """The desired count, only where both the target and a later release fixed it: else it belongs to others.
+    """The desired count, only where the target fixed it and nothing says that it belongs to others by now.
 
-    A release that is open is undone whole, its count too, as long as nobody has moved it since.
+    A release that is open is undone whole, its count too, as long as nobody has moved it since. A rollback that is open
+    goes on to the count that it began with.
     """
-    policy, later = target["intent"]["count_policy"], _fixed_since(target, records)
-    if policy["mode"] == "fixed" and later:
-        return {COUNT: policy["count"]}
-    undone = [each for each in later if each["state"] not in FINAL and each["base"] == target["seq"]]
-    for each in undone:
+    for each in _fixed_since(target, records):
         before, ours = each["before"].get("desired"), each["intent"]["count_policy"]["count"]
-        if before is not None and live.get("desired") == ours:
-            return {COUNT: before}
-    return {}
+        is_undone = each["kind"] != ROLLBACK and each["state"] not in FINAL and each["base"] == target["seq"]
+        if is_undone and before is not None and "desired" in live:
+            return {COUNT: before} if live["desired"] == ours else {}
+    now = _since_live(target, records)
+    last = now[-1] if now else target
+    if last["kind"] == ROLLBACK and last["state"] not in FINAL and last["restores"] == target["seq"]:
+        policies = [last["intent"]["count_policy"]]
+    else:
+        policies = [each["intent"]["count_policy"] for each in (target, *now)]
+    return {COUNT: policies[0]["count"]} if now and all(each["mode"] == "fixed" for each in policies) else {}
+
+
+def _since_live(target: Document, records: Records) -> list[Document]:
+    """Of the releases after this one the last that succeeded, and what came after it: what they leave to others, which
+    autoscaling may own by now, is not this one's to restore. A baseline says nothing of the count."""
+    later = [records[number] for number in sorted(records) if number > target["seq"]]
+    later = [each for each in later if each["kind"] in (DEPLOY, ROLLBACK)]
+    live = max((each["seq"] for each in later if each["state"] == SUCCEEDED), default=0)
+    return [each for each in later if each["seq"] >= live]
+
+
+def _is_as_it_was(target: Document, records: Records, live: Document) -> bool:
+    """Whether the count is what a release that was to follow this one, and declared another, has found: it never came
+    to that, or the way back has restored it already."""
+    found = [each["before"].get("desired") for each in _fixed_since(target, records) if each["base"] == target["seq"]]
+    return live.get("desired") is not None and live["desired"] in found
 
 
 def _fixed_since(target: Document, records: Records) -> list[Document]:
