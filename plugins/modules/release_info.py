@@ -169,7 +169,9 @@ target:
     not_restorable:
       description:
         - Names that later releases declared and of which the record of this one does not say what they were, because it
-          did not know them, or because a record keeps no value of a log option that may be a secret.
+          did not know them, or because a record keeps no value of a log option that may be a secret. In the answer of
+          M(steady.ecs.release) also the target-group attributes that its O(steady.ecs.release#module:owner) has
+          otherwise, for V(terraform) and V(other) are never written.
       type: list
       elements: str
       sample: []

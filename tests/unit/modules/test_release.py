@@ -171,6 +171,33 @@ def test_a_way_back_that_did_not_come_to_its_end_is_no_change_by_hand(
     assert (opened["seq"], opened["base"], opened["baseline"]) == (4, 2, None)
 
 
+@pytest.mark.parametrize(("owner", "words"), [("terraform", "Terraform"), ("other", "another tool")])
+def test_a_rollback_restores_no_attribute_that_another_owner_sets(
+    act: Any, info: Any, world: World, tmp_path: Path, owner: str, words: str
+) -> None:
+    deploy(act, world)
+    for check_mode in (True, False):
+        opened = act("opened", check_mode, kind="rollback", owner=owner)
+        assert opened["target"]["attributes"] == {}
+        assert opened["target"]["not_restorable"] == [f"{GROUP} {DURATION}"]
+        assert [each["path"] for each in opened["differences"]] == ["taskDefinition"]
+        said = "\n".join(world.lines)
+        assert f"pardon-production-coral-tg, which {words} owns" in said and "3600" in said
+        assert "is not on record" not in said
+        world.lines.clear()
+    assert on_file(tmp_path)[3]["intent"]["attributes"] == {}
+    world.revision = 74
+    act("closed", outcome="proven")
+    assert info()["live_is_current"], "what is on record is what is live"
+
+
+@pytest.mark.parametrize("owner", ["steady", "stack", None])
+def test_a_rollback_restores_the_attributes_that_it_may_set(act: Any, world: World, owner: str | None) -> None:
+    deploy(act, world)
+    target = act("opened", kind="rollback", owner=owner)["target"]
+    assert (target["attributes"], target["not_restorable"]) == ({GROUP: {DURATION: "3600"}}, [])
+
+
 def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
     answer = act("opened", changes=CHANGES, differences=[])
     assert answer == {"changed": False, "release": None, "permit": NOTHING_OPENED, "target": None, "differences": []}
