@@ -378,7 +378,7 @@ def _announced(task: Task, found: opening.Look) -> list[dict[str, Any]]:
         opening.announce_baseline(task, found.opening.baseline)
     if found.target is None:
         return found.differences
-    return [each.as_dict() for each in opening.announce(task, found.target, found.live)]
+    return [each.as_dict() for each in opening.announce(task, found.target, found)]
 
 
 def _noted(task: Task, hold: Held) -> Document:

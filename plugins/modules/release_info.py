@@ -170,7 +170,9 @@ target:
       description:
         - Names that later releases declared and of which the record of this one does not say what they were, because it
           did not know them, or because a record keeps no value of a log option that may be a secret; and
-          C(desiredCount) where a later release has left it to others, such as autoscaling.
+          C(desiredCount) where a later release has left it to others, such as autoscaling. In the answer of
+          M(steady.ecs.release) also the target-group attributes that its O(steady.ecs.release#module:owner) has
+          otherwise, for V(terraform) and V(other) are never written.
       type: list
       elements: str
       sample: []

@@ -193,7 +193,7 @@ def _owner(task: Task) -> Answer | None:
 def _act(task: Task, by: held.Held, count: int) -> Answer:
     cluster, name = task.params["cluster"], task.params["service"]
     current = by.store.head()["current"]
-    recorded = None if current is None else state_of(by.store.record(current))["task_definition"]
+    recorded = None if current is None else state_of(by.store.records()[current])["task_definition"]
     note = scaling.stale(current, recorded, reads.service(task, cluster, name))
     if note:
         task.warn(note)

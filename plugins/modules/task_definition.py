@@ -232,7 +232,8 @@ def equal_revision(task: Task, base: Answer, declared: Answer, noted: str | None
 def existing(task: Task, hold: held.Held | None, base: Answer, declared: Answer) -> Answer | None:
     """An equal revision. In a release that goes on, absent is believed of two looks only: the interrupted run may have
     registered one a moment ago."""
-    noted = hold.store.record(task.params["release"]["seq"])["steps"]["task_definition"] if hold else None
+    steps = hold.store.record(task.params["release"]["seq"])["steps"] if hold else {}
+    noted = steps.get("rollback_task_definition") or steps.get("task_definition")
     goes_on = hold is not None and bool(task.params["release"].get("resumed"))
     seconds = writes.PAUSE if goes_on else 0
     return waits.until(lambda _elapsed: equal_revision(task, base, declared, noted), seconds, writes.PAUSE)

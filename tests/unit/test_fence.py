@@ -73,6 +73,16 @@ def test_what_ecs_itself_went_back_to_needs_no_defence() -> None:
     assert fence.problem(record, back), "while it still goes forward, nobody but ECS or a person did that"
 
 
+def test_a_way_back_through_a_new_revision_is_our_own_although_its_deployment_was_not_noted() -> None:
+    record = release.step(opened(), {"task_definition": revision(2), "deployment": "ecs-svc/2"}, NOW)
+    back = service(deployment(7, taskDefinition=revision(3)))
+    record = release.rolling_back(record, NOW)
+    assert fence.problem(record, back), "a revision that the record does not name is somebody else's"
+    record = release.step(record, {"task_definition": revision(3), "registered": True}, NOW)
+    assert fence.problem(record, back) is None
+    assert fence.problem(record, service(deployment(8, taskDefinition=revision(4))))
+
+
 BROKEN = {"serviceDeploymentArn": "arn:2", "status": "ROLLBACK_SUCCESSFUL"}
 OLDER = {"serviceDeploymentArn": "arn:1", "status": "ROLLBACK_SUCCESSFUL"}
 

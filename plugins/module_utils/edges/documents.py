@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     read_back,
     strangers,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, Write
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, Write, as_it_runs
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import HEAD as HEAD_WRITE
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
@@ -63,7 +64,8 @@ def record_name(seq: int) -> str:
 
 
 class Records(Mapping[int, Document]):
-    """All records of a service by sequence number, ascending. One is read when it is asked for, and only once.
+    """All records of a service by sequence number, ascending, each as its release runs by now
+    (:func:`release.as_it_runs`). One is read when it is asked for, and only once.
 
     So a deployment reads the few records that its decision needs, however long the history is. Whoever iterates over
     the values reads them all. What cannot be trusted raises Failure when it is reached.
@@ -75,14 +77,20 @@ class Records(Mapping[int, Document]):
         self._documents: dict[int, Document | None] = {}
 
     def __getitem__(self, seq: int) -> Document:
-        if not isinstance(seq, int):
-            raise KeyError(seq)
-        if seq not in self._documents:
-            self._documents[seq] = self._read(seq)
-        document = self._documents[seq]
+        document = self._written(seq) if isinstance(seq, int) else None
         if document is None:
             raise KeyError(seq)
-        return document
+        return as_it_runs(document, self._later(seq))
+
+    def _written(self, seq: int) -> Document | None:
+        if seq not in self._documents:
+            self._documents[seq] = self._read(seq)
+        return self._documents[seq]
+
+    def _later(self, seq: int) -> Iterator[Document]:
+        numbers = list(self)
+        found = (self._written(number) for number in numbers[bisect_right(numbers, seq) :])
+        return (each for each in found if each is not None)
 
     def __iter__(self) -> Iterator[int]:
         if self._numbers is None:
@@ -143,14 +151,14 @@ class Documents(ABC):
         return self._head
 
     def record(self, seq: int) -> Document:
-        """One record. Raises Failure when it is not there, or cannot be trusted."""
+        """One record, as it was written. Raises Failure when it is not there, or cannot be trusted."""
         record = self._record(seq)
         if record is None:
             raise Failure(f"Release {seq} is not on record in {self.place}.", reason="no_such_release")
         return record
 
     def records(self) -> Records:
-        """All records, each read when it is asked for."""
+        """All records, each read when it is asked for, as its release runs by now."""
         return Records(self._record, self.numbers)
 
     def apply(self, writes: list[Write]) -> None:

@@ -9,7 +9,7 @@ records are read again, and the plan is made again where another run has ended i
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import allowed, held, live, models, reads
@@ -46,6 +46,8 @@ class Look:
     nonce: str = ""
     target: Document | None = None
     """What a rollback restores; None for a deployment."""
+    theirs: dict[str, Difference] = field(default_factory=dict)
+    """Attributes that a rollback leaves to their owner, by their names in ``not_restorable``."""
     opening: release.Opening | None = None
     settles: bool = False
     """There is nothing to open, but a dead run's name still stands in the head."""
@@ -77,7 +79,11 @@ class Look:
         choice = restore.choose(head, records, self.live, self.task.params["restores"])
         if choice.record is None:
             raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
-        return live.restoration(self.task, choice.record, records, self.live)
+        restored = live.restoration(self.task, choice.record, records, self.live)
+        if self.task.params["owner"] not in ownership.ELSEWHERE:
+            return restored
+        self.theirs = ownership.not_restored(restored["attributes"], self.live["attributes"])
+        return {**restored, "attributes": {}, "not_restorable": [*restored["not_restorable"], *self.theirs]}
 
     def _request(self) -> release.Request:
         params = self.task.params
@@ -163,9 +169,9 @@ def _said(head: Document) -> tuple[int, int | None, int | None]:
     return head["seq"], head["current"], head["open"]
 
 
-def announce(task: Task, target: Document, found: Document) -> list[Difference]:
+def announce(task: Task, target: Document, found: Look) -> list[Difference]:
     """What a rollback will change, after it was said: at three in the morning people want to read it first."""
-    differences = restore.changes(target, found)
+    differences = restore.changes(target, found.live)
     proof = "" if target["proven"] else ", which nobody verified"
     task.report(f"restores release {target['seq']} ({target['kind']}{proof}): service first, then attributes")
     for each in differences:
@@ -173,7 +179,12 @@ def announce(task: Task, target: Document, found: Document) -> list[Difference]:
     if target["force"]:
         task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
     for name in target["not_restorable"]:
-        task.warn(f"{name} was declared later, and what it was is not on record of release {target['seq']}: it stays.")
+        if name not in found.theirs:
+            reason = f"what it was is not on record of release {target['seq']}"
+            task.warn(f"{name} was declared later, and {reason}: it stays.")
+    if found.theirs:
+        lines = "\n".join(ownership.told(task.params["owner"], [*found.theirs.values()]))
+        task.warn(f"Not restored from here, for another owner has it, and release {target['seq']} had it so: {lines}")
     return differences
 
 

@@ -46,10 +46,10 @@ class Store(Protocol):
         """The head as this instance last read or wrote it; None when it has not, or another run wrote it since."""
 
     def record(self, seq: int) -> Document:
-        """One record. Raises Failure when it is not there, or cannot be trusted."""
+        """One record, as it was written. Raises Failure when it is not there, or cannot be trusted."""
 
     def records(self) -> Records:
-        """All records by number; each is read when it is asked for."""
+        """All records by number; each is read when it is asked for, as its release runs by now."""
 
     def apply(self, writes: list[Write]) -> None:
         """Write in order. Raises Conflict at the first document that another run wrote since it was read here."""

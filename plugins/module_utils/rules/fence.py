@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import way_back_revision
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
@@ -85,9 +86,11 @@ def problem(record: Document, service: Answer) -> str | None:
 
 def _has_our_content(record: Document, service: Answer) -> bool:
     """Whether the service runs what the release wants, or, on the way back, what was before: ECS's own circuit breaker
-    goes back with a deployment of its own, and what it put back needs no defence."""
+    goes back with a deployment of its own, and what it put back needs no defence. A run that died on its way back may
+    have begun its deployment, and not noted it."""
     intent, before = record["intent"]["task_definition"], record["before"]
-    if record["state"] == ROLLING_BACK and service.get("taskDefinition") == before["task_definition"]:
+    brings_back = (before["task_definition"], way_back_revision(record))
+    if record["state"] == ROLLING_BACK and service.get("taskDefinition") in brings_back:
         return True
     if intent["changes"] and not (record["steps"]["task_definition"] or intent["revision"]):
         return False  # its content is not known yet

@@ -87,8 +87,9 @@ def _whole(records: Records) -> list[Document]:
 
 
 def _is_of(record: Document, wanted: str) -> bool:
-    arn = str(state_of(record)["task_definition"])
-    return wanted in (arn, arn.rsplit("/", 1)[-1])
+    """Whether it runs as this revision, or did until a way back to it registered its content anew."""
+    arns = [str(arn) for arn in (state_of(record)["task_definition"], record["intent"]["task_definition"]["revision"])]
+    return any(wanted in (arn, arn.rsplit("/", 1)[-1]) for arn in arns)
 
 
 def _begin(record: Document, wanted: str) -> list[bool]:

@@ -92,6 +92,19 @@ def told(owner: str | None, differences: list[Difference]) -> list[str]:
     return found
 
 
+def not_restored(attributes: dict[str, dict[str, str]], live: dict[str, dict[str, str]]) -> dict[str, Difference]:
+    """What a rollback leaves to an owner beside us of the attributes that it would put back, by ``ARN attribute``.
+
+    ``attributes`` and ``live`` by the ARN of their group.
+    """
+    return {
+        f"{arn} {key}": Difference(f"target group {looks.group_name(arn)}", key, value, live[arn].get(key))
+        for arn, values in attributes.items()
+        for key, value in values.items()
+        if live[arn].get(key) != value
+    }
+
+
 def elsewhere(owner: str, name: str, differences: list[Difference]) -> Check:
     """Attributes of the group ``name`` that are not as declared, and that ``owner`` has to write."""
     return _open(

@@ -35,8 +35,12 @@ CALLER_SAYS = (
 )
 """What of ``audit`` is known when a release is asked for: who, on what grounds, and from which commits."""
 
-STEPS = ("attributes", "task_definition", "registered", "deployment", "service_deployment", "rollback_deployment")
-"""What ``steps`` of a record may name; ``rollback_deployment`` is the deployment of the way back."""
+STEPS = (
+    *("attributes", "task_definition", "registered", "deployment", "service_deployment"),
+    *("rollback_task_definition", "rollback_deployment"),
+)
+"""What ``steps`` of a record may name; ``rollback_task_definition`` and ``rollback_deployment`` are the revision and
+the deployment of the way back. The first may be a new one, with the content of the release gone back to (case C68)."""
 
 PREPARED, APPLYING, VERIFYING, ROLLING_BACK = "prepared", "applying", "verifying", "rolling_back"
 SUCCEEDED, FAILED, ROLLED_BACK, ABANDONED = "succeeded", "failed", "rolled_back", "abandoned"
@@ -164,6 +168,7 @@ RECORD: Document = {
         registered={"type": "bool"},
         deployment=_TEXT,
         service_deployment=_TEXT,
+        rollback_task_definition=_TEXT,
         rollback_deployment=_TEXT,
     ),
     "verdict": _object(
@@ -232,6 +237,7 @@ def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
     arns = [
         record["before"]["task_definition"],
         record["steps"]["task_definition"],
+        record["steps"].get("rollback_task_definition"),
         record["intent"]["task_definition"]["revision"],
         *(record["target"]["target_groups"] or []),
         *attributes,

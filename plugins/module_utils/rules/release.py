@@ -9,7 +9,7 @@ and a final record that the head still names as open only waits for the head to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
@@ -32,6 +32,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     Document,
     Identity,
     moved,
+    proven,
     written,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import as_found, differences, properties, state_of
@@ -191,13 +192,36 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
     if not dead:
         return False
     possible = [state, *(state_of(each) for each in dead), *(each["before"] for each in dead)]
-    revisions = {each["task_definition"] for each in possible}
+    revisions = {*(each["task_definition"] for each in possible), *(way_back_revision(each) for each in dead)}
     if live["task_definition"] not in revisions:
         return False
     known = [properties(each) for each in possible]
     return all(
         any(each.get(name) == value for each in known) for name, value in properties(live).items() if name in known[0]
     )
+
+
+def way_back_revision(record: Document) -> str | None:
+    """The revision with which the way back from a release brings back what was before, as far as it is noted."""
+    found: str | None = record["steps"].get("rollback_task_definition")
+    return found
+
+
+def as_it_runs(record: Document, later: Iterable[Document]) -> Document:
+    """The record of a release with the revision that it runs as by now: a way back to it that had to register its
+    content anew has given it another (a tag that was moved, case C68; a revision that is INACTIVE).
+
+    ``later``: the records after it, in their order. They are read up to the next proven one.
+    """
+    if record["state"] != SUCCEEDED or record["kind"] not in RELEASES:
+        return record
+    for each in later:
+        if proven(each):
+            break
+        revision = way_back_revision(each)
+        if revision and each["state"] == ROLLED_BACK and each["base"] == record["seq"]:
+            record = {**record, "steps": {**record["steps"], "task_definition": revision}}
+    return record
 
 
 def step(record: Document, steps: Document, now: str) -> Document:
@@ -223,12 +247,12 @@ def interrupted(record: Document, steps: Document, now: str) -> Document | None:
 
 
 def _done(record: Document, steps: Document) -> Document:
-    """Steps to enter into a record. On the way back the deployment is that of the way back, and the other stays known:
-    neither is anybody else's."""
+    """Steps to enter into a record. On the way back revision and deployment are those of the way back, and the others
+    stay known: none of them is anybody else's."""
     done = {name: value for name, value in steps.items() if value is not None}
     if record["state"] != ROLLING_BACK:
         return done
-    return {"rollback_deployment": done["deployment"]} if "deployment" in done else {}
+    return {f"rollback_{name}": done[name] for name in ("task_definition", "deployment") if name in done}
 
 
 def rolling_back(record: Document, now: str, verdict: Document | None = None) -> Document:

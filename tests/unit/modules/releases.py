@@ -134,4 +134,6 @@ class World:
         values = {name: option.get("default") for name, option in options.items()}
         named = {"account": ACCOUNT, "cluster": CLUSTER, "service": SERVICE, "region": REGION}
         all_of_them = {**values, **named, **params}
-        return Task(params=all_of_them, connection=self, check_mode=check_mode, report=self.lines.append)
+        return Task(
+            params=all_of_them, connection=self, check_mode=check_mode, report=self.lines.append, warn=self.lines.append
+        )

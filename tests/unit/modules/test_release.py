@@ -124,6 +124,80 @@ def test_a_failed_deploy_is_undone_to_where_it_started(act: Any, info: Any, worl
     assert found["history"][0]["state"] == "rolled_back"
 
 
+def goes_back_as_78(act: Any, world: World) -> None:
+    """A release of another intent fails as 76, and the way back registers what ran before it anew (case C68)."""
+    act("opened", changes={"cpu": "512"}, differences=PLAN)
+    act("applied", steps={"task_definition": f"{FAMILY}:76", "registered": True, "deployment": "ecs-svc/76"})
+    world.revision = 76
+    act("rolling_back")
+    act("applied", steps={"task_definition": f"{FAMILY}:78", "registered": True})
+    world.revision = 78
+
+
+def test_a_way_back_that_registered_its_content_anew_leaves_the_release_that_it_restored(
+    act: Any, info: Any, world: World, tmp_path: Path
+) -> None:
+    deploy(act, world)
+    goes_back_as_78(act, world)
+    act("applied", steps={"deployment": "ecs-svc/78"})
+    act("closed", outcome="failed_rolled_back", verdict="failed", rolled_back_by="us")
+    written = on_file(tmp_path)
+    assert written[3]["steps"]["task_definition"] == f"{FAMILY}:76", "what failed stays known"
+    assert written[2]["steps"]["task_definition"] == f"{FAMILY}:75", "a final record never changes"
+    found = info()
+    assert (found["current"]["seq"], found["live_is_current"]) == (2, True)
+    assert (found["target"]["seq"], found["target"]["task_definition"]) == (1, f"{FAMILY}:74"), "not to where it is"
+    for named in ("pardon-simulator:75", "pardon-simulator:78"):
+        assert info(rollback_to=named)["target"]["task_definition"] == f"{FAMILY}:78"
+    assert act("opened", **{**DECLARED, "differences": []})["release"] is None, "proven work is not verified again"
+    opened = act("opened", kind="rollback", check_mode=True)
+    assert opened["target"]["seq"] == 1
+    opened = act("opened", changes={"cpu": "1024"}, differences=PLAN)["release"]
+    assert (opened["seq"], opened["base"], opened["baseline"]) == (4, 2, None)
+
+
+@pytest.mark.parametrize("ends", ["closed", "dies"])
+def test_a_way_back_that_did_not_come_to_its_end_is_no_change_by_hand(
+    act: Any, info: Any, world: World, ends: str
+) -> None:
+    deploy(act, world)
+    goes_back_as_78(act, world)
+    if ends == "closed":
+        act("closed", outcome="failed", verdict="failed")
+    else:
+        act("interrupted")
+    assert not info()["live_is_current"]
+    opened = act("opened", changes={"cpu": "1024"}, differences=PLAN)["release"]
+    assert (opened["seq"], opened["base"], opened["baseline"]) == (4, 2, None)
+
+
+@pytest.mark.parametrize(("owner", "words"), [("terraform", "Terraform"), ("other", "another tool")])
+def test_a_rollback_restores_no_attribute_that_another_owner_sets(
+    act: Any, info: Any, world: World, tmp_path: Path, owner: str, words: str
+) -> None:
+    deploy(act, world)
+    for check_mode in (True, False):
+        opened = act("opened", check_mode, kind="rollback", owner=owner)
+        assert opened["target"]["attributes"] == {}
+        assert opened["target"]["not_restorable"] == [f"{GROUP} {DURATION}"]
+        assert [each["path"] for each in opened["differences"]] == ["taskDefinition"]
+        said = "\n".join(world.lines)
+        assert f"pardon-production-coral-tg, which {words} owns" in said and "3600" in said
+        assert "is not on record" not in said
+        world.lines.clear()
+    assert on_file(tmp_path)[3]["intent"]["attributes"] == {}
+    world.revision = 74
+    act("closed", outcome="proven")
+    assert info()["live_is_current"], "what is on record is what is live"
+
+
+@pytest.mark.parametrize("owner", ["steady", "stack", None])
+def test_a_rollback_restores_the_attributes_that_it_may_set(act: Any, world: World, owner: str | None) -> None:
+    deploy(act, world)
+    target = act("opened", kind="rollback", owner=owner)["target"]
+    assert (target["attributes"], target["not_restorable"]) == ({GROUP: {DURATION: "3600"}}, [])
+
+
 def test_an_empty_plan_opens_nothing(act: Any, tmp_path: Path) -> None:
     answer = act("opened", changes=CHANGES, differences=[])
     assert answer == {"changed": False, "release": None, "permit": NOTHING_OPENED, "target": None, "differences": []}
