@@ -26,8 +26,9 @@ NOTHING: Answer = {
 
 
 def service(task: Task) -> Answer:
-    """The service that a verb is about. Raises Failure where ECS keeps no deployments of it (case C36)."""
-    found = reads.service(task, task.params["cluster"], task.params["service"])
+    """The service that a verb is about. Raises Failure ``wrong_account``, and where ECS keeps no deployments of it
+    (case C36)."""
+    found = reads.declared_service(task)
     controller = looks.controller(found)
     if controller != "ECS":
         raise Failure(
