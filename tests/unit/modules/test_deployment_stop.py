@@ -107,6 +107,17 @@ def test_a_deployment_that_was_faster_is_no_success(world: Stoppable) -> None:
     assert world.newest()["state"] == "failed"
 
 
+def test_what_has_succeeded_before_it_was_taken_back_is_no_success(world: Stoppable) -> None:
+    world.begin_deployment()
+    world.start_tasks()
+    next(iter(world.rollouts.values())).update(status="ROLLBACK_REQUESTED")
+    world.at(3, world.complete)
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"], found["verdict"]) == (True, "failed", "succeeded")
+    assert "deployment ecs-svc/2 of web:2 was not taken back, for it had succeeded" in found["msg"]
+    assert "rollback.yml goes back" in found["msg"]
+
+
 def test_what_the_open_release_set_beside_the_deployment_is_named(world: Stoppable) -> None:
     seq = world.kept.opened(changes={"cpu": "2"})
     world.begin_deployment()
