@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verdict
-from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress, message
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs
+from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 Answer = dict[str, Any]
@@ -97,15 +97,9 @@ def followed(seen: following.Following, wanted: tuple[str, ...]) -> Answer:
     if last.word in wanted:
         seen.say(f"{last.word}: {last.reason}")
         return _answer(seen, last.word)
-    if last.word == verdict.SUCCEEDED:
-        raise Failure(
-            f"{seen.name}: deployment {progress.ours['id']} of {looks.name_of(progress.ours['taskDefinition'])} was "
-            f"not taken back, for it had succeeded: {last.reason.rstrip('.')}. rollback.yml goes back.",
-            **{"reason": last.word, **_answer(seen, last.word)},
-        )
     following.find_cause(seen)
     raise Failure(
-        message(seen.name, progress.ours, progress.last, seen.cause, seen.arn),
+        verbs.unwanted(seen.name, progress.ours, progress.last, seen.cause, seen.arn),
         **{"reason": last.word, **_answer(seen, last.word)},
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, one_off
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, progress, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 
@@ -35,6 +35,17 @@ def failed_as(msg: str, fields: dict[str, Any]) -> str:
     failure = {"msg": msg, **fields}
     watched = {**fields, "deployment_id": fields.get("deployment_id") or fields.get("task")}
     return conclusion.outcome(conclusion.Run(opened=opened, deployment=watched, failure=failure, stay=True))
+
+
+def unwanted(service: str, ours: Document, last: verdict.Verdict, cause: Document | None, arn: str | None) -> str:
+    """What is said of a deployment that did not end as a verb wants it: it failed, or has succeeded before ECS could
+    take it back."""
+    if last.word != verdict.SUCCEEDED:
+        return progress.message(service, ours, last, cause, arn)
+    who = f"deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])}"
+    return (
+        f"{service}: {who} was not taken back, for it had succeeded: {last.reason.rstrip('.')}. rollback.yml goes back."
+    )
 
 
 def last_before(records: Records, ours: int | None) -> Document | None:
