@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Finds the hook that waits for an answer, answers it, and follows the deployment to its end or to its next pause.
   - With O(action=rollback) the deployment is rolled back, and that is followed.
+  - Where no hook waits, what an interrupted run of this module has answered is followed to its end; else the state of
+    the newest service deployment is said, which fails when that was rolled back or stopped.
   - Takes the lease on the service and leaves a record.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -132,12 +134,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     following,
     held,
     last_word,
+    live,
     operations,
     reads,
     rolling,
     waits,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, pauses, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, pauses, verbs, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -152,6 +155,13 @@ SPEC = Spec(
 TAKEN_WITHIN = 60
 """Seconds after which a hook that was answered and still waits is a fault of its own."""
 
+WANTED = {"continue": (verdict.SUCCEEDED,), "rollback": (verdict.ROLLED_BACK,)}
+"""The verdicts that each answer is given for."""
+
+NOT_AS_ASKED = {"continue": ("ROLLBACK", "STOP"), "rollback": ("ROLLBACK_FAILED",)}
+"""How the states of a service deployment begin that is not what the answer is given for (API reference,
+ServiceDeployment)."""
+
 Answer = dict[str, Any]
 
 
@@ -162,7 +172,8 @@ def run(task: Task) -> Answer:
 
 def _continued(task: Task) -> Answer:
     found = rolling.service(task)
-    paused = _paused(task, found)
+    listed = following.listed(task, task.params["cluster"], found["serviceName"])
+    paused = _paused(task, found, listed)
     nothing = {
         **rolling.NOTHING,
         "hook": None,
@@ -174,7 +185,7 @@ def _continued(task: Task) -> Answer:
         "outcome": "unchanged",
     }
     if paused is None:
-        return {**nothing, "changed": False, "detail": f"no hook of {found['serviceName']} waits for an answer"}
+        return _no_hook_waits(task, found, looks.newest_service_deployment(listed), {**nothing, "changed": False})
     arn, pause = paused
     word = task.params["action"]
     if task.check_mode:
@@ -184,11 +195,53 @@ def _continued(task: Task) -> Answer:
     return rolling.recorded(task, "continue", arguments, lambda by: _act(task, by, arn, pause))
 
 
-def _paused(task: Task, found: Answer) -> tuple[str, pauses.Pause] | None:
+def _no_hook_waits(task: Task, found: Answer, newest: Answer | None, nothing: Answer) -> Answer:
+    """What an interrupted run of this verb has answered is followed to its end; else the state of the newest service
+    deployment is said. Raises Failure ``gone_back`` where that is no success of what is asked for."""
+    said, action = f"no hook of {found['serviceName']} waits for an answer", task.params["action"]
+    if newest is None:
+        return {**nothing, "detail": said}
+    arn, status = newest["serviceDeploymentArn"], newest["status"]
+    left = verbs.last_before(live.store(task).records(), None)
+    if left and verbs.has_no_end(left, "continue") and left["steps"]["service_deployment"] == arn:
+        if task.check_mode:
+            would = f"what the interrupted continue {left['seq']} has answered would be followed"
+            return {**nothing, "detail": f"check mode: {said}; {would}"}
+        arguments = {**left["operation"]["arguments"], "action": action}
+        return rolling.recorded(task, "continue", arguments, lambda by: _go_on(task, by, left, newest))
+    reason = f" ({newest['statusReason'].rstrip('.')})" if newest.get("statusReason") else ""
+    state = f"{said}; its newest service deployment {looks.name_of(arn)} is {status}{reason}"
+    if status.startswith(NOT_AS_ASKED[action]):
+        raise Failure(f"{state}. Nothing was changed. Mend the cause and deploy again.", reason="gone_back")
+    return {**nothing, "detail": state}
+
+
+def _go_on(task: Task, by: held.Held, left: Answer, newest: Answer) -> Answer:
+    """Follow the service deployment of an interrupted run to its end; after a rollback ECS lists no deployment of it
+    any more."""
+    found, was = rolling.service(task), left["operation"]["arguments"]
+    noted = {
+        "id": left["steps"]["deployment"],
+        "taskDefinition": left["before"]["task_definition"],
+        "createdAt": newest["createdAt"],
+    }
+    ours = looks.listed_as(noted, found) or noted
+    seen = rolling.watching(task, found, set(), settled=False, ours=ours)
+    seen.arn = newest["serviceDeploymentArn"]
+    rolling.noted(by, seen)
+    seen.say(f"no hook waits; following what the interrupted continue {left['seq']} has answered")
+    answer = rolling.followed(seen, WANTED[task.params["action"]])
+    runs = looks.name_of(answer["task_definition_arn"])
+    told = f"hook {was['hook']} was answered with {was['action']} by the interrupted continue {left['seq']}"
+    detail = f"{told}; {seen.name} runs {runs}: {answer['verdict']}"
+    result = {"hook": was["hook"], "verdict": answer["verdict"]}
+    fields = {"hook": was["hook"], "stage": was["stage"], "outcome": "proven", "detail": detail}
+    return {**answer, **fields, "changed": False, "operation": result}
+
+
+def _paused(task: Task, found: Answer, listed: list[Answer]) -> tuple[str, pauses.Pause] | None:
     """ARN of the deployment under way and the hook in it that waits; None when none does."""
-    ours = looks.primary(found)
-    listed = following.listed(task, task.params["cluster"], found["serviceName"])
-    arn = looks.own_service_deployment(ours, listed, set())
+    arn = looks.own_service_deployment(looks.primary(found), listed, set())
     rollout = reads.service_deployment(task, arn) if arn else None
     if arn is None or rollout is None:
         return None
@@ -213,7 +266,7 @@ def _act(task: Task, by: held.Held, arn: str, pause: pauses.Pause) -> Answer:
 
     waits.until(taken, TAKEN_WITHIN, task.params["wait_delay"])
     seen.say(f"{pause.as_text()} was answered with {action}")
-    answer = rolling.followed(seen, (verdict.SUCCEEDED,) if action == "continue" else (verdict.ROLLED_BACK,))
+    answer = rolling.followed(seen, WANTED[action])
     runs = looks.name_of(answer["task_definition_arn"])
     detail = f"hook {pause.hook} was answered with {action}; {seen.name} runs {runs}: {answer['verdict']}"
     result = {"hook": pause.hook, "verdict": answer["verdict"]}

@@ -9,7 +9,8 @@ module: deployment_stop
 short_description: Stop the deployment of an Amazon ECS service that is under way, and roll it back
 version_added: 0.1.0
 description:
-  - Asks ECS to stop the service deployment and to roll it back, and follows that to its end.
+  - Asks ECS to stop the service deployment and to roll it back, and follows that to its end. One that ECS takes back
+    already is followed, which changes nothing.
   - Where service deployments are not offered, brings the service back to the revision before.
   - Puts back the service only. What a release set beside the deployment is put back by the rollback playbook, which
     also closes the release; the outcome says so.
@@ -120,10 +121,11 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     operations,
     reads,
     rolling,
+    stores,
     waits,
     writes,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, release, verbs, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(options={**last_word.WRITING_OPTIONS, **following.OPTIONS})
@@ -145,9 +147,10 @@ def _stopped(task: Task) -> Answer:
     if ours is None:
         return _nothing(task, found)
     if task.check_mode:
-        would = "is taken back by ECS already, which would be followed" if undone else "would be stopped"
+        already = undone or _stopped_already(ours, listed or [])
+        would = "is taken back by ECS already, which would be followed" if already else "would be stopped"
         detail = f"check mode: deployment {_named(ours)} {would}"
-        return {**_nothing(task, found), "changed": True, "deployment_id": ours["id"], "detail": detail}
+        return {**_nothing(task, found), "changed": not already, "deployment_id": ours["id"], "detail": detail}
     return rolling.recorded(task, "stop", {"deployment": ours["id"]}, lambda by: _act(task, by))
 
 
@@ -165,11 +168,16 @@ def _named(ours: Answer) -> str:
     return " of ".join(filter(None, [ours["id"], looks.name_of(ours["taskDefinition"])]))
 
 
+def _left_open(store: stores.Store) -> str:
+    """What to do about a release that is open. One whose record is final is closed, though the head may say less."""
+    return verbs.left_open(release.settled(store.head(), store.records())["open"])
+
+
 def _nothing(task: Task, found: Answer) -> Answer:
     name, ours = found["serviceName"], looks.primary(found)
     runs = f"{name} runs {looks.name_of(found['taskDefinition'])}"
     failed = "; the last one failed: rollback.yml goes back" if ours["rolloutState"] == "FAILED" else ""
-    open_release = verbs.left_open(live.store(task).head()["open"])
+    open_release = _left_open(live.store(task))
     return {
         **rolling.NOTHING,
         "changed": False,
@@ -192,14 +200,14 @@ def _act(task: Task, by: held.Held) -> Answer:
     rolling.noted(by, seen)
     answer = _stop(task, seen, by) if listed is not None else _go_back(task, found, by)
     runs = looks.name_of(answer["task_definition_arn"])
-    detail = f"deployment {_named(ours)} was stopped; {seen.name} runs {runs}"
-    result = {"stopped": ours["id"], "verdict": answer["verdict"]}
-    left = verbs.left_open(by.store.head()["open"])
-    return {**answer, "changed": True, "outcome": "proven", "detail": f"{detail}{left}", "operation": result}
+    was = "was stopped" if answer["changed"] else "was taken back by ECS already, so nothing was sent"
+    detail = f"deployment {_named(ours)} {was}; {seen.name} runs {runs}{_left_open(by.store)}"
+    result = {"stopped": ours["id"] if answer["changed"] else None, "verdict": answer["verdict"]}
+    return {**answer, "outcome": "proven", "detail": detail, "operation": result}
 
 
 def _stop(task: Task, seen: following.Following, by: held.Held) -> Answer:
-    """StopServiceDeployment, unless ECS or a person has asked for it already."""
+    """StopServiceDeployment, unless ECS or a person has asked for it already: ``changed``."""
 
     def listed(_elapsed: float) -> str | None:
         seen.find_service_deployment()
@@ -214,10 +222,17 @@ def _stop(task: Task, seen: following.Following, by: held.Held) -> Answer:
         )
     rolling.noted(by, seen)
     now = reads.service_deployment(task, arn)
-    if now is None or not _is_stopping(now):
+    sends = now is None or not _is_stopping(now)
+    if sends:
         operations.stop_service_deployment(task, arn, _is_stopping)
     seen.say(f"{seen.progress.ours['id']} is being stopped; if this is interrupted: the same command follows it")
-    return rolling.followed(seen, (verdict.ROLLED_BACK,))
+    return {**rolling.followed(seen, (verdict.ROLLED_BACK,)), "changed": sends}
+
+
+def _stopped_already(ours: Answer, listed: list[Answer]) -> bool:
+    """Whether the service deployment of ``ours`` is listed as one that ECS or a person stops."""
+    arn = looks.own_service_deployment(ours, listed, set())
+    return any(_is_stopping(each) for each in listed if each["serviceDeploymentArn"] == arn)
 
 
 def _is_stopping(deployment: Answer) -> bool:
@@ -243,7 +258,7 @@ def _go_back(task: Task, found: Answer, by: held.Held) -> Answer:
     )
     seen = rolling.watching(task, now, set(), settled=False)
     rolling.noted(by, seen)
-    return rolling.followed(seen, (verdict.SUCCEEDED,))
+    return {**rolling.followed(seen, (verdict.SUCCEEDED,)), "changed": True}
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Takes nothing away; says who holds the lease.
+    description: Takes nothing away; says who holds the lease, and refuses what is refused.
 """
 
 EXAMPLES = r"""
@@ -124,11 +124,11 @@ def _unlocked(task: Task) -> Answer:
     left = verbs.left_open(found["open"] and found["open"]["seq"])
     if found["holder"] is None:
         return {**answer, "detail": f"nobody holds {store.place}{left}"}
-    if task.check_mode:
-        return {**answer, "changed": True, "detail": "check mode: the lease would be taken away, if it is not renewed"}
     refusal = unlocking.refusal(found["holder"], task.params["confirm"], task.params["key"])
     if refusal:
         raise Failure(refusal, **found, reason="held")
+    if task.check_mode:
+        return {**answer, "changed": True, "detail": "check mode: the lease would be taken away, if it is not renewed"}
     _watch(task, store, head, found)
     taken = {"operation": {"taken_from": found["holder"]["who"]}}
     made = rolling.recorded(task, "unlock", {"holder": found["holder"]}, lambda _by: taken, dead=head["lease"])

@@ -19,6 +19,7 @@ description:
   - Values of environment variables are never shown unless O(safe_environment) names the variable.
 author: The steady.ecs authors (@steady-ecs)
 options:
+  account: {description: AWS account id that the service must be of; of any when left out., type: str}
   cluster: {description: Name of the cluster., type: str, required: true}
   service: {description: Name of the service., type: str, required: true}
   url: {description: "Where users meet it, without the path. Stickiness is looked at there.", type: str}
@@ -102,6 +103,7 @@ attributes:
 EXAMPLES = r"""
 - name: Verify what runs
   steady.ecs.service_health:
+    account: "640080112933"
     cluster: pardon-production-cluster
     service: pardon-production-service
     url: https://pardonsimulator.com
@@ -117,9 +119,7 @@ EXAMPLES = r"""
     endpoints:
       - https://pardonsimulator.com/
       - {url: "https://pardonsimulator.com/api/health/coral", path: status, equals: healthy}
-    task_identity:
-      request: /health
-      header: X-Coral-Instance
+    task_identity: {request: /health, header: X-Coral-Instance}
 
 - name: Verify that a rollback has arrived
   steady.ecs.service_health:
@@ -175,8 +175,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Sp
 
 SPEC = Spec(
     options={
-        "cluster": {"type": "str", "required": True},
-        "service": {"type": "str", "required": True},
+        "account": {"type": "str"},
+        **dict.fromkeys(("cluster", "service"), {"type": "str", "required": True}),
         "url": {"type": "str"},
         "target_group": {"type": "str"},
         "attributes": {"type": "dict", "default": {}},
@@ -219,7 +219,7 @@ class Verification:
     def look(self) -> list[checks.Check]:
         """All checks of one look. What users meet is asked when everything before it holds."""
         params = self.params
-        service = live.serving(self.task, reads.service(self.task, params["cluster"], params["service"]))
+        service = live.serving(self.task, reads.declared_service(self.task))
         arns = self.find_groups(service)
         tasks = reads.tasks(self.task, params["cluster"], params["service"])
         targets = {arn: reads.target_health(self.task, arn) for arn in arns if arn in self.groups}

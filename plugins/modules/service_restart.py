@@ -10,8 +10,9 @@ short_description: Replace all tasks of an Amazon ECS service by new ones of the
 version_added: 0.1.0
 description:
   - Forces one new deployment and follows it to its end. No task definition is sent, so no old one can be pinned.
-  - A deployment that is under way replaces all tasks already, and is followed; so is the one of an interrupted restart.
-    While ECS takes one back nothing is restarted, for the tasks that it goes back to stay.
+  - A deployment that is under way replaces all tasks already, and is followed; so is the one of an interrupted restart,
+    also when ECS has finished it, if that restart's last word is less than an hour old. While ECS takes one back
+    nothing is restarted, for the tasks that it goes back to stay.
   - Takes the lease on the service and leaves a record.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -25,7 +26,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Sends nothing and takes no lease; says what would be replaced.
+    description: Sends nothing and takes no lease; says what would be replaced or followed, and refuses what is refused.
 """
 
 EXAMPLES = r"""
@@ -108,9 +109,18 @@ line:
   sample: "outcome: proven: web runs web:75, 3/3 running (12 s)"
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, last_word, rolling, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    following,
+    held,
+    last_word,
+    live,
+    rolling,
+    stores,
+    writes,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -138,32 +148,74 @@ def _restarted(task: Task) -> Answer:
     if found["desiredCount"] == 0:
         return {**nothing, "changed": False, "detail": f"{name} is to run no task, so there is nothing to restart"}
     if task.check_mode:
-        detail = (
-            f"check mode: {found['desiredCount']} tasks of {looks.name_of(found['taskDefinition'])} would be replaced"
-        )
-        return {**nothing, "changed": True, "detail": detail}
-    answer = rolling.recorded(task, "restart", {}, lambda by: _act(task, by))
-    runs = looks.name_of(answer["task_definition_arn"])
-    detail = f"{name} runs {runs}, {answer['running_count']}/{answer['desired_count']} running, all started anew"
-    return {**answer, "outcome": "proven", "detail": detail}
+        return {**nothing, **_planned(task, found)}
+    return rolling.recorded(task, "restart", {}, lambda by: _act(task, by))
 
 
-def _act(task: Task, by: held.Held) -> Answer:
-    cluster, name = task.params["cluster"], task.params["service"]
-    found = rolling.service(task)
-    listed = following.listed(task, cluster, name)
+def _planned(task: Task, found: Answer) -> Answer:
+    """What a run would do now, for check mode."""
+    decided = _decide(task, found, live.store(task), None)
+    lead = looks.primary(found)["id"]
+    if decided.in_progress:
+        detail = f"deployment {lead} is under way and replaces all tasks, so it would be followed"
+    elif decided.left:
+        detail = f"nothing would be sent: {_earlier(decided.left, lead)}"
+    else:
+        tasks = f"{found['desiredCount']} tasks of {looks.name_of(found['taskDefinition'])}"
+        detail = f"{tasks} would be replaced"
+    return {"changed": not decided.resumes, "detail": f"check mode: {detail}"}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done about a service."""
+
+    listed: list[Answer]
+    """Its service deployments."""
+    in_progress: bool
+    """Whether a deployment is under way, which replaces all tasks already."""
+    left: Answer | None
+    """The record of an interrupted restart whose deployment ECS has finished."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether nothing is sent."""
+        return self.in_progress or self.left is not None
+
+
+def _decide(task: Task, found: Answer, store: stores.Store, ours: int | None) -> Decision:
+    """``ours``: the number of this run's record. Raises Failure ``going_back``."""
+    name = task.params["service"]
+    listed = following.listed(task, task.params["cluster"], name)
     if verdict.going_back(listed):
         raise Failure(
             f"ECS is taking a deployment of {name} back, and the tasks that it goes back to stay. Nothing was "
             "restarted. Run the same command again when it is over; `status` shows it.",
             reason="going_back",
         )
-    before = looks.primary(found)
-    in_progress = before.get("rolloutState") == "IN_PROGRESS"
-    resumes = in_progress or verbs.left_by_a_dead_run(_last(by), "restart", before["id"])
-    known: set[str] = set()
-    if not resumes:
-        known = {each["serviceDeploymentArn"] for each in listed}
+    lead = looks.primary(found)
+    if lead.get("rolloutState") == "IN_PROGRESS":
+        return Decision(listed, in_progress=True, left=None)
+    last = verbs.last_before(store.records(), ours)
+    is_left = last is not None and verbs.left_by_a_dead_run(last, "restart", lead["id"])
+    return Decision(listed, False, last if last and is_left and verbs.is_recent(last, store.now()) else None)
+
+
+def _earlier(left: Answer, deployment: str) -> str:
+    """What an interrupted restart has come to, and how to restart all the same."""
+    return (
+        f"deployment {deployment}, begun at {left['audit']['started']} by the interrupted restart {left['seq']}, has "
+        "replaced them; run again to restart anew"
+    )
+
+
+def _act(task: Task, by: held.Held) -> Answer:
+    cluster, name = task.params["cluster"], task.params["service"]
+    found = rolling.service(task)
+    decided = _decide(task, found, by.store, by.seq)
+    before, known = looks.primary(found), set[str]()
+    if not decided.resumes:
+        known = {each["serviceDeploymentArn"] for each in decided.listed}
         found = writes.update_service(
             task,
             cluster,
@@ -171,18 +223,15 @@ def _act(task: Task, by: held.Held) -> Answer:
             {"forceNewDeployment": True},
             lambda seen: bool(looks.primary(seen).get("id") != before["id"]),
         )
-    seen = rolling.watching(task, found, known, settled=resumes and not in_progress)
+    seen = rolling.watching(task, found, known, settled=decided.left is not None)
     rolling.noted(by, seen)
-    following.begin(seen, resumes)
+    following.begin(seen, decided.resumes)
     answer = rolling.followed(seen, (verdict.SUCCEEDED,))
     result = {"deployment": answer["deployment_id"], "verdict": answer["verdict"]}
-    return {**answer, "changed": not resumes, "operation": result}
-
-
-def _last(by: held.Held) -> Answer | None:
-    """The record before this operation's own."""
-    earlier = [seq for seq in by.store.records() if by.seq is None or seq < by.seq]
-    return by.store.record(max(earlier)) if earlier else None
+    runs = looks.name_of(answer["task_definition_arn"])
+    anew = _earlier(decided.left, answer["deployment_id"]) if decided.left else "all started anew"
+    detail = f"{name} runs {runs}, {answer['running_count']}/{answer['desired_count']} running, {anew}"
+    return {**answer, "outcome": "proven", "detail": detail, "changed": not decided.resumes, "operation": result}
 
 
 def main() -> None:

@@ -134,7 +134,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     rolling,
     writes,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, scaling, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, release, scaling, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -170,8 +170,13 @@ def _scaled(task: Task) -> Answer:
         made = rolling.recorded(task, "scale", arguments, lambda by: _act(task, by, count))
         return {**answer, **made, "changed": True}
     settled = looks.primary(found).get("rolloutState") == "COMPLETED"
-    if task.check_mode or (settled and found["runningCount"] == count):
-        return {**answer, "changed": False, "outcome": "unchanged", "detail": f"{word}, and does"}
+    nothing = {**answer, "changed": False, "outcome": "unchanged"}
+    if settled and found["runningCount"] == count:
+        return {**nothing, "detail": f"{word}, and does"}
+    if task.check_mode:
+        under_way = "" if settled else ", a deployment is under way"
+        would = f"{word}, {found['runningCount']} run now{under_way}; it would be waited for"
+        return {**nothing, "detail": f"check mode: {would}"}
     return {**answer, **_reached(task, found, count), "changed": False}
 
 
@@ -192,8 +197,9 @@ def _owner(task: Task) -> Answer | None:
 
 def _act(task: Task, by: held.Held, count: int) -> Answer:
     cluster, name = task.params["cluster"], task.params["service"]
-    current = by.store.head()["current"]
-    recorded = None if current is None else state_of(by.store.records()[current])["task_definition"]
+    records = by.store.records()
+    current = release.settled(by.store.head(), records)["current"]
+    recorded = None if current is None else state_of(records[current])["task_definition"]
     note = scaling.stale(current, recorded, reads.service(task, cluster, name))
     if note:
         task.warn(note)

@@ -189,6 +189,8 @@ def _shown(task: Task) -> Answer:
         answers = {names[0]: reads.service(task, params["cluster"], names[0])}
     else:
         answers = reads.services(task, params["cluster"], names)
+    for answer in answers.values():
+        reads.of_account(answer, params["account"])
     found = [_one(task, name, answers.get(name)) for name in names]
     detail = status.summary(found)
     if params["format"] == "json":

@@ -38,13 +38,25 @@ def caller_of(task: Task, account: str) -> str:
     """ARN of whoever calls. Raises Failure ``wrong_account`` when they are not of this account: nothing is asked of
     another one about a service of the same name, and nothing is made there."""
     who = caller_identity(task)
-    if who["Account"] != account:
+    _settle_account(who["Account"], account)
+    return str(who["Arn"])
+
+
+def of_account(found: Answer, account: str | None) -> Answer:
+    """A service that was read, if it is one of the account that a task declares; of any where it declares none. Raises
+    Failure ``wrong_account``: names are equal in staging and in production, and the profile may be the other one's."""
+    if account:
+        _settle_account(found["serviceArn"].split(":")[4], account)
+    return found
+
+
+def _settle_account(found: str, declared: str) -> None:
+    if found != declared:
         raise Failure(
-            f"The credentials belong to account {who['Account']}, and the service is declared in {account}. Switch the "
+            f"The credentials belong to account {found}, and the service is declared in {declared}. Switch the "
             "profile, or correct service_account.",
             reason="wrong_account",
         )
-    return str(who["Arn"])
 
 
 def cluster(task: Task, name: str) -> Answer | None:
@@ -107,6 +119,12 @@ def service(task: Task, cluster_name: str, name: str) -> Answer:
             reason="service_not_found",
         )
     return found
+
+
+def declared_service(task: Task) -> Answer:
+    """The service that a task names. Raises Failure as :func:`service` and :func:`of_account` do."""
+    params = task.params
+    return of_account(service(task, params["cluster"], params["service"]), params.get("account"))
 
 
 def task_definition(task: Task, name: str) -> Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs
 from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -27,8 +27,9 @@ NOTHING: Answer = {
 
 
 def service(task: Task) -> Answer:
-    """The service that a verb is about. Raises Failure where ECS keeps no deployments of it (case C36)."""
-    found = reads.service(task, task.params["cluster"], task.params["service"])
+    """The service that a verb is about. Raises Failure ``wrong_account``, and where ECS keeps no deployments of it
+    (case C36)."""
+    found = reads.declared_service(task)
     controller = looks.controller(found)
     if controller != "ECS":
         raise Failure(
@@ -99,7 +100,7 @@ def followed(seen: following.Following, wanted: tuple[str, ...]) -> Answer:
         return _answer(seen, last.word)
     following.find_cause(seen)
     raise Failure(
-        message(seen.name, progress.ours, progress.last, seen.cause, seen.arn),
+        verbs.unwanted(seen.name, progress.ours, progress.last, seen.cause, seen.arn),
         **{"reason": last.word, **_answer(seen, last.word)},
     )
 

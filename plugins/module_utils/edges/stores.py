@@ -55,8 +55,8 @@ class Store(Protocol):
         """Write in order. Raises Conflict at the first document that another run wrote since it was read here."""
 
     def now(self) -> str:
-        """The time in UTC for records. One decision depends on it, in minutes: whether ECS may have forgotten a task
-        (rules/one_off.forgotten)."""
+        """The time in UTC for records. Decisions depend on it in minutes: whether ECS may have forgotten a task
+        (rules/one_off.forgotten), and whether an interrupted verb is gone on with (rules/verbs.is_recent)."""
 
     def in_handler(self, act: Callable[[], object]) -> bool:
         """Call ``act`` from a signal handler: soon over, one attempt, no exception. Whether it answered something."""

@@ -193,7 +193,7 @@ def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str
             run.settled
             or listed[run.nonce]
             or run.task in known
-            or not (run.task or _seconds(run.began, now) > REMEMBERED)
+            or not (run.task or seconds_between(run.began, now) > REMEMBERED)
         ):
             continue
         return (
@@ -204,7 +204,7 @@ def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str
     return ""
 
 
-def _seconds(began: str, now: str) -> float:
+def seconds_between(began: str, now: str) -> float:
     """Of two times on record; endless when one is no time."""
     try:
         return (datetime.datetime.fromisoformat(now) - datetime.datetime.fromisoformat(began)).total_seconds()

@@ -6,8 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FINAL, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, progress, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
+
+RESUMED_WITHIN = 3300.0
+"""Seconds since the last word of a run for which whoever types its command again is taken to go on with it, as with a
+one-off task (one_off.REMEMBERED). Later they mean a new one: a secret may have been rotated since."""
 
 
 def too_many(verb: str, hosts: list[str], meant: bool) -> str:
@@ -32,15 +37,49 @@ def failed_as(msg: str, fields: dict[str, Any]) -> str:
     return conclusion.outcome(conclusion.Run(opened=opened, deployment=watched, failure=failure, stay=True))
 
 
+def unwanted(service: str, ours: Document, last: verdict.Verdict, cause: Document | None, arn: str | None) -> str:
+    """What is said of a deployment that did not end as a verb wants it: it failed, or has succeeded before ECS could
+    take it back."""
+    if last.word != verdict.SUCCEEDED:
+        return progress.message(service, ours, last, cause, arn)
+    who = f"deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])}"
+    return (
+        f"{service}: {who} was not taken back, for it had succeeded: {last.reason.rstrip('.')}. rollback.yml goes back."
+    )
+
+
+def last_before(records: Records, ours: int | None) -> Document | None:
+    """The newest record before this run's own, ``ours``; the newest of all where it has none."""
+    newest = max((number for number in records if ours is None or number < ours), default=None)
+    return None if newest is None else records[newest]
+
+
+def has_no_end(record: Document | None, kind: str) -> bool:
+    """Whether a record is of a run of this verb that saw no end of its deployment: it died, or it was closed as one
+    that could not look until then."""
+    if record is None or record["kind"] != kind:
+        return False
+    result = (record.get("operation") or {}).get("result") or {}
+    unseen = record["state"] == FAILED and result.get("verdict") in {None, *conclusion.GOES_ON}
+    return unseen or record["state"] not in FINAL
+
+
 def left_by_a_dead_run(record: Document | None, kind: str, primary_id: str) -> bool:
-    """Whether a record says that a dead run of this verb has begun the deployment that is PRIMARY now.
+    """Whether a record says that an interrupted run of this verb has begun the deployment that is PRIMARY now.
 
     Its id is noted right after the call; a run that died in between is known by the deployment that it found.
     """
-    if record is None or record["kind"] != kind or record["state"] in FINAL:
+    if record is None or not has_no_end(record, kind):
         return False
     noted = record["steps"]["deployment"]
-    return bool(noted == primary_id if noted else record["before"]["deployment"] != primary_id)
+    if noted or record["state"] in FINAL:
+        return bool(noted == primary_id)
+    return bool(record["before"]["deployment"] != primary_id)
+
+
+def is_recent(record: Document, now: str) -> bool:
+    """Whether the last word of a run on record is so young that its command, typed again, goes on with it."""
+    return one_off.seconds_between(record["log"][-1]["t"], now) <= RESUMED_WITHIN
 
 
 def left_open(number: int | None) -> str:

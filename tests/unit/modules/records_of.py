@@ -52,8 +52,11 @@ class Kept:
         self.store.apply(opening.writes)
         return int(opening.record["seq"])
 
-    def released(self, revision: int, outcome: str = "proven", cause: Any = None, **declared: Any) -> int:
-        """A release that brought the service to a revision and was closed, and its number."""
+    def released(
+        self, revision: int, outcome: str = "proven", cause: Any = None, head_too: bool = True, **declared: Any
+    ) -> int:
+        """A release that brought the service to a revision and was closed, and its number. ``head_too``: the run did
+        not die between the record's last write and the head's."""
         seq = self.opened(**{"changes": {"cpu": str(revision)}, **declared})
         steps = {"task_definition": f"{self.family}:{revision}", "deployment": f"ecs-svc/{revision}"}
         record = release.step(self.store.record(seq), steps, NOW)
@@ -61,7 +64,8 @@ class Kept:
         result = {"result": words.get(outcome, "failed"), "cause": cause, "reason": "as asked"}
         if outcome == "proven":
             self.live = {**self.live, "task_definition": f"{self.family}:{revision}"}
-        self.store.apply(release.closing(self.store.head(), record, outcome, result, LATER))
+        writes = release.closing(self.store.head(), record, outcome, result, LATER)
+        self.store.apply(writes if head_too else writes[:1])
         return seq
 
     def leased(self, who: str = "arn:aws:iam::111122223333:user/ben", key: str = "other/1/1", ttl: int = 2) -> None:

@@ -14,13 +14,14 @@ import botocore.loaders
 import botocore.model
 import botocore.validate
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads, waits
 from ansible_collections.steady.ecs.plugins.modules import deployment_continue as module
 
 from tests.unit.answers import moment
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import no_answer, refused
 
+Answer = dict[str, Any]
 HOOK = {
     "hookId": "manual-approval",
     "targetType": "PAUSE",
@@ -127,8 +128,95 @@ def test_no_hook_waits(world: Pausing) -> None:
     world.pause(status="SUCCEEDED")
     found = world.verb(module)
     assert (found["outcome"], found["changed"]) == ("unchanged", False)
+    assert found["detail"] == "no hook of web waits for an answer; its newest service deployment 2 is IN_PROGRESS"
     assert world.called("continue_service_deployment") == []
     assert world.verb(module, hook="manual-approval")["outcome"] == "unchanged"
+
+
+def timed_out(world: Pausing, action: str) -> Answer:
+    return world.verb(module, action=action, wait_timeout=1)
+
+
+def expired(world: Pausing, action: str) -> Answer:
+    world.at(4, lambda: world.fail("describe_services", refused("ExpiredTokenException")))
+    return world.verb(module, action=action)
+
+
+def killed(world: Pausing, action: str) -> Answer:
+    """Nothing is written any more after the call."""
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "_closed", lambda *_asked: None)
+        patch.setattr(following, "follow", interrupt)
+        world.verb(module, action=action)
+    return {"outcome": "interrupted"}
+
+
+def interrupt(*_asked: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def succeed(world: Pausing) -> None:
+    world.start_tasks()
+    world.complete()
+
+
+ENDS: dict[str, Any] = {"rolled_back": Pausing.roll_back, "succeeded": succeed}
+LEFT = [timed_out, expired, killed]
+
+
+@pytest.mark.parametrize("leave", LEFT)
+@pytest.mark.parametrize(
+    ("action", "end", "outcome"),
+    [
+        ("continue", "succeeded", "proven"),
+        ("continue", "rolled_back", "failed"),
+        ("rollback", "rolled_back", "proven"),
+        ("rollback", "succeeded", "failed"),
+    ],
+)
+def test_c40_run_again_an_interrupted_answer_is_followed_to_its_end(
+    world: Pausing, leave: Any, action: str, end: str, outcome: str
+) -> None:
+    arn = world.pause()
+    assert leave(world, action)["outcome"] == "interrupted"
+    number = world.newest()["seq"]
+    world.plan.clear()
+    ENDS[end](world)
+    world.calls.clear()
+    planned = world.verb(module, check_mode=True, action=action)
+    assert (planned["changed"], planned["outcome"]) == (False, "unchanged")
+    assert f"what the interrupted continue {number} has answered would be followed" in planned["detail"]
+    found = world.verb(module, action=action)
+    assert (found["outcome"], found["verdict"], found["service_deployment_arn"]) == (outcome, end, arn)
+    assert found["changed"] is False if outcome == "proven" else found["failed"] is True
+    if (action, end) == ("continue", "rolled_back"):
+        assert "deployment ecs-svc/2 of web:2 was rolled back: the service is back on web:1" in found["msg"]
+    assert world.called("continue_service_deployment") == []
+    again = world.verb(module, action=action)
+    assert again["outcome"] == ("error" if (action, end) == ("continue", "rolled_back") else "unchanged")
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "STOPPED"])
+def test_after_a_rollback_nothing_was_continued(world: Pausing, status: str) -> None:
+    world.rollouts[world.pause()].update(status=status, statusReason="The hook timed out.")
+    for check_mode in (True, False):
+        found = world.verb(module, check_mode)
+        assert (found["failed"], found["outcome"], found["reason"]) == (True, "error", "gone_back")
+        assert f"its newest service deployment 2 is {status} (The hook timed out). Nothing was changed." in found["msg"]
+    assert world.called("continue_service_deployment") == []
+    assert not world.kept.store.records()
+
+
+def test_what_has_begun_since_an_interrupted_answer_is_not_its_deployment(world: Pausing) -> None:
+    world.pause()
+    timed_out(world, "continue")
+    world.plan.clear()
+    world.roll_back()
+    world.sleep(120)
+    world.begin_deployment(3)
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"]) == ("unchanged", False)
+    assert "no hook of web waits for an answer; its newest service deployment 3 is IN_PROGRESS" in found["detail"]
 
 
 def test_several_hooks_need_a_name(world: Pausing) -> None:

@@ -51,6 +51,7 @@ def test_c80_stopping_is_asked_for_and_confirmed_to_its_end(world: Stoppable) ->
     assert world.called("stop_service_deployment") == [{"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}]
     assert world.rollouts[arn]["status"] == "ROLLBACK_SUCCESSFUL", "it was waited for"
     assert (found["outcome"], found["verdict"], found["task_definition_arn"]) == ("proven", "rolled_back", revision(1))
+    assert found["changed"] is True
     assert "deployment ecs-svc/2 of web:2 was stopped; web runs web:1" in found["detail"]
     record = world.newest()
     assert (record["kind"], record["state"]) == ("stop", "succeeded")
@@ -69,7 +70,22 @@ def test_what_ecs_stops_already_is_followed(world: Stoppable) -> None:
     world.begin_deployment()
     next(iter(world.rollouts.values())).update(status="ROLLBACK_IN_PROGRESS")
     world.at(10, world.roll_back)
-    assert world.verb(module)["outcome"] == "proven"
+    planned, found = world.verb(module, check_mode=True), world.verb(module)
+    assert (found["outcome"], found["changed"], planned["changed"]) == ("proven", False, False)
+    assert (
+        "deployment ecs-svc/2 of web:2 was taken back by ECS already, so nothing was sent; web runs web:1"
+        in (found["detail"])
+    )
+    assert world.newest()["operation"]["result"]["stopped"] is None
+    assert world.called("stop_service_deployment") == []
+
+
+def test_what_a_person_has_asked_ecs_to_stop_is_followed(world: Stoppable) -> None:
+    world.begin_deployment()
+    next(iter(world.rollouts.values())).update(status="STOP_REQUESTED")
+    world.at(10, world.roll_back)
+    planned, found = world.verb(module, check_mode=True), world.verb(module)
+    assert (found["outcome"], found["changed"], planned["changed"]) == ("proven", False, False)
     assert world.called("stop_service_deployment") == []
 
 
@@ -91,6 +107,17 @@ def test_a_deployment_that_was_faster_is_no_success(world: Stoppable) -> None:
     assert world.newest()["state"] == "failed"
 
 
+def test_what_has_succeeded_before_it_was_taken_back_is_no_success(world: Stoppable) -> None:
+    world.begin_deployment()
+    world.start_tasks()
+    next(iter(world.rollouts.values())).update(status="ROLLBACK_REQUESTED")
+    world.at(3, world.complete)
+    found = world.verb(module)
+    assert (found["failed"], found["outcome"], found["verdict"]) == (True, "failed", "succeeded")
+    assert "deployment ecs-svc/2 of web:2 was not taken back, for it had succeeded" in found["msg"]
+    assert "rollback.yml goes back" in found["msg"]
+
+
 def test_what_the_open_release_set_beside_the_deployment_is_named(world: Stoppable) -> None:
     seq = world.kept.opened(changes={"cpu": "2"})
     world.begin_deployment()
@@ -98,6 +125,20 @@ def test_what_the_open_release_set_beside_the_deployment_is_named(world: Stoppab
     assert f"release {seq} is open: rollback.yml puts back" in found["detail"]
     assert world.kept.store.head()["open"] == seq, "it stays open for its own recovery"
     assert world.kept.store.record(seq)["state"] == "applying"
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+def test_a_release_whose_record_is_final_is_not_open_though_the_head_was_not_written(
+    world: Stoppable, under_way: bool
+) -> None:
+    """Rolled back as was said, it would take a good release away."""
+    seq = world.kept.released(1, head_too=False)
+    assert world.kept.store.head()["open"] == seq
+    if under_way:
+        world.begin_deployment()
+    found = world.verb(module)
+    assert found["changed"] is under_way
+    assert "rollback.yml" not in found["detail"] and "is open" not in found["detail"]
 
 
 def test_where_ecs_stops_no_deployment_the_revision_before_is_deployed(
@@ -109,6 +150,7 @@ def test_where_ecs_stops_no_deployment_the_revision_before_is_deployed(
     found = world.verb(module)
     assert world.writes() == [{"cluster": "c1", "service": "web", "taskDefinition": revision(1)}]
     assert (found["outcome"], found["verdict"], found["task_definition_arn"]) == ("proven", "succeeded", revision(1))
+    assert found["changed"] is True
 
 
 def _back(world: Stoppable) -> None:
@@ -155,7 +197,7 @@ def test_c80_what_ecs_takes_back_already_is_followed_whichever_deployment_is_pri
     world.service.update(deployments=[first, bad] if is_listed else [first], taskDefinition=revision(1))
     list(world.rollouts.values())[-1]["status"] = status
     planned = world.verb(module, check_mode=True)
-    assert planned["changed"] and "is taken back by ECS already" in planned["detail"]
+    assert not planned["changed"] and "is taken back by ECS already" in planned["detail"]
     world.at(10, lambda: world.rollouts[arn].update(status="ROLLBACK_SUCCESSFUL"))
     arn = next(each for each in world.rollouts if each.endswith("/2"))
     found = world.verb(module)
@@ -164,4 +206,4 @@ def test_c80_what_ecs_takes_back_already_is_followed_whichever_deployment_is_pri
     assert world.called("stop_service_deployment") == []
     if is_listed:
         assert found["deployment_id"] == planned["deployment_id"] == "ecs-svc/2"
-        assert "deployment ecs-svc/2 of web:2 was stopped; web runs web:1" in found["detail"]
+        assert "deployment ecs-svc/2 of web:2 was taken back by ECS already" in found["detail"]

@@ -143,9 +143,18 @@ def test_who_could_not_record_it_takes_nothing_away(
 
 def test_a_wrong_key_takes_nothing_away(world: VerbWorld) -> None:
     world.kept.leased()
-    found = world.verb(module, key="nonsense")
-    assert "is not that of the lease there is" in found["msg"]
+    for check_mode in (True, False):
+        found = world.verb(module, check_mode, key="nonsense")
+        assert (found["failed"], found["outcome"]) == (True, "held")
+        assert "is not that of the lease there is" in found["msg"]
     assert lease(world)
+
+
+def test_check_mode_takes_nothing_away_that_a_run_would_not(world: VerbWorld) -> None:
+    world.kept.leased()
+    found = world.verb(module, check_mode=True)
+    assert (found["failed"], found["outcome"]) == (True, "held")
+    assert "unlock_key=other" in found["msg"]
 
 
 def test_nobody_holds_it(world: VerbWorld) -> None:

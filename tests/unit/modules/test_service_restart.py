@@ -14,8 +14,9 @@ from ansible_collections.steady.ecs.plugins.modules import service_restart as mo
 
 from tests.unit.answers import revision
 from tests.unit.modules.verb_world import VerbWorld
-from tests.unit.modules.world import no_answer
+from tests.unit.modules.world import no_answer, refused
 
+Answer = dict[str, Any]
 FORCE = {"cluster": "c1", "service": "web", "forceNewDeployment": True}
 
 
@@ -63,6 +64,9 @@ def test_c57_a_call_that_did_not_arrive_is_made_again(world: VerbWorld) -> None:
 def test_c57_a_deployment_under_way_is_followed_and_not_forced_again(world: VerbWorld) -> None:
     world.begin_deployment()
     goes_well(world)
+    planned = world.verb(module, check_mode=True)
+    assert planned["changed"] is False
+    assert "deployment ecs-svc/2 is under way and replaces all tasks, so it would be followed" in planned["detail"]
     found = world.verb(module)
     assert (found["outcome"], found["changed"], found["deployment_id"]) == ("proven", False, "ecs-svc/2")
     assert world.writes() == []
@@ -78,9 +82,10 @@ def test_a_way_back_that_ecs_is_on_is_no_restart(world: VerbWorld, status: str, 
     if lead == "the earlier one":
         world.service["deployments"].reverse()
         world.service["deployments"][0]["status"], world.service["deployments"][1]["status"] = "PRIMARY", "ACTIVE"
-    found = world.verb(module)
-    assert (found["failed"], found["reason"]) == (True, "going_back")
-    assert "Nothing was restarted" in found["msg"]
+    for check_mode in (True, False):
+        found = world.verb(module, check_mode=check_mode)
+        assert (found["failed"], found["reason"]) == (True, "going_back")
+        assert "Nothing was restarted" in found["msg"]
     assert world.writes() == []
 
 
@@ -100,25 +105,89 @@ def test_what_a_run_brought_while_this_one_waited_is_named(world: VerbWorld) -> 
 
 @pytest.mark.parametrize("noted", [True, False])
 def test_c57_an_interrupted_restart_that_ecs_has_finished_is_not_begun_again(world: VerbWorld, noted: bool) -> None:
-    seq = interrupted(world, noted)
+    began = world.kept.store.now()
+    seq = interrupted(world, noted, began)
     world.begin_deployment()
     world.start_tasks()
     world.complete()
+    planned = world.verb(module, check_mode=True)
     found = world.verb(module)
-    assert (found["outcome"], found["changed"]) == ("proven", False)
+    assert (found["outcome"], found["changed"], planned["changed"]) == ("proven", False, False)
     assert world.writes() == []
     assert found["release"] == seq + 1
+    done = f"deployment ecs-svc/2, begun at {began} by the interrupted restart {seq}, has replaced them; run again"
+    assert done in found["detail"] and done in planned["detail"]
+    assert "all started anew" not in found["detail"]
+    world.after_update = lambda: world.begin_deployment(3)
+    world.at(10, lambda: world.start_tasks(3))
+    world.at(20, lambda: world.complete(3))
+    assert world.verb(module)["deployment_id"] == "ecs-svc/3", "run again it restarts anew, as was said"
+    assert world.writes() == [FORCE]
 
 
-def interrupted(world: VerbWorld, noted: bool) -> int:
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_restart_that_died_long_ago_does_not_swallow_todays(world: VerbWorld, noted: bool) -> None:
+    """A secret has been rotated since: tasks of then keep the old one."""
+    interrupted(world, noted, "2025-11-27T10:00:00Z")
+    world.begin_deployment()
+    world.start_tasks()
+    world.complete()
+    world.after_update = lambda: world.begin_deployment(3)
+    world.at(10, lambda: world.start_tasks(3))
+    world.at(20, lambda: world.complete(3))
+    assert "3 tasks of web:2 would be replaced" in world.verb(module, check_mode=True)["detail"]
+    found = world.verb(module)
+    assert world.writes() == [FORCE]
+    assert (found["outcome"], found["changed"], found["deployment_id"]) == ("proven", True, "ecs-svc/3")
+    assert "all started anew" in found["detail"]
+
+
+def timed_out(world: VerbWorld) -> Answer:
+    return world.verb(module, wait_timeout=30)
+
+
+def expired(world: VerbWorld) -> Answer:
+    """The credentials end while it looks, and are there again for the last write of the record."""
+    world.at(12, lambda: world.fail("describe_services", refused("ExpiredTokenException")))
+    return world.verb(module)
+
+
+@pytest.mark.parametrize("ends", [timed_out, expired])
+@pytest.mark.parametrize("times", [1, 2])
+def test_c57_run_again_as_it_said_a_restart_is_followed_and_not_forced_again(
+    world: VerbWorld, ends: Any, times: int
+) -> None:
+    """Its record is closed, for it was not killed; ECS finishes meanwhile."""
+    for _time in range(times):
+        first = ends(world)
+        assert (first["outcome"], first["verdict"]) == ("interrupted", "unknown")
+        assert world.newest()["state"] == "failed"
+    world.start_tasks()
+    world.complete()
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"], found["deployment_id"]) == ("proven", False, "ecs-svc/2")
+    assert world.writes() == [FORCE]
+    assert f"by the interrupted restart {first['release']}, has replaced them" in found["detail"]
+
+
+def test_a_restart_that_failed_is_begun_anew(world: VerbWorld) -> None:
+    world.at(20, world.roll_back)
+    assert world.verb(module)["verdict"] == "rolled_back"
+    world.rollouts.clear()
+    goes_well(world)
+    assert world.verb(module)["changed"] is True
+    assert world.writes() == [FORCE, FORCE]
+
+
+def interrupted(world: VerbWorld, noted: bool, began: str) -> int:
     """The record of a restart that died after its call."""
     store = world.kept.store
     request = release.Request(
         store.identity, "restart", _nothing(), {"who": "ada", "host": "h", "commit": None, "why": ""}, "dead"
     )
-    record = release.prepared(1, 1, None, request, world.kept.live, "2025-11-27T10:00:00Z")
+    record = release.prepared(1, 1, None, request, world.kept.live, began)
     record = {**record, "operation": {"verb": "restart", "arguments": {}, "result": None}}
-    applying = records.moved(record, records.APPLYING, "2025-11-27T10:00:00Z")
+    applying = records.moved(record, records.APPLYING, began)
     if noted:
         applying = {**applying, "steps": {**applying["steps"], "deployment": "ecs-svc/2"}}
     head = records.written(store.head(), "dead", seq=1)

@@ -60,6 +60,24 @@ def test_c71_no_stale_revision_is_sent_along_and_the_record_is_corrected(world: 
     assert "names web:70, and web:1 runs" in record["operation"]["result"]["note"]
 
 
+def test_the_last_release_is_the_one_whose_record_is_final_though_the_head_was_not_written(world: VerbWorld) -> None:
+    world.kept.released(70)
+    world.kept.released(1, head_too=False)
+    world.at(5, lambda: world.run_tasks(5))
+    scale(world, 5)
+    assert world.newest()["operation"]["result"]["note"] is None
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "IN_PROGRESS"])
+def test_check_mode_says_what_runs_where_the_count_is_set_and_not_reached(world: VerbWorld, state: str) -> None:
+    world.run_tasks(1)
+    world.service["deployments"][0]["rolloutState"] = state
+    planned = scale(world, 3, check_mode=True)
+    assert (planned["changed"], planned["outcome"]) == (False, "unchanged")
+    under_way = ", a deployment is under way" if state == "IN_PROGRESS" else ""
+    assert f"check mode: web is to run 3 tasks, 1 run now{under_way}; it would be waited for" in planned["detail"]
+
+
 def test_what_is_set_already_is_not_sent_again(world: VerbWorld) -> None:
     found = scale(world, 3)
     assert (found["changed"], found["outcome"], found["release"]) == (False, "unchanged", None)
