@@ -82,7 +82,10 @@ releases:
     proven: {description: Whether it succeeded and was verified., type: bool, sample: false}
     base: {description: The release that was current before it., type: int, sample: 40}
     restores: {description: The release that a rollback restored., type: int, sample: null}
-    interrupted: {description: Whether a run of it was interrupted., type: bool, sample: false}
+    interrupted:
+      description: Whether a run of it ended before the end of its work, by a signal or while that went on unwatched.
+      type: bool
+      sample: false
     who: {description: ARN of the caller., type: str, sample: "arn:aws:iam::640080112933:user/ada"}
     host: {description: The machine that it was run on., type: str, sample: runner-7}
     why: {description: The reason given., type: str, sample: Sessions stay on one task for 24 hours}
@@ -116,11 +119,20 @@ releases:
       type: dict
       sample: {coral: "sha256:0a1b"}
     changed:
-      description: What it changed; of environment variables the names.
+      description:
+        - What it changed; what it declared and was there before is not listed.
+        - Last, after C(declared), the names that it declared in the task definition, when it has another revision.
+          Their values are in no record, so whether each was another one before is not known.
       type: list
       elements: str
-      sample: ["revision: pardon-simulator:74 -> pardon-simulator:75", coral environment CORAL_SESSIONS]
-    outcome: {description: Outcome of the run., type: str, sample: failed_rolled_back}
+      sample: ["revision: pardon-simulator:74 -> pardon-simulator:75", "declared: coral environment CORAL_SESSIONS"]
+    outcome:
+      description:
+        - Outcome of the run; null for one that is open.
+        - V(interrupted) for an operation that ended before the end of its work, whatever the state of its record; null
+          for every other operation.
+      type: str
+      sample: failed_rolled_back
     verdict: {description: What became of its deployment., type: str, sample: rolled_back}
     reason: {description: The outcome in one sentence., type: str, sample: everything was put back}
     rolled_back_by: {description: V(us) or V(ecs)., type: str, sample: ecs}

@@ -24,8 +24,9 @@ options:
     default: 10
   skip_schedules:
     description:
-      - Go on although EventBridge rules or schedules may not be read.
-      - One that starts a revision which is deregistered fails from then on.
+      - Go on although EventBridge rules or schedules may not be read, or not be understood. Those that can be read
+        count all the same.
+      - One that cannot be read, and starts a revision which is deregistered, fails from then on.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -147,19 +148,18 @@ def _plan(task: Task, store: stores.Store) -> pruning.Plan:
 
 
 def _scheduled(task: Task) -> usage.Named:
-    try:
-        return usage.by_schedules(task)
-    except Failure as failure:
+    def unread(failure: Failure) -> None:
         if failure.fields.get("reason") not in ("access_denied", "refused", usage.UNCLEAR):
-            raise
+            raise failure
         if not task.params["skip_schedules"]:
             raise Failure(
-                f"{failure.msg} Or set prune_skip_schedules=true when no rule or schedule starts tasks of this family. "
-                "Nothing was changed.",
+                f"{failure.msg} Or set prune_skip_schedules=true when nothing that cannot be read starts tasks of this "
+                "family. Nothing was changed.",
                 **failure.fields,
             ) from None
-        task.warn(f"Rules and schedules are not looked at: {failure.msg}")
-        return []
+        task.warn(f"A rule or schedule that may start a task is left out: {failure.msg}")
+
+    return usage.by_schedules(task, unread)
 
 
 def _act(task: Task, by: held.Held) -> Answer:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -234,6 +235,16 @@ def test_an_entry_leaves_out_what_it_names_until_its_day_is_over(given: dict[str
         each for index, each in enumerate(DIFFERENCES) if index not in kept
     ]
     assert bool(ignore.expired) == (given["until"] == "2026-01-29")
+
+
+@pytest.mark.parametrize("until", ["2026-01-31", "20260131", 20260131, "2026-W05-6", datetime.date(2026, 1, 31)])
+def test_an_entry_ends_on_its_day_however_the_date_is_written(until: Any) -> None:
+    for today, kept in (("2026-01-31", []), ("2026-02-01", DIFFERENCES), ("2026-11-30", DIFFERENCES)):
+        ignore = Ignore([{**entry("*"), "until": until}], today)
+        assert ignore.kept(DIFFERENCES) == kept
+        assert ignore.expired == (
+            ["drift_ignore: * held until 2026-01-31: settle it, or give it a new date"] if kept else []
+        )
 
 
 def test_an_entry_without_a_date_is_refused() -> None:

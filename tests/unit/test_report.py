@@ -18,7 +18,8 @@ LIVE = {
     "task_definition": f"{FAMILY}:74",
     "deployment": "ecs-svc/1",
     "settings": {"healthCheckGracePeriodSeconds": 30},
-    "running": 3,
+    "running": 2,
+    "desired": 3,
     "attributes": {GROUP: {DURATION: "3600"}},
 }
 NOTHING: dict[str, Any] = {
@@ -39,13 +40,15 @@ RESTORED = {
 }
 
 
-def record(outcome: str = "proven", **result: Any) -> dict[str, Any]:
-    changes = {"containers": {"coral": {"environment": {"CORAL_SESSIONS": None}}}}
-    settings = {"healthCheckGracePeriodSeconds": 60, "desiredCount": 4}
+def record(
+    outcome: str = "proven", count: int = 4, revision: int = 75, more: Any = None, **result: Any
+) -> dict[str, Any]:
+    changes = {"containers": {"coral": {"environment": {"CORAL_SESSIONS": None, **(more or {})}}}}
+    settings = {"healthCheckGracePeriodSeconds": 60, "desiredCount": count}
     made = intent.intent(f"{FAMILY}:74", changes, {}, {}, settings, {GROUP: {DURATION: "86400"}})
     request = release.Request(IDENTITY, "deploy", made, {"who": "ada", "why": "longer | sessions"}, "nonce")
     opening = release.opening(records.new_head(), {}, request, LIVE, "2025-11-27T10:00:00Z")
-    steps = {"task_definition": f"{FAMILY}:75", "registered": True, "deployment": "ecs-svc/2"}
+    steps = {"task_definition": f"{FAMILY}:{revision}", "registered": True, "deployment": "ecs-svc/2"}
     applied = release.step(opening.record, steps, "2025-11-27T10:01:00Z")
     result = {"duration_seconds": 600.0, **result}
     return release.closing(records.new_head(), applied, outcome, result, "2025-11-27T10:10:00Z")[0].document
@@ -137,6 +140,21 @@ def test_what_the_commands_leave_is_said() -> None:
 def test_what_a_run_that_goes_on_finds_live_is_a_change_of_the_release_too() -> None:
     path = "containerDefinitions[coral].environment[CORAL_SESSIONS]"
     assert f"| task definition | `{path}` | not recorded | not recorded |" in page(differences=[])
+
+
+def test_what_was_so_before_is_no_change_though_it_is_declared() -> None:
+    path = "containerDefinitions[coral].environment"
+    found = [{"resource": "task definition", "path": f"{path}[CORAL_SESSIONS]", "expected": "a", "actual": "b"}]
+    made = record(more={"MODE": "calm"}, count=3)
+    told = {
+        each["property"]: (each["before"], each["after"])
+        for each in report.report(made, facts(), {**NOTHING, "differences": found}, RESTORED)["changes"]
+    }
+    assert told[f"{path}[CORAL_SESSIONS]"] == ("b", "a")
+    assert f"{path}[MODE]" not in told, "the run compared it, and it did not differ"
+    assert "desiredCount" not in told, "2 of 3 ran"
+    for differences in (None, []):
+        assert path not in page(record(revision=74), differences=differences), "no other revision has other content"
 
 
 def test_traffic_is_counted_or_said_not_to_be() -> None:

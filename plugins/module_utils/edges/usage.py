@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads
@@ -15,6 +16,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 Answer = dict[str, Any]
 Named = list[tuple[str, str]]
 """Pairs of a task definition as it is named (an ARN, ``family:revision``, or a bare family) and of who names it."""
+Unread = Callable[[Failure], None]
+"""Called with why something cannot be read: raises, or returns where the rest is to be read all the same."""
 UNCLEAR = "schedule"
 """Reason of a Failure: what a schedule starts is not to be understood."""
 OVER = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
@@ -93,34 +96,51 @@ def _sides(task: Task, cluster: str, name: str) -> Named:
     return found
 
 
-def by_schedules(task: Task) -> Named:
-    """What EventBridge rules and EventBridge Scheduler start. Raises Failure ``access_denied`` when either is not to
-    be read: what is not known must not be deregistered."""
-    return [*_rules(task), *_schedules(task)]
+def by_schedules(task: Task, unread: Unread) -> Named:
+    """What EventBridge rules and EventBridge Scheduler start, each of them read apart. ``unread`` decides about one
+    that may not be read, or is not to be understood: what is not known must not be deregistered unless it is meant."""
+    return [*_rules(task, unread), *_schedules(task, unread)]
 
 
-def _rules(task: Task) -> Iterator[tuple[str, str]]:
-    with translated("Reading EventBridge rules (events:ListRules, events:ListTargetsByRule)"):
-        events = reading(task, "events")
-        for bus in _pages(events.list_event_buses, "EventBuses"):
-            for rule in _pages(events.list_rules, "Rules", EventBusName=bus["Name"]):
-                wanted = {"Rule": rule["Name"], "EventBusName": bus["Name"]}
-                for target in _pages(events.list_targets_by_rule, "Targets", **wanted):
-                    named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn")
-                    if named:
-                        yield named, f"EventBridge rule {rule['Name']}"
+def _rules(task: Task, unread: Unread) -> Iterator[tuple[str, str]]:
+    doing = "Reading EventBridge rules (events:ListEventBuses, events:ListRules, events:ListTargetsByRule)"
+    read = functools.partial(_readable, doing, unread)
+    events = reading(task, "events")
+    for bus in read(_pages(events.list_event_buses, "EventBuses")):
+        for rule in read(_pages(events.list_rules, "Rules", EventBusName=bus["Name"])):
+            wanted = {"Rule": rule["Name"], "EventBusName": bus["Name"]}
+            for target in read(_pages(events.list_targets_by_rule, "Targets", **wanted)):
+                named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn")
+                if named:
+                    yield named, f"EventBridge rule {rule['Name']}"
 
 
-def _schedules(task: Task) -> Iterator[tuple[str, str]]:
-    with translated("Reading EventBridge Scheduler (scheduler:ListSchedules, scheduler:GetSchedule)"):
-        scheduler = reading(task, "scheduler")
-        for each in _pages(scheduler.list_schedules, "Schedules"):
-            schedule = scheduler.get_schedule(Name=each["Name"], GroupName=each.get("GroupName", "default"))
-            target = schedule.get("Target") or {}
-            who = f"schedule {each['Name']}"
-            named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or _universal(target, who)
-            if named:
-                yield named, who
+def _schedules(task: Task, unread: Unread) -> Iterator[tuple[str, str]]:
+    doing = "Reading EventBridge Scheduler (scheduler:ListSchedules, scheduler:GetSchedule)"
+    read = functools.partial(_readable, doing, unread)
+    scheduler = reading(task, "scheduler")
+    for each in read(_pages(scheduler.list_schedules, "Schedules")):
+        yield from read(_started(scheduler, each))
+
+
+def _started(scheduler: Any, brief: Answer) -> Iterator[tuple[str, str]]:
+    """What one schedule starts, if it is a task."""
+    schedule = scheduler.get_schedule(Name=brief["Name"], GroupName=brief.get("GroupName", "default"))
+    target = schedule.get("Target") or {}
+    who = f"schedule {brief['Name']}"
+    named = (target.get("EcsParameters") or {}).get("TaskDefinitionArn") or _universal(target, who)
+    if named:
+        yield named, who
+
+
+# pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
+def _readable[T](doing: str, unread: Unread, members: Iterator[T]) -> Iterator[T]:
+    """The members up to what cannot be read, which is handed to ``unread``."""
+    try:
+        with translated(doing):
+            yield from members
+    except Failure as failure:
+        unread(failure)
 
 
 def _universal(target: Answer, who: str) -> str | None:
@@ -134,8 +154,8 @@ def _universal(target: Answer, who: str) -> str | None:
         return str(given["TaskDefinition"]) if given.get("TaskDefinition") else None
     except (ValueError, AttributeError):
         raise Failure(
-            f"The input of {who} is no JSON object, so what it starts is not known. Nothing was deregistered. Correct "
-            "its target, or take the schedule away.",
+            f"The input of {who} is no JSON object, so what it starts is not known. Correct its target, or "
+            "take the schedule away.",
             reason=UNCLEAR,
         ) from None
 

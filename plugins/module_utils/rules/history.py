@@ -11,19 +11,23 @@ import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, images
+from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import GOES_ON
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     CALLER_SAYS,
     FINAL,
+    OPERATIONS,
     RELEASES,
+    SUCCEEDED,
     Document,
     proven,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import flat_settings, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COUNT, flat_settings, settled, state_of
 
 AUDIT = (*CALLER_SAYS, "started", "finished")
 APPROVAL = "Steady records who approved, and does not check it"
+INTERRUPTED = "interrupted"
 SHOWN_CHANGES = 3
 SHOWN_COMMIT = 12
 
@@ -34,14 +38,14 @@ def entry(record: Document) -> Document:
     return {
         **{name: record[name] for name in ("seq", "kind", "state", "base", "restores")},
         "proven": proven(record),
-        "interrupted": any(each["state"] == "interrupted" for each in record["log"]),
+        "interrupted": _interrupted(record),
         **{name: audit.get(name) for name in AUDIT},
         "duration_seconds": verdict["duration_seconds"] or _seconds(audit["started"], audit.get("finished")),
         "previous_task_definition": record["before"]["task_definition"],
         "task_definition": state_of(record)["task_definition"],
         "images": images.recorded(record),
         "changed": changed(record),
-        "outcome": verdict["outcome"],
+        "outcome": _outcome(record),
         "verdict": verdict["result"],
         "reason": verdict["reason"],
         "rolled_back_by": verdict["rolled_back_by"],
@@ -54,14 +58,20 @@ def entry(record: Document) -> Document:
 
 
 def changed(record: Document) -> list[str]:
-    """What a release changed, or was to change, one name each; of the environment the names, for no value is kept."""
+    """What a release changed, or was to change, one name each: first what differs from what was there, then what it
+    declares of the content of another revision. Of that the names, for no value is kept."""
     before, intent, after = record["before"], record["intent"], state_of(record)
     found = []
     if after["task_definition"] != before["task_definition"]:
         found.append(f"revision: {name_of(before['task_definition'])} -> {name_of(after['task_definition'])}")
-    found += [_without_defaults(path) for path in intent["task_definition"]["changes"] or []]
+    found += [f"{COUNT}: {was} -> {count}" for was, count in changed_count(record)]
     was, wanted = flat_settings(before["settings"]), flat_settings(intent["settings"])
-    found += [f"{path}: {_shown(was.get(path))} -> {_shown(value)}" for path, value in sorted(wanted.items())]
+    means = settled(intent["settings"])
+    found += [
+        f"{path}: {_shown(was.get(path))} -> {_shown(value)}"
+        for path, value in sorted(wanted.items())
+        if was.get(path) not in (value, means.get(path, value))
+    ]
     for arn, values in sorted(intent["attributes"].items()):
         had = before["attributes"].get(arn, {})
         found += [
@@ -69,7 +79,22 @@ def changed(record: Document) -> list[str]:
             for key, value in sorted(values.items())
             if had.get(key) != value
         ]
+    found += [f"declared: {_without_defaults(path)}" for path in declared_content(record)]
     return [one_line(each) for each in found]
+
+
+def changed_count(record: Document) -> list[tuple[int, int]]:
+    """The desired count before and after where a release changed it: one pair or none. How many tasks ran is no count
+    that somebody desired; records of old have no other."""
+    was, count = record["before"].get("desired"), record["intent"]["count_policy"]["count"]
+    return [] if None in (was, count) or was == count else [(was, count)]
+
+
+def declared_content(record: Document) -> list[str]:
+    """Paths that a release declares in the task definition. One whose revision is the one before changed none of it."""
+    if record["steps"]["task_definition"] == record["before"]["task_definition"]:
+        return []
+    return list(record["intent"]["task_definition"]["changes"] or [])
 
 
 def line(found: Document) -> str:
@@ -154,7 +179,24 @@ _NO_CAUSE: dict[str, Any] = {
 }
 
 
+def _interrupted(record: Document) -> bool:
+    """Whether a run of it ended before the end of its work: by a signal, or while that goes on unwatched."""
+    result = (record.get("operation") or {}).get("result") or {}
+    return result.get("verdict") in GOES_ON or any(each["state"] == INTERRUPTED for each in record["log"])
+
+
+def _outcome(record: Document) -> str | None:
+    """As the run said it. The record of an operation has no outcome, and one that was interrupted is neither open, for
+    no run goes on with its record, nor failed."""
+    if record["kind"] in OPERATIONS and record["state"] != SUCCEEDED and _interrupted(record):
+        return INTERRUPTED
+    outcome: str | None = record["verdict"]["outcome"]
+    return outcome
+
+
 def _ended(found: Document) -> str:
+    if found["outcome"] == INTERRUPTED:
+        return INTERRUPTED
     if found["state"] not in FINAL:
         return f"open ({found['state']})"
     if found["proven"]:

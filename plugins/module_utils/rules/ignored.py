@@ -57,12 +57,13 @@ class Ignore:
 
 def _checked(entry: Answer) -> Answer:
     try:
-        datetime.date.fromisoformat(str(entry["until"]))
+        until = datetime.date.fromisoformat(str(entry["until"]))
     except ValueError:
         raise DeclarationError(
             f"drift_ignore: until of {entry['path']} must be a date, such as 2026-01-31; it is {entry['until']!r}."
         ) from None
-    return {**entry, "until": str(entry["until"])}
+    # It takes 20260131 and 2026-W05-6 too, which as text come after every day of their year.
+    return {**entry, "until": until.isoformat()}
 
 
 def _matches(pattern: str, text: str) -> bool:

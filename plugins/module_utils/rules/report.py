@@ -8,6 +8,7 @@ the run's differences, redacted by the module that compared, or not at all: a re
 
 from __future__ import annotations
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.history import changed_count, declared_content
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
@@ -18,6 +19,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     Document,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
+    COUNT,
     differences,
     flat_settings,
     state_of,
@@ -196,12 +198,12 @@ def _changes(record: Document, found: list[Document] | None) -> list[Document]:
     rows.sort(key=lambda each: (each["resource"] == "service", each["property"] != "taskDefinition"))
     attributes = [each for each in rows if each["resource"] != "service"]
     service = [each for each in rows if each["resource"] == "service"]
-    return [*attributes, *_content(record, found), *service, *_policies(record)]
+    return [*attributes, *_content(record, found), *service, *_count(record)]
 
 
 def _content(record: Document, found: list[Document] | None) -> list[Document]:
-    """Changes inside the task definition: the run's own differences, and the names that the record has beside them, for
-    what a run that goes on finds live already is no difference to it."""
+    """Changes inside the task definition: the run's own differences. Where these have none, the names on record: a run
+    that goes on with a release may find its revision live already, and a later report knows of no run."""
     shown = [
         {
             "resource": each["resource"],
@@ -212,20 +214,17 @@ def _content(record: Document, found: list[Document] | None) -> list[Document]:
         for each in found or []
         if each.get("resource") == CONTENT
     ]
-    known = {each["property"] for each in shown}
-    return shown + [
+    return shown or [
         {"resource": CONTENT, "property": path, "before": NOT_RECORDED, "after": NOT_RECORDED}
-        for path in record["intent"]["task_definition"]["changes"] or []
-        if path not in known
+        for path in declared_content(record)
     ]
 
 
-def _policies(record: Document) -> list[Document]:
-    policy = record["intent"]["count_policy"]
-    if policy["mode"] != "fixed":
-        return []
-    before = record["before"]["running"]
-    return [{"resource": "service", "property": "desiredCount", "before": before, "after": policy["count"]}]
+def _count(record: Document) -> list[Document]:
+    return [
+        {"resource": "service", "property": COUNT, "before": was, "after": count}
+        for was, count in changed_count(record)
+    ]
 
 
 def _moves(record: Document) -> list[Document]:

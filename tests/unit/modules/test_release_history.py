@@ -5,15 +5,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import history
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import history, states
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
 from ansible_collections.steady.ecs.plugins.modules import release_history as module
+from ansible_collections.steady.ecs.plugins.modules import service_scale
 
 from tests.unit.modules.records_of import ACCOUNT, CAUSE, REGION, Kept
+from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.test_release import Service
 
 
@@ -117,6 +122,88 @@ def test_nothing_on_record_is_said(tmp_path: Path) -> None:
     found, lines = show(tmp_path)
     assert (found["releases"], found["detail"]) == ([], "no release is on record")
     assert lines == [found["line"]]
+
+
+GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/6cd8923ffc120347"
+
+
+def test_what_is_declared_and_was_so_before_did_not_change(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    numbers = {"maximumPercent": 150, "minimumHealthyPercent": 100}
+    service = {"desiredCount": 3, "deploymentConfiguration": numbers, "healthCheckGracePeriodSeconds": 30}
+    live = states.live_settings({**service, "tags": [{"key": "team", "value": "shop"}]})
+    kept.live |= {"running": 2, "settings": live, "attributes": {GROUP: {"stickiness.enabled": "true"}}}
+    same: dict[str, Any] = {
+        "settings": {
+            "desiredCount": 3,
+            "deploymentConfiguration": {"maximumPercent": "150", "minimumHealthyPercent": None},
+            "platformVersion": None,
+            "tags": {"team": "shop", "stage": None},
+        },
+        "attributes": {GROUP: {"stickiness.enabled": "true"}},
+        "changes": {"containers": {"app": {"environment": {"MODE": "calm"}}}},
+    }
+    kept.released(1, **same)
+    (found,) = show(tmp_path, limit=1)[0]["releases"]
+    assert found["changed"] == [], "the revision is the one before, so its content is too"
+    other = {"desiredCount": 4, "deploymentConfiguration": {"maximumPercent": None}, "tags": {"team": None}}
+    kept.released(2, **{**same, "settings": {**same["settings"], **other}})
+    (found,), lines = show(tmp_path, limit=1)[0]["releases"], show(tmp_path, limit=1)[1]
+    assert found["changed"] == [
+        "revision: web:1 -> web:2",
+        "desiredCount: 3 -> 4",
+        "deploymentConfiguration.maximumPercent: 150 -> default",
+        "tags[team]: shop -> default",
+        "declared: app environment MODE",
+    ]
+    assert "desiredCount: 3 -> 4" in lines[0] and "2 more" in lines[0], "what changed comes first"
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
+    found = VerbWorld(tmp_path)
+    monkeypatch.setattr(waits, "clock", found)
+    monkeypatch.setattr(reads, "_definitions", {})
+    return found
+
+
+def killed(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def of_operation(folder: Path) -> tuple[dict[str, Any], str]:
+    (found,), lines = show(folder, limit=1)[0]["releases"], show(folder, limit=1)[1]
+    whole = show(folder, release=found["seq"])[1]
+    assert whole[0] == f"release {found['seq']}: scale, {lines[0].split()[2]}"
+    return found, lines[0]
+
+
+def test_an_operation_that_a_signal_ended_is_not_open(world: VerbWorld, tmp_path: Path) -> None:
+    world.at(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, killed)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            world.verb(service_scale, count=5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    found, line = of_operation(tmp_path)
+    assert (found["state"], found["interrupted"], found["outcome"]) == ("verifying", True, "interrupted")
+    assert "scale     interrupted" in line and "open" not in line
+
+
+def test_an_operation_that_goes_on_unwatched_has_not_failed(world: VerbWorld, tmp_path: Path) -> None:
+    assert world.verb(service_scale, count=5, wait_timeout=20)["outcome"] == "interrupted"
+    found, line = of_operation(tmp_path)
+    assert (found["state"], found["interrupted"], found["outcome"]) == ("failed", True, "interrupted")
+    assert "scale     interrupted" in line
+
+
+def test_an_operation_that_failed_or_is_done_was_not_interrupted(world: VerbWorld, tmp_path: Path) -> None:
+    world.at(3, lambda: world.service.update(status="INACTIVE", desiredCount=0))
+    assert world.verb(service_scale, count=5)["outcome"] == "failed"
+    found, line = of_operation(tmp_path)
+    assert (found["interrupted"], found["outcome"]) == (False, None)
+    assert "scale     failed" in line
 
 
 def test_what_ran_before_a_failed_release_is_not_told_as_its_images() -> None:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
 from ansible_collections.steady.ecs.plugins.modules import task_definition_prune as module
 
 from tests.unit.answers import ACCOUNT, revision, task
@@ -34,6 +35,11 @@ class Account(VerbWorld):
         self.rules: list[Answer] = []
         self.schedules: list[Answer] = []
         self.sides: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def run(self, run: Callable[[Task], Answer], params: Answer, check_mode: bool = False) -> Answer:
+        asked = Task(params, self, check_mode=check_mode, report=self.lines.append, warn=self.warnings.append)
+        return perform(asked, run)
 
     def get_paginator(self, operation: str) -> Any:
         return _Pages(self, operation)
@@ -99,6 +105,7 @@ class Account(VerbWorld):
         return {"Schedules": [{"Name": each["Name"], "GroupName": "default"} for each in self.schedules]}
 
     def get_schedule(self, **asked: Any) -> Answer:
+        self._called("get_schedule", asked)
         return next(each for each in self.schedules if each["Name"] == asked["Name"])
 
     def gone(self) -> list[int]:
@@ -266,6 +273,25 @@ def test_schedules_that_may_not_be_read_may_name_anything(world: Account, operat
     assert world.gone() == []
     world.fail(operation, *[refused("AccessDeniedException", "not authorized")] * 2)
     assert world.verb(module, keep=1, skip_schedules=True)["outcome"] == "proven"
+
+
+@pytest.mark.parametrize("unread", ["list_event_buses", "list_schedules", "get_schedule", "broken"])
+def test_what_can_be_read_keeps_its_revision_though_another_is_skipped(world: Account, unread: str) -> None:
+    """Whoever skips what may not be read does not mean the rule beside it, which was read."""
+    named_by(world, "rule")
+    target = {"EcsParameters": {"TaskDefinitionArn": revision(3)}}
+    broken = {"Arn": "arn:aws:scheduler:::aws-sdk:ecs:runTask", "Input": "{"}
+    foreign = {"Name": "foreign", "Target": broken if unread == "broken" else {}}
+    world.schedules = [foreign, {"Name": "hourly", "Target": target}]
+    first_alone = [None] if unread == "get_schedule" else []
+    world.fail(unread, *[refused("AccessDeniedException", f"not authorized: {unread}"), *first_alone] * 2)
+    found = world.verb(module, keep=1, skip_schedules=True)
+    kept = {2: unread != "list_event_buses", 3: unread != "list_schedules"}
+    assert {number: number not in world.gone() for number in kept} == kept, found["kept"]
+    assert 1 in world.gone()
+    assert len(world.warnings) == 2, "one for the plan, and one under the lease"
+    assert ("foreign" if unread == "broken" else unread) in world.warnings[0]
+    assert "Nothing was" not in world.warnings[0]
 
 
 def test_check_mode_lists_and_changes_nothing(world: Account) -> None:
