@@ -8,7 +8,7 @@ NAME = "[A-Za-z0-9_-]{1,255}"
 WORDS = {
     "RegisterTaskDefinition": {"family": NAME},
     "CreateCluster": {"clusterName": NAME},
-    "CreateService": {"serviceName": NAME, "clientToken": "[!-~]{1,36}"},
+    "CreateService": {"serviceName": NAME, "clientToken": "[!-~]{0,36}"},
     "RunTask": {"startedBy": "[A-Za-z0-9/_-]{0,128}", "clientToken": "[!-~]{1,64}"},
 }
 LONGEST_KEY, LONGEST_VALUE, MOST_TAGS = 128, 256, 50

@@ -9,7 +9,6 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs
-from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, progress, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 
@@ -41,7 +42,7 @@ def unwanted(service: str, ours: Document, last: verdict.Verdict, cause: Documen
     """What is said of a deployment that did not end as a verb wants it: it failed, or has succeeded before ECS could
     take it back."""
     if last.word != verdict.SUCCEEDED:
-        return progress.message(service, ours, last, cause, arn)
+        return message(service, ours, last, cause, arn)
     who = f"deployment {ours['id']} of {looks.name_of(ours['taskDefinition'])}"
     return (
         f"{service}: {who} was not taken back, for it had succeeded: {last.reason.rstrip('.')}. rollback.yml goes back."
