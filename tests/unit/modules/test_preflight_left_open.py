@@ -1,6 +1,6 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Preflight beside a release that a dead run left on its way back: only its own declaration need not be able to start."""
+"""Preflight beside a release that was left on its way back: only its own declaration need not be able to start."""
 
 from __future__ import annotations
 
