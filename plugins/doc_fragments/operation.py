@@ -30,7 +30,8 @@ options:
     type: bool
     default: false
   lease_seconds:
-    description: Seconds for which the lease on the service is taken, and renewed while the module works.
+    description: Seconds for which the lease on the service is taken, and renewed while the module works. At
+      least 15.
     type: int
     default: 90
   lease_wait:

@@ -45,8 +45,8 @@ options:
     default: {}
   lease_seconds:
     description:
-      - With O(state=opened), seconds for which the lease holds after each renewal. A hook between two tasks must take
-        less.
+      - With O(state=opened), seconds for which the lease holds after each renewal, at least 15. A hook between two
+        tasks must take less.
     type: int
     default: 90
   lease_wait:

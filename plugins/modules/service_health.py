@@ -16,6 +16,8 @@ description:
   - URLs are asked only once everything else holds. Only C(http) and C(https) URLs without user information are; the
     name is resolved once a connection; redirects are followed only within the host; link-local addresses are never
     asked, loopback and private ones only when the URL's host is such an address itself, or V(localhost).
+  - Where the time is over and nothing is wrong but that tasks which a scaling has asked for are still starting, the
+    answer has C(cut_off) beside it. A release is then not rolled back but interrupted, and the same command goes on.
   - Values of environment variables are never shown unless O(safe_environment) names the variable.
 author: The steady.ecs authors (@steady-ecs)
 options:
@@ -154,7 +156,7 @@ checks:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads, visits, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, models, reads, verifying, visits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.rotation import tell_changed
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     addresses,
@@ -165,8 +167,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     images,
     looks,
     ownership,
-    progress,
     redact,
+    settling,
     task_definition,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
@@ -327,6 +329,15 @@ class Verification:
             return health.unanswered(addresses.shown(address), problem.found)
         return health.stickiness(*met, attributes or {})
 
+    def starting(self) -> int:
+        """How many tasks are still starting, where nothing else is wrong. None does so that may be in the place of one
+        which has ended, for then it may end the same way."""
+        number = settling.starting(self.seen, self.checks, self.count) if self.seen else 0
+        if not (self.seen and number):
+            return 0
+        stopped = reads.tasks(self.task, self.params["cluster"], self.params["service"], "STOPPED")
+        return 0 if looks.own_tasks(looks.primary(self.seen.service), stopped) else number
+
     def answer(self) -> Answer:
         """What the module returns, whether it fails or not."""
         return {
@@ -344,60 +355,13 @@ def refuse_what_cannot_be_meant(params: Answer) -> None:
         attempt()
 
 
-class Watch:
-    """Looks until no check fails, no waiting can help, or the time is over; and says what is waited for."""
-
-    def __init__(self, verification: Verification) -> None:
-        self.verification, self.task = verification, verification.task
-        self.timeout = self.task.params["wait_timeout"]
-        self.lasting: list[str] = []
-        self.missed: Failure | None = None
-        self.said, self.said_at = "", 0.0
-
-    def poll(self, elapsed: float) -> bool | None:
-        """One look. False when it need not be repeated. An answer that is missing in passing is waited for."""
-        if self.task.lease:
-            self.task.lease.renew_if_due()
-        try:
-            found = self.verification.look()
-        except Failure as failure:
-            if not waits.passing(failure):
-                raise
-            self.missed = failure
-            self.say(elapsed, f"could not look, looking on: {failure.msg}")
-            return None
-        self.missed, wrong = None, checks.failed(found)
-        if not wrong:
-            return True
-        before, self.lasting = self.lasting, health.lasting(found)
-        # Seen twice, for a single answer of AWS may be old, and a false failure would set off a rollback.
-        if self.lasting and self.lasting == before:
-            return False
-        self.say(elapsed, f"not yet: {', '.join(each['name'] for each in wrong)}")
-        return None
-
-    def say(self, elapsed: float, words: str) -> None:
-        """Show what is waited for when it changes, and at least every 15 s."""
-        line = f"{progress.clock_text(elapsed)}  {words}"
-        self.task.count(line)
-        if elapsed < self.timeout and (words != self.said or elapsed - self.said_at >= progress.SILENCE):
-            self.said, self.said_at = words, elapsed
-            self.task.report(line)
-
-    def run(self) -> None:
-        """Raises the Failure that kept us from the last look: what an older one saw may be past (case C78)."""
-        waits.until(self.poll, self.timeout, self.task.params["wait_delay"])
-        if self.missed is not None:
-            raise self.missed
-
-
 def run(task: Task) -> Answer:
     """Look until it is healthy; fail with everything that is not."""
     held.of(task)
     verification = Verification(task)
     try:
         refuse_what_cannot_be_meant(task.params)
-        Watch(verification).run()
+        verifying.Watch(task, verification.look).run()
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration", **verification.answer()) from None
     except Failure as failure:
@@ -406,7 +370,11 @@ def run(task: Task) -> Answer:
     tell_changed(task, verification.seen)
     answer = verification.answer()
     if not answer["ok"]:
-        raise Failure(checks.message(answer["summary"], verification.checks), reason="unhealthy", **answer)
+        words = checks.message(answer["summary"], verification.checks)
+        starting = verification.starting()
+        if starting:
+            raise Failure(f"{words}\n{settling.told(starting)}", reason="unhealthy", cut_off=True, **answer)
+        raise Failure(words, reason="unhealthy", **answer)
     return {"changed": False, **answer}
 
 

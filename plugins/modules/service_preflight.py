@@ -165,6 +165,7 @@ task_definition_arn:
   sample: arn:aws:ecs:us-east-1:640080112933:task-definition/pardon-simulator:74
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -174,6 +175,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     aws_time,
     live,
     models,
+    opening,
     reads,
     registry,
     surroundings,
@@ -189,16 +191,14 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     rates,
     refusals,
     release,
-    restore,
     runnable,
-    states,
     task_definition,
     variables,
     windows,
     wording,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import DEPLOY, ROLLING_BACK
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -349,19 +349,13 @@ class Preflight:
             running = live.running_images(self.task)
             self.findings += preflight.moved(registry.moved_tags(self.task, content, running))
 
-    def way_back(self, now: plan.Live) -> None:
-        """Whether the release that would be restored can run. That there is none is said by who opens the rollback."""
-        store, service = live.store(self.task), now.service
-        head, records = store.head(), store.records()
-        state = {
-            "task_definition": service["taskDefinition"],
-            "settings": states.live_settings(service),
-            "attributes": now.attributes,
-        }
-        choice = restore.choose(head, records, state, self.params["rollback_to"])
-        if choice.record is not None:
-            self.add(*way_back.checks(self.task, records, choice.record, state))
-            self.add(*way_back.attributes(self.task, records, choice.record, state))
+    def goes_on_undoing(self) -> bool:
+        """Whether the run will undo the release that is on its way back, which is of this declaration: then nothing
+        that is declared has to start. One of another declaration is abandoned, and this one is deployed."""
+        if self.left is None or self.left["state"] != ROLLING_BACK:
+            return False
+        wish = {"kind": DEPLOY, "differences": [], "force": False, "why": "", "commit": None, "audit": {}}
+        return opening.look(dataclasses.replace(self.task, params={**self.params, **wish})).resumes
 
 
 def run(task: Task) -> Answer:
@@ -388,8 +382,8 @@ def run(task: Task) -> Answer:
         flight.window()
     flight.refuse()
     if going_back:
-        flight.way_back(now)
-    elif not (left and left["state"] == ROLLING_BACK):  # then it is undone first, whatever is declared
+        flight.add(*way_back.to_restore(task, now, params["rollback_to"]))
+    elif not flight.goes_on_undoing():
         flight.needs(declared, now, model)
     flight.refuse()
     findings = [*preflight.findings(now), *preflight.movable(declared), *flight.findings]

@@ -14,7 +14,7 @@ from tests.e2e.conftest import CLUSTER, SERVICE, Checkout, Run, copied, until
 
 pytestmark = pytest.mark.walk
 
-QUICK = ("-e", json.dumps({"rollout_wait_delay": 1, "rollout_stable_seconds": 1, "release_lease_seconds": 6}))
+QUICK = ("-e", json.dumps({"rollout_wait_delay": 1, "rollout_stable_seconds": 1, "release_lease_seconds": 15}))
 NOBODY_ANSWERS = ("-e", json.dumps({"health_endpoints": [], "health_task_identity": {}}))
 """Tasks without processes answer nobody."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import credentials, held, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, credentials, held, stores, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, lease
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, interruptible, shielded
 
@@ -147,6 +147,30 @@ def test_a_killed_run_is_taken_over_however_long_its_lease_is(world: World, tmp_
     began, other = world.now(), Run(world, tmp_path)
     assert lease_of(other.take("the second"))["why"] == "the second"
     assert seconds < world.now() - began <= seconds + 30
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 14])
+def test_a_lease_too_short_to_work_under_is_refused_before_anything_is_written(
+    world: World, tmp_path: Path, seconds: int
+) -> None:
+    alive = Run(world, tmp_path).take("a long rollout")
+    before = alive.store.head()
+    short = Run(world, tmp_path, lease_seconds=seconds)
+    for taking in (short.take, lambda: held.take_from(short.task(), "unlock", before["lease"])):
+        with pytest.raises(Failure) as found:
+            taking()
+        assert found.value.msg == (
+            f"Nothing was changed. release_lease_seconds: expected 15 or more, found {seconds}. Leave it out for 90, "
+            "or give it a greater number."
+        )
+    assert alive.store.head() == before
+    alive.release()
+    assert Run(world, tmp_path, lease_seconds=15).take().ttl == 15
+
+
+def test_a_lease_of_the_least_length_leaves_a_call_the_time_to_connect() -> None:
+    config = aws._config(aws.WRITE_ATTEMPTS, types.SimpleNamespace(ttl=lease.LEAST))
+    assert (config.connect_timeout, config.read_timeout) == (1.0, 4.0)
 
 
 def test_who_is_told_how_long_to_wait_is_told_that_this_was_too_short(world: World, tmp_path: Path) -> None:

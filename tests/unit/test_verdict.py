@@ -59,6 +59,17 @@ def test_anything_less_goes_on(answer: dict[str, Any], status: str, look: dict[s
     assert (found.word, found.final) == ("unknown", False)
 
 
+@pytest.mark.parametrize("status", [None, "SUCCESSFUL"])
+def test_an_early_success_is_watched_until_the_previous_tasks_are_removed(status: str | None) -> None:
+    """``earlySuccessCriteria`` with the clean-up DEFERRED: the verification wants the one deployment that is left."""
+    early = {"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "DEFERRED"}
+    behind = service(deployment(2), deployment(1, "ACTIVE"), deploymentConfiguration={"earlySuccessCriteria": early})
+    found = judge(behind, status)
+    assert (found.word, found.final) == ("unknown", False)
+    assert "the tasks of web:1 are still being removed" in found.reason
+    assert judge(done(), status).word == "succeeded"
+
+
 def test_old_targets_that_drain_do_not_matter() -> None:
     assert judge(done(), targets={GROUP: [*WELL, target(1, 0, "draining")]}).word == "succeeded"
 

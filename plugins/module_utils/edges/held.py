@@ -21,6 +21,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, stores, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import may_be_another
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation, unlocking
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import sentence
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
@@ -291,7 +292,11 @@ def take_from(task: Task, why: str, dead: Document) -> Held:
 
 
 def _ours(task: Task) -> Held:
-    """A lease that is still to be taken, for the run that this task is. Raises Failure ``wrong_account``."""
+    """A lease that is still to be taken, for the run that this task is. Raises Failure ``wrong_account``, or one for a
+    lease that is too short."""
+    long_enough = lease.length(task.params["lease_seconds"])
+    if not long_enough["ok"]:
+        raise Failure(f"Nothing was changed. {sentence(long_enough)}", reason="declaration")
     store = stores.of(_unbound(task))
     held = Held(
         task,

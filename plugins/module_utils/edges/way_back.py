@@ -6,8 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live as live_edge
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, registry, surroundings
-from ansible_collections.steady.ecs.plugins.module_utils.rules import ownership, release, restore, runnable, stack
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    ownership,
+    plan,
+    release,
+    restore,
+    runnable,
+    stack,
+    states,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, failed, sentence
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
@@ -63,3 +72,18 @@ def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -
     able = next((each["seq"] for each in others if runnable.can_run(of_record(task, each))), None)
     remedy = runnable.nearest(chosen["seq"], able, len(others))
     return [each if each["ok"] is not False else {**each, "remedy": f"{each['remedy']} {remedy}"} for each in found]
+
+
+def to_restore(task: Task, now: plan.Live, wanted: str | None) -> list[Check]:
+    """Whether the release that a rollback would restore can run. That there is none is said by who opens it."""
+    store, service = live_edge.store(task), now.service
+    head, records = store.head(), store.records()
+    state = {
+        "task_definition": service["taskDefinition"],
+        "settings": states.live_settings(service),
+        "attributes": now.attributes,
+    }
+    choice = restore.choose(head, records, state, wanted)
+    if choice.record is None:
+        return []
+    return [*checks(task, records, choice.record, state), *attributes(task, records, choice.record, state)]

@@ -36,7 +36,7 @@ MOST_SHOWN = 10
 LONGEST_IDENTITY = 80
 LONGEST_VALUE = 200
 LATER = "it is asked only once the checks of the service hold"
-DEPLOYMENT, REVISIONS = "deployment", "revision of each task"
+COUNT, DEPLOYMENT, REVISIONS, TARGETS = "task count", "deployment", "revision of each task", "targets in "
 LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ", "image of ")
 """How the names of those checks begin that look at what somebody has set, not at what ECS is about to do."""
 STICKINESS, STICKY = "stickiness", "one task with the cookie, several without"
@@ -75,12 +75,12 @@ def count(look: Look, declared: int | None) -> Check:
     # ECS counts and ECS lists at two moments; until both agree neither is believed.
     found = f"{running if counted == desired else counted} running of {desired} desired{pending}"
     if wanted == 0 and declared is None:
-        return check("task count", "1 or more", found, False, "Scale the service, or set health_desired_count to 0.")
+        return check(COUNT, "1 or more", found, False, "Scale the service, or set health_desired_count to 0.")
     remedy = "The newest events of the service say why: aws ecs describe-services."
     if desired != wanted:
         remedy = "Set the service's desired count, or correct health_desired_count."
     return check(
-        "task count",
+        COUNT,
         f"{wanted} running of {wanted} desired",
         found,
         desired == wanted == counted == running,
@@ -162,7 +162,7 @@ def targets(look: Look, group: str) -> Check:
     balancers = [each for each in look.service.get("loadBalancers", []) if each.get("targetGroupArn") == group]
     wrong = [why for each in running for balancer in balancers for why in _ill(each, balancer, look.targets[group])]
     return check(
-        f"targets in {group_name(group)}",
+        f"{TARGETS}{group_name(group)}",
         "each task's target is healthy",
         _some(wrong) if wrong else f"{len(running)} of {len(running)} healthy",
         not wrong,
@@ -173,7 +173,7 @@ def targets(look: Look, group: str) -> Check:
 def no_group(group: str) -> Check:
     """A target group that the service names, and that is deleted (case C29)."""
     return check(
-        f"targets in {group_name(group)}",
+        f"{TARGETS}{group_name(group)}",
         "each task's target is healthy",
         "the target group is deleted",
         False,

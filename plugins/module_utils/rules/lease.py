@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, written
 
@@ -21,6 +22,10 @@ WAIT = 180
 """Seconds to wait for a foreign lease: longer than a ttl and a call, so that a run after a crash goes on by itself."""
 LONGEST_CALL = 25.0
 """Seconds: 5 to connect and 20 to read."""
+LEAST = 15
+"""Seconds that a lease must hold at least. One call gets a third of it (:func:`call_limit`) and a fifth of that to
+connect (edges/aws.py): 1 s, after which TCP sends a first packet that was lost again (RFC 6298). Under a shorter one a
+write fails that would arrive, and at 0 none leaves at all while another run takes the lease of a living one."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at a foreign lease."""
 LONGEST_TEXT = 200
@@ -29,6 +34,17 @@ LONGEST_TEXT = 200
 def call_limit(ttl: float) -> float:
     """Seconds that one writing call may take under a lease of this ttl, so that three of them fit into it."""
     return min(LONGEST_CALL, ttl / 3)
+
+
+def length(ttl: int) -> Check:
+    """Whether a lease of this ttl is long enough to work under."""
+    return check(
+        "release_lease_seconds",
+        f"{LEAST} or more",
+        ttl,
+        ttl >= LEAST,
+        f"Leave it out for {TTL}, or give it a greater number.",
+    )
 
 
 def patience(lease: Document) -> float:

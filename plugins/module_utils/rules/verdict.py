@@ -210,6 +210,11 @@ def _by_tasks(ours: Answer, look: Look) -> Verdict:
     ill = [why for why in (unhealthy(each, look) for each in running) if why]
     if ill:
         return _going_on(f"{len(ill)} of {desired} tasks are not in service: {ill[0]}")
+    older = [name_of(each.get("taskDefinition")) for each in service["deployments"] if each["id"] != ours["id"]]
+    if older:
+        # With early success, ECS "marks the deployment successful, and then removes the previous tasks in the
+        # background" (API reference, DeploymentEarlySuccessCriteria); without it, it removes them first.
+        return _going_on(f"the tasks of {', '.join(older)} are still being removed")
     return Verdict(
         SUCCEEDED, f"{desired} of {desired} tasks run on {name_of(ours.get('taskDefinition'))} and are healthy"
     )

@@ -58,6 +58,21 @@ def test_a_good_rollout(world: World) -> None:
     assert world.lines[-1].startswith("0:30  succeeded: 3 of 3 tasks run on web:2")
 
 
+def test_an_early_success_is_over_when_the_previous_deployment_is_gone(world: World) -> None:
+    """The clean-up is DEFERRED: ECS calls the deployment successful, and removes the previous tasks afterwards."""
+
+    def early() -> None:
+        world.service["deployments"][0].update(rolloutState="COMPLETED")
+        for each in world.rollouts.values():
+            each["status"] = "SUCCESSFUL"
+
+    world.at(10, world.start_tasks)
+    world.at(20, early)
+    world.at(400, world.complete)
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], found["duration_seconds"]) == ("succeeded", 410)
+
+
 def test_nothing_differs_nothing_is_sent_and_nobody_waits(world: World) -> None:
     found = roll(world, task_definition=revision(1), settings={"deploymentConfiguration": {"maximumPercent": 200}})
     assert world.writes() == []
