@@ -53,7 +53,10 @@ def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled
         found.start = max(0, min(lacking, room))
         missing = desired - sum(t.healthy for t in mine)
         found.replace += _sick(mine, missing, missing, lacking > 0 and not room and not found.replace)
-    found.scale_in += _old(tasks, found.replace, desired, desired if stalled else lowest)
+    if stalled:  # what it has started serves beside the old tasks, and in the place of none
+        found.scale_in += _old(old, found.replace, desired, desired)
+    else:
+        found.scale_in += _old(tasks, found.replace, desired, lowest)
     scaled_in = sum(t.key in found.scale_in for t in source)
     found.kept = min(kept, max(len(source) - scaled_in, min(needed, kept - scaled_in)))
     surplus = len(well) - desired

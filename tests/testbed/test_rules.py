@@ -138,6 +138,7 @@ def test_a_sick_task_stays_where_the_one_that_replaces_it_fills_the_room() -> No
 
 
 def test_a_stalled_deployment_is_scaled_in() -> None:
+    assert plan([*OLD, *map(task, "xyz")], 3, 3, 6, stalled=True, kept=3) == Plan(kept=3)
     five = [*OLD, old("d"), old("e")]
     assert plan(five, 3, 3, 6, stalled=True, kept=5) == Plan(scale_in=["a", "b"], kept=3)
     assert plan(five, 0, 0, 0, stalled=True, kept=5) == Plan(scale_in=list("abcde"))
