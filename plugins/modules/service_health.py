@@ -121,7 +121,9 @@ EXAMPLES = r"""
     endpoints:
       - https://pardonsimulator.com/
       - {url: "https://pardonsimulator.com/api/health/coral", path: status, equals: healthy}
-    task_identity: {request: /health, header: X-Coral-Instance}
+    task_identity:
+      request: /health
+      header: X-Coral-Instance
 
 - name: Verify that a rollback has arrived
   steady.ecs.service_health:
@@ -178,7 +180,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Sp
 SPEC = Spec(
     options={
         "account": {"type": "str"},
-        **dict.fromkeys(("cluster", "service"), {"type": "str", "required": True}),
+        "cluster": {"type": "str", "required": True},
+        "service": {"type": "str", "required": True},
         "url": {"type": "str"},
         "target_group": {"type": "str"},
         "attributes": {"type": "dict", "default": {}},

@@ -4,6 +4,7 @@ import re
 
 from ..wire import AwsError, Params
 
+# A client token "up to 36 ASCII characters" (API reference, CreateService): tools send an empty one for none.
 NAME = "[A-Za-z0-9_-]{1,255}"
 WORDS = {
     "RegisterTaskDefinition": {"family": NAME},

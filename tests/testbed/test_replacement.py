@@ -25,6 +25,12 @@ def end(world: World, definition: str, count: int) -> None:
         world.ecs.stop_task(cluster=world.name, task=arn)
 
 
+def scaled(world: World, definition: str, count: int) -> None:
+    """Set the desired count; returns when as many tasks of this revision are to run."""
+    world.update(desiredCount=count)
+    until(lambda: versions(world)[definition] == count, what=world.deployments)
+
+
 @pytest.fixture(params=["goes on", "stalled"])
 def failing(request: pytest.FixtureRequest, declared: World) -> str:
     """A service of three whose new revision cannot run, with the circuit breaker off or without rollback; the old
@@ -71,8 +77,7 @@ def test_what_is_unhealthy_is_replaced_by_its_own_revision(declared: World) -> N
 def test_a_scale_out_is_for_both_revisions(declared: World, failing: str) -> None:
     """And a scale-in: a new revision that is given up keeps nothing of the old one from it."""
     for count in (5, 3, 0):
-        declared.update(desiredCount=count)
-        until(lambda count=count: versions(declared)[failing] == count, what=declared.deployments)  # type: ignore[misc]
+        scaled(declared, failing, count)
 
 
 def test_room_that_the_old_revision_cannot_use_is_the_new_ones(declared: World) -> None:

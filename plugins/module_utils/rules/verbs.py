@@ -11,9 +11,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message i
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 
-RESUMED_WITHIN = 3300.0
+RESUMED_WITHIN = one_off.REMEMBERED
 """Seconds since the last word of a run for which whoever types its command again is taken to go on with it, as with a
-one-off task (one_off.REMEMBERED). Later they mean a new one: a secret may have been rotated since."""
+one-off task. Later they mean a new one: a secret may have been rotated since."""
 
 
 def too_many(verb: str, hosts: list[str], meant: bool) -> str:
