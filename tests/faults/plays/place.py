@@ -74,7 +74,13 @@ class Place:
 
     def deployments(self) -> int:
         """How many service deployments there ever were."""
-        return len(self.ecs.list_service_deployments(cluster=self.cluster, service=self.name)["serviceDeployments"])
+        asked: dict[str, Any] = {"cluster": self.cluster, "service": self.name, "maxResults": 100}
+        found, more = 0, "first"
+        while more:
+            page = self.ecs.list_service_deployments(**asked)
+            found, more = found + len(page["serviceDeployments"]), page.get("nextToken", "")
+            asked["nextToken"] = more
+        return found
 
     def state(self) -> dict[str, Any]:
         """What a release decides, without the names that differ from plan to plan."""
