@@ -226,7 +226,7 @@ def _starting(live: plan.Live, known: Known) -> Iterator[Hazard]:
             "grace_period",
             f"{group['TargetGroupName']} calls a task unhealthy after {failures} checks {interval} s apart, the grace "
             f"period is {grace} s, and a start takes {known.start:g} s: ECS replaces each new task before it serves, "
-            "so users never get the release, and a task that ends later is not replaced.",
+            "so users never get the release.",
             f"Declare rollout_settings: {{healthCheckGracePeriodSeconds: {needed}}}.",
         )
 

@@ -29,7 +29,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_s
 Answer = dict[str, Any]
 
 ROLES = ("taskRoleArn", "executionRoleArn")
-READING = "a role with the read rights that the README lists"
+READING = "a role with the rights of docs/iam/deploy.json (before a rollback: docs/iam/rollback.json)"
 
 
 def identity(account: str, region: str, caller: Answer, client_region: str, declared: plan.Declared) -> list[Check]:

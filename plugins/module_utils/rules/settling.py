@@ -42,7 +42,7 @@ def told(number: int) -> str:
     return (
         f"Nothing else is wrong: {tasks} still starting, none of this deployment has ended, and those that run are "
         "well. So nothing is rolled back. Run the same command again: it goes on from here. Raise health_wait_timeout "
-        "where new tasks need longer."
+        "(for verify: verify_wait_timeout) where new tasks need longer."
     )
 
 

@@ -55,8 +55,8 @@ def release(place: str) -> tuple[str, Identity, int | None]:
     store, *names = (found[1] if found else "").rsplit("/", 4)
     if not found or len(names) != 4 or not store or Identity(*names).problem():
         raise Failure(
-            f"{place} names no release. Write STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/NUMBER, as history.yml "
-            "shows it.",
+            f"{place} names no release. Write STORE/ACCOUNT/REGION/CLUSTER/SERVICE/releases/NUMBER: a release says "
+            "at its begin where it is recorded.",
             reason="no_release_place",
         )
     return store, Identity(*names), int(found[2]) if found[2] else None

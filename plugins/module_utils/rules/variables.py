@@ -24,7 +24,7 @@ _DECLARED = """
     rollout_before rollout_wait_timeout rollout_wait_delay rollout_stable_seconds rollout_fail_fast
     rollout_fail_on_timeout rollout_wait_until rollout_safe_environment
     health_containers health_desired_count health_endpoints health_task_identity health_sticky_requests
-    health_wait_timeout
+    health_wait_timeout verify_wait_timeout
     rollback_on_failure rollback_why rollback_to
     drift_file drift_fail drift_ignore drift_undeclared
     report_verb report_folder report_rollback_command report_traffic
@@ -32,7 +32,7 @@ _DECLARED = """
     operation_why deploy_many scale_count scale_autoscaled continue_hook continue_action prune_keep
     prune_skip_schedules
     unlock_confirm unlock_key run_task_container run_task_command run_task_environment run_task_revision
-    run_task_timeout run_task_again
+    run_task_timeout run_task_again init_folder
 """
 _REGISTERED = """
     preflight_result preflight_images preflight_grounds release_planned release_opened target_group_result
