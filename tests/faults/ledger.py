@@ -48,9 +48,11 @@ def digest(text: str) -> int:
 
 
 PRODUCT = ("plugins/**/*.py", "roles/**/*.yml", "playbooks/*.yml")
+PLAYS = ("testbed/**/*.py", "tests/faults/plays/**/*.py")
+IAM = ("testbed/**/*.py", "tests/iam/**/*.py", "docs/iam/*.json")
 
 
-def code(tests: Iterable[str] = ("tests/faults/plays/**/*.py",)) -> str:
+def code(tests: Iterable[str] = ()) -> str:
     """What is tested and the tests of these patterns, in twelve digits: results of other code are not counted."""
     found = hashlib.sha256()
     for pattern in (*PRODUCT, *tests):
@@ -65,7 +67,8 @@ class Ledger:
     def __init__(self, place: Path = PLACE) -> None:
         self.place = place
         place.parent.mkdir(parents=True, exist_ok=True)
-        self.code = code()
+        plays = code(PLAYS)
+        self.codes = {"iam": code(IAM), **dict.fromkeys(("plays", "users", "deployers"), plays)}
 
     def lines(self) -> dict[tuple[str, str], Line]:
         """The last line of each (kind, plan). A line that was cut off by a kill is none, nor is another sweep's."""
@@ -76,7 +79,7 @@ class Ledger:
                     line = json.loads(text)
                 except ValueError:
                     continue
-                if line.get("code") == self.code and "kind" in line:
+                if "kind" in line and line.get("code") == self.codes.get(line["kind"]):
                     found[line["kind"], line["plan"]] = line
         return found
 
@@ -94,7 +97,7 @@ class Ledger:
             "reached": reached,
             "seconds": seconds,
             "problems": problems,
-            "code": self.code,
+            "code": self.codes[kind],
         }
         handle = os.open(self.place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:

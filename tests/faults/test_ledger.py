@@ -20,7 +20,7 @@ NAMES = [f"files/deploy/call-{number}/reset" for number in range(1, 60)]
 @pytest.fixture(autouse=True)
 def one_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever edits a file meanwhile does not make it other code."""
-    monkeypatch.setattr(ledgers, "code", lambda: "0123456789ab")
+    monkeypatch.setattr(ledgers, "code", lambda patterns: f"code of {patterns}")
 
 
 def test_the_shards_of_a_sweep_are_all_of_it_and_none_is_in_two() -> None:
@@ -48,8 +48,16 @@ def test_a_line_cut_off_by_a_kill_is_no_result(tmp_path: Path) -> None:
 
 def test_results_of_other_code_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Ledger(tmp_path / "results.jsonl").add("plays", "a", ["a defect since mended"], 1.0)
-    monkeypatch.setattr(ledgers, "code", lambda: "of another day")
+    monkeypatch.setattr(ledgers, "code", lambda patterns: "of another day")
     assert Ledger(tmp_path / "results.jsonl").done("plays") == set()
+
+
+def test_results_of_policies_are_those_of_these_policies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("plays", "iam"):
+        Ledger(tmp_path / "results.jsonl").add(kind, "a", [], 1.0)
+    edited = "docs/iam/*.json"
+    monkeypatch.setattr(ledgers, "code", lambda patterns: f"code of {patterns}{' edited' * (edited in patterns)}")
+    assert [Ledger(tmp_path / "results.jsonl").done(kind) for kind in ("plays", "iam")] == [{"a"}, set()]
 
 
 def sweeping(monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, list[str]]) -> list[str]:

@@ -145,6 +145,13 @@ def test_whoever_sets_attributes_says_who_owns_them() -> None:
     assert len(found) >= 3
 
 
+def test_no_document_of_the_store_becomes_variables() -> None:
+    """Ansible would carry out the expressions in it; a module reads and validates it."""
+    files = [path for place in ("roles", "playbooks") for path in (ROOT / place).rglob("*.yml")]
+    guilty = [path for path in files if re.search(r"include_vars|vars_files", path.read_text(encoding="utf-8"))]
+    assert files and not guilty
+
+
 def test_every_role_has_a_scenario() -> None:
     scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
     assert scenarios == {role.name for role in ROLES} | {"default"}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
@@ -76,6 +78,13 @@ def test_the_system_clock_moves() -> None:
     before = clock.now()
     clock.sleep(0.001)
     assert clock.now() > before
+
+
+def test_the_system_clock_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease does: a laptop that wakes after an hour must not believe that it still has its own."""
+    slept = {time.CLOCK_MONOTONIC: 5.0, time.CLOCK_BOOTTIME: 3605.0}
+    monkeypatch.setattr(time, "clock_gettime", slept.__getitem__)
+    assert waits.SystemClock().now() == 3605.0
 
 
 @pytest.mark.parametrize(
