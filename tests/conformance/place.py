@@ -66,6 +66,9 @@ class Place:
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")
         self.security_groups = [os.environ.get("CONFORMANCE_SECURITY_GROUP", "sg-1")]
+        # The public address is for the image: a task in a public subnet reaches no registry without one.
+        network = {"subnets": self.subnets, "securityGroups": self.security_groups, "assignPublicIp": "ENABLED"}
+        self.network = {"awsvpcConfiguration": network}
         self.image = os.environ.get("CONFORMANCE_IMAGE", "steady/echo:v1")
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
@@ -148,14 +151,13 @@ class Place:
             executionRoleArn=self.role,
             containerDefinitions=[container],
         )["taskDefinition"]["taskDefinitionArn"]
-        network = {"subnets": self.subnets, "securityGroups": self.security_groups, "assignPublicIp": "ENABLED"}
         self.ecs.create_service(
             cluster=name,
             serviceName=name,
             taskDefinition=definition,
             desiredCount=count,
             launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": network},
+            networkConfiguration=self.network,
             loadBalancers=[
                 {
                     "targetGroupArn": group,

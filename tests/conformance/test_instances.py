@@ -118,12 +118,11 @@ def test_a_container_that_needs_more_than_its_memory(place: Place) -> None:
     made = place.ecs.register_task_definition(
         family=name, executionRoleArn=place.role, containerDefinitions=[only], **FARGATE
     )
-    network = {"subnets": place.subnets, "securityGroups": place.security_groups, "assignPublicIp": "ENABLED"}
     (task,) = place.ecs.run_task(
         cluster=name,
         taskDefinition=made["taskDefinition"]["taskDefinitionArn"],
         launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": network},
+        networkConfiguration=place.network,
     )["tasks"]
 
     def found() -> dict[str, Any]:

@@ -71,6 +71,13 @@ def test_every_known_difference_is_about_a_test_that_exists() -> None:
             assert any(fnmatchcase(name, pattern) for name in tests), pattern
 
 
+def test_every_task_is_put_into_the_network_of_the_place() -> None:
+    """One that says nothing of a public address starts on the bed, and on AWS cannot pull its image."""
+    folder = ROOT / "tests/conformance"
+    found = {path.name for path in folder.glob("*.py") if "awsvpcConfiguration" in path.read_text(encoding="utf-8")}
+    assert found == {"place.py"}
+
+
 CONFTEST = """
     from pathlib import Path
     from tests.conformance import conftest
