@@ -2,7 +2,8 @@
 
   CONFORMANCE_ENDPOINT   none: a bed is started; "aws": AWS with the caller's credentials; else an endpoint's URL
   CONFORMANCE_SUBNETS    two subnets of different zones, with a comma between
-  CONFORMANCE_VPC, CONFORMANCE_SECURITY_GROUP, CONFORMANCE_IMAGE (answers {"instance": ...} on port 8080)
+  CONFORMANCE_VPC, CONFORMANCE_SECURITY_GROUP (lets ports 8080 to 8082 in)
+  CONFORMANCE_IMAGE      answers {"instance": ...} on port 8080, with ?seconds=N so much later; test_ecs.py has the rest
   CONFORMANCE_ROLE       the tasks' execution role
   CONFORMANCE_BALANCER_ROLE  ECS's infrastructure role for load balancers, which shifts traffic
   CONFORMANCE_TARGET     whose known differences hold: aws, localstack; none: what the endpoint says it is
