@@ -4,6 +4,8 @@
 
 PYTHONPATH=. .venv-bed/bin/python benchmarks/bed.py [start] [services] [clients]
     [--services 10000] [--clients 500] [--rate 200] [--seconds 30]
+
+Says of each limit that the bed was given whether it holds; the exit status is 1 when one does not.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import argparse
 import asyncio
 import concurrent.futures
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,23 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import boto3
 
-from tests.testbed.beds import NETWORK, PYTHON, ROLE, Bed, command, running, until
-
-NET = "127.78"
-TARGET = """
-import asyncio, sys
-from aiohttp import web
-async def main():
-    async def answer(request):
-        return web.json_response({"me": sys.argv[1]})
-    runner = web.ServerRunner(web.Server(answer, access_log=None))
-    await runner.setup()
-    await web.TCPSite(runner, sys.argv[1], 8080).start()
-    await asyncio.Event().wait()
-asyncio.run(main())
-"""
+from tests.testbed.beds import NETWORK, ROLE, Bed, World, command, running, until
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -61,13 +47,18 @@ def memory(state: Path) -> float:
     return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def limit(what: str, holds: bool) -> bool:
+    print(f"  {what}: {'holds' if holds else 'DOES NOT HOLD'}")
+    return holds
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
 
 
-def start(given: argparse.Namespace) -> None:
+def start(given: argparse.Namespace) -> bool:
     took = []
     for _ in range(5):
         with folder() as state:
@@ -76,9 +67,10 @@ def start(given: argparse.Namespace) -> None:
             held = memory(state)  # with moto, which is loaded after the start
             command("stop", "--state", state)
     print(f"start: {told(took)}; memory without tasks {held:.0f} MB")
+    return all((limit("each start under 1 s", max(took) < 1), limit("under 100 MB without tasks", held < 100)))
 
 
-def services(given: argparse.Namespace) -> None:
+def services(given: argparse.Namespace) -> bool:
     """Services of no tasks: nothing to watch, so that what is measured is the API and the tick."""
     with folder() as state, running(state, "--engine", "none", "--scale", "0.1") as bed:
         ecs = bed.client("ecs")
@@ -95,7 +87,8 @@ def services(given: argparse.Namespace) -> None:
         names = [[f"s{n * 10 + each}" for each in range(10)] for n in range(200)]
         print("  DescribeServices of ten:", told([timed(partial(described, ecs, s)) for s in names]))
         pages = ecs.get_paginator("list_services").paginate(cluster="many", PaginationConfig={"PageSize": 100})
-        took = timed(lambda: list(pages))
+        listed: list[str] = []
+        took = timed(lambda: listed.extend(pages.search("serviceArns[]")))
         print(f"  ListServices, all pages of 100: {took:.1f} s")
 
         def deployed() -> None:
@@ -103,6 +96,7 @@ def services(given: argparse.Namespace) -> None:
             until(lambda: [d["rolloutState"] for d in described(ecs, ["s0"])[0]["deployments"]] == ["COMPLETED"], 60)
 
         print("  a deployment of no tasks, from call to COMPLETED:", told([timed(deployed) for _ in range(5)]))
+        return limit(f"{given.services} services without tasks", len(set(listed)) == given.services)
 
 
 def registered(ecs: Any) -> str:
@@ -124,66 +118,70 @@ def described(ecs: Any, names: list[str]) -> list[dict[str, Any]]:
     return list(ecs.describe_services(cluster="many", services=names)["services"])
 
 
-# -- the plane alone, against two targets, each side in a process of its own ------------------------------------------
+# -- a service of three echo tasks behind its load balancer; its clients in this process -------------------------------
 
 
-async def client(number: int, url: str, pause: float, until: float, took: list[float], wrong: list[object]) -> None:
-    jar, seen = aiohttp.CookieJar(unsafe=True), set()
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
-        await asyncio.sleep(pause * (number % 100) / 100)
+class Heard:
+    """What the clients have met: seconds from request to answer, and in words what no user may meet."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+        self.wrong: list[str] = []
+
+
+async def client(url: str, after: float, pause: float, until: float, heard: Heard) -> None:
+    """Asks once a pause, each time with the cookies of the answer before, so that it meets one task and no other."""
+    seen: set[str] = set()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        await asyncio.sleep(after)
         while time.monotonic() < until:
             began = time.monotonic()
-            async with session.get(url) as answer:
-                seen.add((await answer.json())["me"])
-                if answer.status != 200 or len(seen) != 1:
-                    wrong.append((answer.status, seen))
-            took.append(time.monotonic() - began)
+            try:
+                async with session.get(url) as answer:
+                    answer.raise_for_status()
+                    seen.add((await answer.json())["instance"])
+                if len(seen) != 1:
+                    heard.wrong.append(f"moved: {sorted(seen)}")
+            except (aiohttp.ClientError, OSError, ValueError, LookupError) as e:
+                heard.wrong.append(f"failed: {e!r}")
+            heard.took.append(time.monotonic() - began)
             await asyncio.sleep(max(0, pause - (time.monotonic() - began)))
 
 
-async def asked(url: str, given: argparse.Namespace) -> None:
-    took: list[float] = []
-    wrong: list[object] = []
-    until, pause = time.monotonic() + given.seconds, given.clients / given.rate
-    await asyncio.gather(*(client(n, url, pause, until, took, wrong) for n in range(given.clients)))
-    rate = len(took) / given.seconds
-    print(f"clients: {given.clients}, {rate:.0f} requests/s, {len(wrong)} wrong or moved; {told(took)}")
+async def asked(url: str, given: argparse.Namespace) -> Heard:
+    heard, until, pause = Heard(), time.monotonic() + given.seconds, given.clients / given.rate
+    await asyncio.gather(*(client(url, n / given.rate, pause, until, heard) for n in range(given.clients)))
+    return heard
 
 
-def clients(given: argparse.Namespace) -> None:
-    line = [str(PYTHON), "-m", "tests.testbed.balancer_host", f"{NET}.0.1", NET, "0.1"]
-    host = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    targets = [f"{NET}.1.2", f"{NET}.1.3"]
-    processes = [subprocess.Popen([sys.executable, "-c", TARGET, address]) for address in targets]
-    try:
-        assert host.stdin and host.stdout
-        keys = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
-        elb = boto3.client("elbv2", endpoint_url=host.stdout.readline().strip(), **keys)
-        asyncio.run(asked(served(elb, targets), given))
-        host.stdin.close()
-        host.wait(5)
-    finally:
-        for process in (host, *processes):
-            process.kill()
-            process.wait()
+def clients(given: argparse.Namespace) -> bool:
+    """What the plane adds is no more than what its client waits: for it, for the task and for this process itself."""
+    with folder() as state, running(state, "--scale", "0.1") as bed:
+        heard = asyncio.run(asked(served(bed), given))
+    wrong, rate = len(heard.wrong), len(heard.took) / given.seconds
+    print(f"clients: {given.clients}, {rate:.0f} requests/s, {wrong} failed or moved; {told(heard.took)}")
+    for each in heard.wrong[:5]:
+        print(f"  {each}")
+    slowest = heard.took[int(len(heard.took) * 0.99)]
+    return all(
+        (
+            limit(f"{given.rate} requests a second in all", rate > given.rate * 0.95),
+            limit("0 failures, and each client stays at its task", not wrong),
+            limit("p99 under 50 ms, as the client sees it", slowest < 0.05),
+        )
+    )
 
 
-def served(elb: Any, targets: list[str]) -> str:
-    """The address of a load balancer in front of the targets, with stickiness, once they are healthy."""
-    balancer = elb.create_load_balancer(Name="measure", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][0]
-    group = elb.create_target_group(Name="measure", Protocol="HTTP", Port=8080, VpcId="vpc-1", TargetType="ip")
-    arn = group["TargetGroups"][0]["TargetGroupArn"]
-    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "stickiness.enabled", "Value": "true"}])
-    action = [{"Type": "forward", "TargetGroupArn": arn}]
-    elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=8080, DefaultActions=action)
-    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": address} for address in targets])
-
-    def healthy() -> bool:
-        found = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        return all(row["TargetHealth"]["State"] == "healthy" for row in found)
-
-    until(healthy)
-    return f"http://{balancer['DNSName']}:8080/"
+def served(bed: Bed) -> str:
+    """The URL of a service of three echo tasks with stickiness, once its deployment is COMPLETED. Two failed checks in
+    a row take four seconds here, so that a task that waits for a core is not taken for an unhealthy one."""
+    world = World(bed, interval=20)
+    sticky = [{"Key": "stickiness.enabled", "Value": "true"}]
+    world.elb.modify_target_group_attributes(TargetGroupArn=world.group, Attributes=sticky)
+    revision = world.register()
+    world.create(revision, healthCheckGracePeriodSeconds=3600)
+    world.completed(revision, seconds=60)
+    return world.url
 
 
 def main() -> None:
@@ -193,8 +191,8 @@ def main() -> None:
     for name, default in (("services", 10000), ("clients", 500), ("rate", 200), ("seconds", 30)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
-    for name in given.parts or parts:
-        parts[name](given)
+    hold = [parts[name](given) for name in given.parts or parts]
+    sys.exit(0 if all(hold) else 1)
 
 
 if __name__ == "__main__":

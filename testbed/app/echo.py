@@ -1,6 +1,8 @@
-"""The leanest web server, for tests: GET anything answers its instance and version; /login sets the cookie COOKIE."""
+"""The leanest web server, for tests: GET anything answers its instance and version, with ?seconds=N so much later;
+/login sets the cookie COOKIE."""
 
 import os
+import threading
 
 from testbed.app import faults, web
 
@@ -11,6 +13,7 @@ COOKIE = os.environ.get("COOKIE")
 def handle(request: web.Request) -> None:
     sick = request.path == "/health" and os.environ.get("NEVER_HEALTHY")
     request.extra["X-Instance"] = INSTANCE
+    threading.Event().wait(float(request.query.get("seconds", 0)))
     if COOKIE and request.path == "/login":
         request.extra["Set-Cookie"] = f"{COOKIE}=1; Path=/; HttpOnly"
     request.answer(503 if sick else 200, {"instance": INSTANCE, "version": VERSION, "path": request.path})

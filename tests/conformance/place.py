@@ -1,5 +1,6 @@
 """One place to run conformance tests in: clients, names, and the removal of whatever was made."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -56,21 +57,31 @@ class Answer:
         return str(json.loads(self.content)["instance"])
 
 
+def answered(connection: http.client.HTTPConnection) -> Answer:
+    with contextlib.closing(connection):
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
 class Place:
     def __init__(self, endpoint: str | None) -> None:
         keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
         self.elb: Any = watch(boto3.client("elbv2", **keys))
         self.ecs: Any = watch(boto3.client("ecs", **keys))
+        self.cloudwatch: Any = watch(boto3.client("cloudwatch", **keys))
         self.scaling: Any = watch(boto3.client("application-autoscaling", **keys))
         self.patience = 30 if endpoint else 600  # seconds for something that needs health checks and tasks
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")
         self.security_groups = [os.environ.get("CONFORMANCE_SECURITY_GROUP", "sg-1")]
+        # The public address is for the image: a task in a public subnet reaches no registry without one.
+        network = {"subnets": self.subnets, "securityGroups": self.security_groups, "assignPublicIp": "ENABLED"}
+        self.network = {"awsvpcConfiguration": network}
         self.image = os.environ.get("CONFORMANCE_IMAGE", "steady/echo:v1")
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
         self._removals: dict[str, list[Callable[[], Any]]] = {
-            kind: [] for kind in ("service", "drained", "instance", "cluster", "balancer", "group")
+            kind: [] for kind in ("service", "drained", "instance", "cluster", "balancer", "group", "alarm")
         }
 
     @staticmethod
@@ -139,23 +150,13 @@ class Place:
         name = self.name()
         self.cluster(name)
         container = {"name": "app", "image": self.image, "portMappings": [{"containerPort": PORT}]}
-        definition = self.ecs.register_task_definition(
-            family=name,
-            networkMode="awsvpc",
-            requiresCompatibilities=["FARGATE"],
-            cpu="256",
-            memory="512",
-            executionRoleArn=self.role,
-            containerDefinitions=[container],
-        )["taskDefinition"]["taskDefinitionArn"]
-        network = {"subnets": self.subnets, "securityGroups": self.security_groups, "assignPublicIp": "ENABLED"}
         self.ecs.create_service(
             cluster=name,
             serviceName=name,
-            taskDefinition=definition,
+            taskDefinition=self._register(name, container),
             desiredCount=count,
             launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": network},
+            networkConfiguration=self.network,
             loadBalancers=[
                 {
                     "targetGroupArn": group,
@@ -170,9 +171,50 @@ class Place:
         until(lambda: list(self.states(group).values()) == ["healthy"] * count, self.patience)
         return name
 
+    def _register(self, family: str, container: Json) -> str:
+        made = self.ecs.register_task_definition(
+            family=family,
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            executionRoleArn=self.role,
+            containerDefinitions=[container],
+        )
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def ran(self, container: Json) -> Json:
+        """A task of this one container, in a cluster of its own and in no service, once it is STOPPED."""
+        name = self.name()
+        self.cluster(name)
+        definition = {"cluster": name, "taskDefinition": self._register(name, container)}
+        (task,) = self.ecs.run_task(**definition, launchType="FARGATE", networkConfiguration=self.network)["tasks"]
+
+        def stopped() -> Json | None:
+            (found,) = self.ecs.describe_tasks(cluster=name, tasks=[task["taskArn"]])["tasks"]
+            return dict(found) if found["lastStatus"] == "STOPPED" else None
+
+        return dict(until(stopped, self.patience))
+
     def cluster(self, name: str) -> None:
         self.ecs.create_cluster(clusterName=name)
         self._removals["cluster"].append(lambda: self.ecs.delete_cluster(cluster=name))
+
+    def alarm(self) -> str:
+        """The name of a new alarm on a metric that nobody reports, so that it rings when its state is set."""
+        name = self.name()
+        self.cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="Conformance",
+            MetricName=name,
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        self._removals["alarm"].append(lambda: self.cloudwatch.delete_alarms(AlarmNames=[name]))
+        return name
 
     def remove_instance(self, cluster: str, instance: str) -> None:
         """Have it deregistered in the end."""
@@ -194,20 +236,22 @@ class Place:
         described = self.ecs.describe_services(cluster=cluster, services=[name])["services"]
         return not running and all(service["status"] == "INACTIVE" for service in described)
 
-    def get(self, balancer: Json, path: str = "/", cookies: dict[str, str] | None = None, port: int = PORT) -> Answer:
-        """One request on a connection of its own; waits until the listener is open."""
+    def send(
+        self, balancer: Json, path: str = "/", cookies: dict[str, str] | None = None, port: int = PORT
+    ) -> http.client.HTTPConnection:
+        """One request on a connection of its own, not yet answered; waits until the listener is open."""
+        pairs = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
 
-        def ask() -> Answer | None:
-            connection = http.client.HTTPConnection(balancer["DNSName"], port, timeout=10)
+        def sent() -> http.client.HTTPConnection | None:
+            connection = http.client.HTTPConnection(balancer["DNSName"], port, timeout=60)
             try:
-                pairs = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
                 connection.request("GET", path, headers={"Cookie": pairs} if pairs else {})
-                response = connection.getresponse()
-                return Answer(response.status, response.headers, response.read())
             except ConnectionRefusedError:
                 return None
-            finally:
-                connection.close()
+            return connection
 
-        found: Answer = until(ask, self.patience)
+        found: http.client.HTTPConnection = until(sent, self.patience)
         return found
+
+    def get(self, balancer: Json, path: str = "/", cookies: dict[str, str] | None = None, port: int = PORT) -> Answer:
+        return answered(self.send(balancer, path, cookies, port))

@@ -18,7 +18,6 @@ class Stage:
         self.no_balancer = f"{own}:loadbalancer/app/gone/0123456789abcdef"
         self.no_listener = f"{own}:listener/app/gone/0123456789abcdef/0123456789abcdef"
         self.no_rule = f"{own}:listener-rule/app/gone/0123456789abcdef/0123456789abcdef/0123456789abcdef"
-        self.network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
         self.revision = str(self.register()["taskDefinitionArn"])
         self._removed = {each: self._deregistered() for each in ("INACTIVE", "DELETE_IN_PROGRESS")}
         self.ecs.delete_task_definitions(taskDefinitions=[self._removed["DELETE_IN_PROGRESS"]])
@@ -62,7 +61,7 @@ class Stage:
             taskDefinition=revision or self.revision,
             desiredCount=0,
             launchType="FARGATE",
-            networkConfiguration=self.network,
+            networkConfiguration=self.place.network,
         )
         self.place.remove_service(self.name, name)
         until(lambda: self._described(name)["deployments"][0]["rolloutState"] == "COMPLETED", self.place.patience)
@@ -121,7 +120,7 @@ class Stage:
 
     def run(self, **more: Any) -> Json:
         body = {"cluster": self.name, "taskDefinition": self.revision, "launchType": "FARGATE"}
-        return dict(self.ecs.run_task(**{**body, "networkConfiguration": self.network, **more}))
+        return dict(self.ecs.run_task(**{**body, "networkConfiguration": self.place.network, **more}))
 
     def run_twice(self) -> Json:
         """The same token with other parameters; the one task is stopped again."""

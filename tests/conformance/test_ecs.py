@@ -128,7 +128,6 @@ def test_revisions_that_fargate_refuses(place: Place, change: dict[str, Any]) ->
 @pytest.mark.api
 def test_services_that_are_refused(place: Place, deployed: Deployed) -> None:
     """API_CreateService, Errors; guide, service-load-balancing: the target group needs a load balancer."""
-    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
 
     def refused(**change: Any) -> str:
         body = {
@@ -137,7 +136,7 @@ def test_services_that_are_refused(place: Place, deployed: Deployed) -> None:
             "taskDefinition": deployed.first,
             "desiredCount": 1,
             "launchType": "FARGATE",
-            "networkConfiguration": network,
+            "networkConfiguration": place.network,
         }
         return error_of(lambda: place.ecs.create_service(**{**body, **change}))
 
@@ -321,10 +320,9 @@ def test_crashes_of_tasks_without_any_check_are_no_matter_of_the_circuit_breaker
     checks"."""
     name = place.name()
     place.cluster(name)
-    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
     place.ecs.create_service(
         cluster=name, serviceName=name, taskDefinition=register(place, name, CRASH_AT_START="3"), desiredCount=1,
-        launchType="FARGATE", networkConfiguration=network, deploymentConfiguration=BREAKER,
+        launchType="FARGATE", networkConfiguration=place.network, deploymentConfiguration=BREAKER,
     )  # fmt: skip
     place.remove_service(name, name)
     until(lambda: len(place.ecs.list_tasks(cluster=name, desiredStatus="STOPPED")["taskArns"]) > 3, place.patience)
@@ -390,14 +388,13 @@ def test_a_deployment_is_stopped(place: Place, deployed: Deployed) -> None:
 def test_a_deleted_service_is_drained(place: Place, deployed: Deployed) -> None:
     """API_DeleteService: not above 0 without force; DRAINING, then INACTIVE; then updates are refused."""
     which = {"cluster": deployed.name, "service": place.name()}
-    network = {"awsvpcConfiguration": {"subnets": place.subnets, "securityGroups": place.security_groups}}
     place.ecs.create_service(
         cluster=deployed.name,
         serviceName=which["service"],
         taskDefinition=deployed.first,
         desiredCount=1,
         launchType="FARGATE",
-        networkConfiguration=network,
+        networkConfiguration=place.network,
     )
 
     def status() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.place import PORT, Place, error_of, until
-from tests.conformance.test_ecs import FARGATE, container
+from tests.conformance.test_ecs import container
 
 NO_ROOM = "was unable to place a task because no container instance met all of its requirements."
 
@@ -112,26 +112,9 @@ def test_a_service_waits_for_an_instance_with_room(cluster: Cluster) -> None:
 def test_a_container_that_needs_more_than_its_memory(place: Place) -> None:
     """API_ContainerDefinition, memory: "If your container attempts to exceed the memory specified here, the container
     is killed"; guide, stopped-task-error-codes: OutOfMemoryError."""
-    name = place.name()
-    place.cluster(name)
-    only = {**container(place, EATS_MEMORY="96"), "memory": 64}
-    made = place.ecs.register_task_definition(
-        family=name, executionRoleArn=place.role, containerDefinitions=[only], **FARGATE
-    )
-    network = {"subnets": place.subnets, "securityGroups": place.security_groups, "assignPublicIp": "ENABLED"}
-    (task,) = place.ecs.run_task(
-        cluster=name,
-        taskDefinition=made["taskDefinition"]["taskDefinitionArn"],
-        launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": network},
-    )["tasks"]
-
-    def found() -> dict[str, Any]:
-        return dict(place.ecs.describe_tasks(cluster=name, tasks=[task["taskArn"]])["tasks"][0])
-
-    until(lambda: found()["lastStatus"] == "STOPPED", place.patience)
-    assert found()["stopCode"] == "EssentialContainerExited"
-    (killed,) = found()["containers"]
+    task = place.ran({**container(place, EATS_MEMORY="96"), "memory": 64})
+    assert task["stopCode"] == "EssentialContainerExited"
+    (killed,) = task["containers"]
     assert killed["exitCode"] == 137
     assert killed["reason"].startswith("OutOfMemory")
 

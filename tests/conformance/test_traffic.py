@@ -1,5 +1,6 @@
 """Requests through an Application Load Balancer to the tasks of a service, as AWS publishes it."""
 
+import select
 import time
 from email.utils import parsedate_to_datetime
 from http.cookies import SimpleCookie
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import PORT, Place, until
+from tests.conformance.place import PORT, Answer, Place, answered, until
 
 pytestmark = pytest.mark.traffic
 
@@ -30,6 +31,12 @@ class Served:
 
     def get(self, cookies: dict[str, str] | None = None) -> Any:
         return self.place.get(self.balancer, cookies=cookies)
+
+    def stop(self, instance: str) -> None:
+        """Stop the task that answers with this name."""
+        arns = self.place.ecs.list_tasks(cluster=self.cluster)["taskArns"]
+        (mine,) = [arn for arn in arns if arn.endswith(instance)]
+        self.place.ecs.stop_task(cluster=self.cluster, task=mine, reason="conformance")
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +76,19 @@ def test_a_cookie_that_means_nothing_is_ignored(served: Served) -> None:
     assert len(seen) == 3
 
 
+def test_a_cookie_is_good_for_its_duration(place: Place, served: Served) -> None:
+    """API_TargetGroupAttribute, stickiness.lb_cookie.duration_seconds: "the time period, in seconds, during which
+    requests from a client should be routed to the same target"."""
+    place.modify(served.group, stickiness__lb_cookie__duration_seconds="1")
+    first = served.get()
+    until(lambda: served.get(first.cookies).instance != first.instance, place.patience)
+    place.modify(served.group, stickiness__lb_cookie__duration_seconds="86400")
+
+
 def test_a_client_moves_off_a_target_that_is_stopped(served: Served) -> None:
     """User guide, sticky-sessions: a target that fails or is deregistered loses its clients to another one."""
-    ecs, first = served.place.ecs, served.get()
-    arns = ecs.list_tasks(cluster=served.cluster)["taskArns"]
-    (mine,) = [arn for arn in arns if arn.endswith(first.instance)]
-    before = set(served.place.states(served.group))
-    ecs.stop_task(cluster=served.cluster, task=mine, reason="conformance")
+    first, before = served.get(), set(served.place.states(served.group))
+    served.stop(first.instance)
     cookies, seen, drained = first.cookies, [first.instance], set()
 
     def moved() -> bool:
@@ -97,6 +110,25 @@ def test_a_client_moves_off_a_target_that_is_stopped(served: Served) -> None:
         return sorted(now.values()) == ["healthy"] * 3
 
     until(replaced, served.place.patience)
+
+
+def test_a_request_in_flight_is_answered_while_its_target_drains(place: Place, served: Served) -> None:
+    """User guide, edit-target-group-attributes, deregistration delay: no new requests, and time for those in flight;
+    ECS guide, task-lifecycle-explanation, DEACTIVATING: a stopped task is deregistered first."""
+    place.modify(served.group, deregistration_delay__timeout_seconds="600")
+    first, before = served.get(), set(place.states(served.group))
+    seconds = min(30, place.patience / 3)  # idle_timeout.timeout_seconds is 60
+    asked = place.send(served.balancer, f"/?seconds={seconds}", first.cookies)
+    served.get()  # the load balancer has passed on what came before this
+    served.stop(first.instance)
+    until(lambda: "draining" in {place.states(served.group).get(address) for address in before}, place.patience)
+    others = {served.get(first.cookies).instance for _ in range(10)}
+    assert first.instance not in others
+    assert not select.select([asked.sock], [], [], 0)[0], "answered before anything was seen"
+    answer = answered(asked)
+    assert (answer.status, answer.instance) == (200, first.instance)
+    place.modify(served.group, deregistration_delay__timeout_seconds="20")
+    until(lambda: list(place.states(served.group).values()).count("healthy") == 3, place.patience)
 
 
 def test_without_registered_targets_503(place: Place) -> None:
@@ -132,3 +164,25 @@ def test_weights_of_zero_get_nothing(place: Place, served: Served) -> None:
     action = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples, "TargetGroupStickinessConfig": kept}}
     place.listener(served.balancer, action, PORT + 1)
     assert {place.get(served.balancer, port=PORT + 1).status for _ in range(20)} == {200}
+
+
+def test_a_client_stays_with_its_group_of_a_weighted_rule(place: Place, served: Served) -> None:
+    """API_TargetGroupStickinessConfig; user guide, rule-action-types, "Sticky sessions and weighted target groups":
+    the cookie AWSALBTG holds the group, and AWSALBTGCORS for requests from other sites."""
+    other, port = place.group(**CHECKS), PORT + 2
+    tuples = [{"TargetGroupArn": arn, "Weight": 1} for arn in (served.group, other)]
+    kept = {"Enabled": True, "DurationSeconds": 3600}
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": tuples, "TargetGroupStickinessConfig": kept}}
+    place.listener(served.balancer, action, port)
+    arns = place.ecs.list_tasks(cluster=place.service(other, 1))["taskArns"]
+    own = {arn.rpartition("/")[2] for arn in arns}
+
+    def get(**cookies: str) -> Answer:
+        return place.get(served.balancer, cookies=cookies, port=port)
+
+    met = {answer.instance in own: answer for answer in (get() for _ in range(30))}
+    assert set(met) == {True, False}, "both groups"
+    for group, first in met.items():
+        cookies = {name: value for name, value in first.cookies.items() if name.startswith("AWSALBTG")}
+        assert set(cookies) == {"AWSALBTG", "AWSALBTGCORS"}
+        assert {get(**cookies).instance in own for _ in range(10)} == {group}

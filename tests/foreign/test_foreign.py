@@ -277,6 +277,62 @@ def test_a_loop_of_ecs_service_info_calls_a_rollback_a_success(served: World, sh
     assert revision(served) == 1
 
 
+def one_off(world: World, number: int, **more: Any) -> dict[str, Any]:
+    """Options of ecs_task: run a revision of this family."""
+    network = NETWORK["awsvpcConfiguration"]
+    return {
+        "operation": "run", "cluster": world.name, "task_definition": f"{world.name}:{number}", "count": 1,
+        "launch_type": "FARGATE", "started_by": "somebody",
+        "network_configuration": {"subnets": network["subnets"], "security_groups": network["securityGroups"]}, **more,
+    }  # fmt: skip
+
+
+def test_ecs_task_runs_another_task_each_time_and_stops_a_stopped_one_again(world: World, shell: Shell) -> None:
+    """It looks for a task whose ARN ends with the name of the task definition, which no ARN does."""
+    module, mine = "community.aws.ecs_task", {"startedBy": "somebody"}
+    world.register(env=RED)
+    ended, answer = shell.module(module, **one_off(world, 1, wait=True))
+    assert ended.status == 0 and answer["changed"], ended.text
+    [first] = answer["task"]
+    assert first["lastStatus"] == "PROVISIONING", "it has waited, and answers what RunTask said"
+    assert [task["lastStatus"] for task in world.tasks(**mine)] == ["RUNNING"]
+    assert shell.module(module, **one_off(world, 1))[1]["changed"] and len(world.tasks(**mine)) == 2
+    stop = {"operation": "stop", "cluster": world.name, "task_definition": world.name, "task": first["taskArn"]}
+    ended, answer = shell.module(module, **stop, wait=True)
+    assert ended.status == 0 and answer["changed"] and answer["task"]["desiredStatus"] == "STOPPED", ended.text
+    assert first["taskArn"] in [task["taskArn"] for task in world.tasks("STOPPED") if task["lastStatus"] == "STOPPED"]
+    assert shell.module(module, **stop)[1]["changed"]
+
+
+def test_ecs_task_calls_a_task_that_fails_a_success_and_tells_its_exit_code(world: World, shell: Shell) -> None:
+    """`wait_complete` answers stopCode and exitCode, as its documentation says, and judges neither."""
+    world.register(env=CRASH)
+    ended, answer = shell.module("community.aws.ecs_task", **one_off(world, 1, wait_complete=True))
+    assert ended.status == 0 and answer["changed"], ended.text
+    [task] = answer["task"]
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 3)
+
+
+@pytest.mark.parametrize("kind", ["cluster", "service"])
+def test_ecs_tag_adds_once_and_takes_away_what_has_the_value(served: World, shell: Shell, kind: str) -> None:
+    which = {"cluster_name": served.name, "resource_type": kind, **({"resource": "web"} if kind == "service" else {})}
+
+    def tagged(**more: Any) -> tuple[bool, dict[str, str]]:
+        """Whether it says that it has changed something, and the tags afterwards."""
+        ended, answer = shell.module("community.aws.ecs_tag", **which, **more)
+        assert ended.status == 0, ended.text
+        arn = served.service()["serviceArn" if kind == "service" else "clusterArn"]
+        found = served.ecs.list_tags_for_resource(resourceArn=arn)["tags"]
+        return answer["changed"], {each["key"]: each["value"] for each in found}
+
+    both = {"team": "a", "stage": "test"}
+    assert tagged(tags=both) == (True, both)
+    assert tagged(tags=both) == (False, both)
+    assert tagged(tags={"team": "b"}, state="absent") == (False, both)
+    assert tagged(tags={"team": "a"}, state="absent") == (True, {"stage": "test"})
+    assert tagged(tags={"team": "c"}, purge_tags=True) == (True, {"team": "c"})
+
+
 @pytest.fixture
 def group(world: World) -> Iterator[str]:
     """The name of a target group that is not there yet."""

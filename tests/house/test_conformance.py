@@ -7,6 +7,7 @@ import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pytest
 import yaml
 from botocore import xform_name
 
@@ -26,6 +27,7 @@ from tests.conformance.errors import (
     reason,
 )
 
+pytest_plugins = ["pytester"]
 BEYOND = {"ValidationError"}  # CommonErrors of load balancing: no operation's model names it
 
 
@@ -67,6 +69,42 @@ def test_every_known_difference_is_about_a_test_that_exists() -> None:
         assert each["lacks"] and each["source"]
         for pattern in each["tests"]:
             assert any(fnmatchcase(name, pattern) for name in tests), pattern
+
+
+def test_every_task_is_put_into_the_network_of_the_place() -> None:
+    """One that says nothing of a public address starts on the bed, and on AWS cannot pull its image."""
+    folder = ROOT / "tests/conformance"
+    found = {path.name for path in folder.glob("*.py") if "awsvpcConfiguration" in path.read_text(encoding="utf-8")}
+    assert found == {"place.py"}
+
+
+CONFTEST = """
+    from pathlib import Path
+    from tests.conformance import conftest
+    conftest.LISTED = Path(__file__).with_name("known_differences.yml")
+    pytest_collection_modifyitems = conftest.pytest_collection_modifyitems
+"""
+DIFFERS = """
+    aws:
+      - {lacks: everything, source: nobody, tests: ["test_rules.py::test_that_passes", "test_rules.py::test_that_f*"]}
+"""
+
+
+def test_a_known_difference_that_is_none_fails_the_run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another file has imported it, as test_real_seconds.py does."""
+    monkeypatch.setenv("CONFORMANCE_TARGET", "aws")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they would be most of its time
+    pytester.makeconftest(CONFTEST)
+    pytester.makefile(".yml", known_differences=DIFFERS)
+    rules = "def test_that_passes(): pass\ndef test_that_fails(): assert False\ndef test_unlisted(): pass"
+    pytester.makepyfile(test_rules=rules, test_others="from test_rules import test_that_passes")
+    ended = pytester.runpytest_subprocess()
+    ended.assert_outcomes(passed=1, failed=2, xfailed=1)
+    ended.stdout.fnmatch_lines_random(["?XPASS(strict)? everything (nobody)"])
+    assert ended.ret == pytest.ExitCode.TESTS_FAILED
 
 
 def test_every_rule_has_its_kind_and_names_its_source() -> None:
