@@ -17,6 +17,14 @@ from tests.testbed.modelled import watch
 
 PORT = 8080
 EMULATOR = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret", "region_name": "us-east-1"}
+CHECKS = {
+    "HealthCheckPath": "/health",
+    "HealthCheckIntervalSeconds": 6,
+    "HealthCheckTimeoutSeconds": 2,
+    "HealthyThresholdCount": 2,
+}
+FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 Json = dict[str, Any]
 
 
@@ -27,6 +35,23 @@ def until(condition: Callable[[], Any], seconds: float, every: float = 0.1) -> A
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(every)
     return found
+
+
+def during[T](begin: Callable[[], T], call: Callable[[T], Any], lasts: Callable[[T], bool], seconds: float) -> Any:
+    """What `call` answers, or raises, in a state that passes by itself: all of it anew until the state outlasted it."""
+
+    def met() -> list[tuple[Any, ClientError | None]]:
+        found = begin()
+        try:
+            told: tuple[Any, ClientError | None] = call(found), None
+        except ClientError as e:
+            told = None, e
+        return [told] if lasts(found) else []
+
+    ((answered, error),) = until(met, seconds)
+    if error:
+        raise error
+    return answered
 
 
 def error_of(call: Callable[[], Any]) -> str:
@@ -62,6 +87,8 @@ class Place:
         self.elb: Any = watch(boto3.client("elbv2", **keys))
         self.ecs: Any = watch(boto3.client("ecs", **keys))
         self.scaling: Any = watch(boto3.client("application-autoscaling", **keys))
+        self.stacks: Any = watch(boto3.client("cloudformation", **keys))
+        self.endpoint = endpoint
         self.patience = 30 if endpoint else 600  # seconds for something that needs health checks and tasks
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")
@@ -70,7 +97,7 @@ class Place:
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
         self._removals: dict[str, list[Callable[[], Any]]] = {
-            kind: [] for kind in ("service", "drained", "instance", "cluster", "balancer", "group")
+            kind: [] for kind in ("stack", "service", "drained", "instance", "cluster", "balancer", "group")
         }
 
     @staticmethod
@@ -174,6 +201,10 @@ class Place:
         self.ecs.create_cluster(clusterName=name)
         self._removals["cluster"].append(lambda: self.ecs.delete_cluster(cluster=name))
 
+    def remove_stack(self, name: str) -> None:
+        """Have it deleted in the end, with what it has made."""
+        self._removals["stack"].append(lambda: self.stacks.delete_stack(StackName=name))
+
     def remove_instance(self, cluster: str, instance: str) -> None:
         """Have it deregistered in the end."""
         which = {"cluster": cluster, "containerInstance": instance}
@@ -211,3 +242,15 @@ class Place:
 
         found: Answer = until(ask, self.patience)
         return found
+
+
+def container(place: Place, **environment: str) -> Json:
+    pairs = [{"name": k, "value": v} for k, v in environment.items()]
+    return {"name": "app", "image": place.image, "portMappings": [{"containerPort": PORT}], "environment": pairs}
+
+
+def register(place: Place, family: str, **environment: str) -> str:
+    made = place.ecs.register_task_definition(
+        family=family, executionRoleArn=place.role, containerDefinitions=[container(place, **environment)], **FARGATE
+    )
+    return str(made["taskDefinition"]["taskDefinitionArn"])

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import PORT, Place, error_of, until
-from tests.conformance.test_ecs import FARGATE, container
+from tests.conformance.place import FARGATE, PORT, Place, container, error_of, until
 
 NO_ROOM = "was unable to place a task because no container instance met all of its requirements."
 
