@@ -1,8 +1,8 @@
 """AWS's token buckets: burst and refill a second, per account and Region; off until they are switched on.
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html and
-https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/throttling.html. Refill comes in whole seconds, at
-the bed's time scale: a burst is a number of calls and has no time in it. The page has no bucket for
+https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html. Refill comes in
+whole seconds, at the bed's time scale: a burst is a number of calls and has no time in it. The page has no bucket for
 StopServiceDeployment and ContinueServiceDeployment; what Fargate adds for RunTask is not here.
 """
 
@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 
 from .calls import Call
 
@@ -21,7 +22,7 @@ class Limit:
 
     operations: tuple[str, ...]
     burst: int
-    refill: int  # calls a second
+    refill: int | Fraction  # calls a second
 
 
 LIMITS = {
@@ -44,7 +45,8 @@ LIMITS = {
     "elasticloadbalancing": (
         Limit(("Describe*",), 40, 10),
         Limit(("RegisterTargets", "DeregisterTargets"), 20, 4),
-        Limit(("Create*", "Delete*", "Modify*", "Set*", "Add*", "Remove*"), 20, 3),
+        Limit(("CreateLoadBalancer",), 10, Fraction(1, 5)),  # "resource-intensive"
+        Limit(("CreateListener", "CreateRule", "CreateTargetGroup", "Delete*", "Modify*", "Add*", "Remove*"), 20, 3),
         Limit(("*",), 40, 10),  # the account's, over all of them
     ),
 }
@@ -60,7 +62,9 @@ class Buckets:
         with self._lock:
             self.scale = scale
             self._start = time.monotonic()
-            self._left: dict[tuple[str, Limit], tuple[int, float]] = {}  # second of the last refill, calls left
+            self._left: dict[
+                tuple[str, Limit], tuple[int, int | Fraction]
+            ] = {}  # second of the last refill, calls left
 
     def take(self, call: Call) -> bool:
         """Take from each bucket of the call; False: one is empty, and nothing was taken."""

@@ -26,7 +26,6 @@ REPLACED = {"host", "expect", "x-forwarded-for", "x-forwarded-port", "x-forwarde
 PHRASES = {
     400: "Bad Request",
     405: "Method Not Allowed",
-    501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",

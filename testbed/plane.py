@@ -181,7 +181,7 @@ class Plane:
         if request.method == "TRACE":
             return own_answer(405)  # "not supported by Application Load Balancers" (user guide, troubleshooting)
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return own_answer(501)  # the bed does not serve WebSocket
+            return web.Response(status=501, text="The test bed does not serve WebSocket.", headers=SERVER)
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             # "The load balancer immediately responds HTTP/1.1 100 Continue" (user guide, "HTTP connections")
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

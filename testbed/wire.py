@@ -10,6 +10,7 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -99,14 +100,14 @@ def _from_query(shape: Any, flat: dict[str, str], prefix: str) -> Any:
 
 
 def answer(model: ServiceModel, operation: str, result: Params) -> Answer:
-    """A successful answer: only members of the operation's output shape are written."""
+    """A successful answer. A member that the output shape does not have is a mistake of the bed's (ValueError)."""
     shape = model.operation_model(operation).output_shape
     request_id = str(uuid.uuid4())
     headers = [("x-amzn-RequestId", request_id)]
     if model.metadata["protocol"] == "json":
         headers.append(("Content-Type", "application/x-amz-json-1.1"))
         return 200, headers, json.dumps(_to_json(shape, result)).encode()
-    inner = "".join(_to_xml(n, m, result.get(n)) for n, m in shape.members.items()) if shape else ""
+    inner = "".join(_to_xml(n, m, v) for n, m, v in _members(shape, result))
     headers.append(("Content-Type", "text/xml"))
     text = (
         f'<{operation}Response xmlns="{model.metadata["xmlNamespace"]}">'
@@ -116,13 +117,20 @@ def answer(model: ServiceModel, operation: str, result: Params) -> Answer:
     return 200, headers, text.encode()
 
 
+def _members(shape: Any, value: Params) -> Iterator[tuple[str, Any, Any]]:
+    """(name, shape, value) of what a structure says, in the model's order. What the model has no word for would vanish
+    without a trace: no client, and no check of an answer, could miss it."""
+    known = shape.members if shape else {}
+    if unknown := value.keys() - known.keys():
+        raise ValueError(f"{getattr(shape, 'name', 'an empty answer')} has no {', '.join(sorted(unknown))}")
+    yield from ((name, member, value[name]) for name, member in known.items() if value.get(name) is not None)
+
+
 def _to_json(shape: Any, value: Any) -> Any:
     if value is None:
         return None
-    if shape is None:
-        return {}
-    if shape.type_name == "structure":
-        return {n: _to_json(m, value[n]) for n, m in shape.members.items() if value.get(n) is not None}
+    if shape is None or shape.type_name == "structure":
+        return {n: _to_json(m, v) for n, m, v in _members(shape, value)}
     if shape.type_name == "list":
         return [_to_json(shape.member, v) for v in value]
     return value
@@ -132,7 +140,7 @@ def _to_xml(name: str, shape: Any, value: Any) -> str:
     if value is None:
         return ""
     if shape.type_name == "structure":
-        inner = "".join(_to_xml(n, m, value.get(n)) for n, m in shape.members.items())
+        inner = "".join(_to_xml(n, m, v) for n, m, v in _members(shape, value))
     elif shape.type_name == "list":
         inner = "".join(_to_xml("member", shape.member, v) for v in value)
     elif shape.type_name == "boolean":

@@ -123,7 +123,7 @@ class Deployments(State):
         alarms = rollout.configuration.get("alarms", {})
         running = self._counts_of(target)
         return {
-            **self._brief(rollout),
+            **self._common(rollout),
             "stoppedAt": rollout.stopped,
             "updatedAt": rollout.updated,
             "lifecycleStage": rollout.stage.shown if rollout.stage else None,
@@ -162,7 +162,8 @@ class Deployments(State):
             **_traffic(rollout, *left),
         }
 
-    def _brief(self, rollout: Rollout) -> Params:
+    def _common(self, rollout: Rollout) -> Params:
+        """What ServiceDeployment and ServiceDeploymentBrief both have (API reference)."""
         return {
             "serviceDeploymentArn": rollout.arn,
             "serviceArn": rollout.service.arn,
@@ -170,7 +171,6 @@ class Deployments(State):
             "createdAt": rollout.created,
             "startedAt": rollout.started,
             "finishedAt": rollout.finished,
-            "targetServiceRevisionArn": rollout.target.revision,
             "status": rollout.status,
             "statusReason": rollout.reason,
         }
@@ -188,7 +188,8 @@ class Deployments(State):
             and window.get("after", r.created) <= r.created <= window.get("before", r.created)
         ]
         items, token = page(wanted, p, 20, "maxResults", "nextToken")
-        return {"serviceDeployments": [self._brief(r) for r in items], "nextToken": token}
+        briefs = [{**self._common(r), "targetServiceRevisionArn": r.target.revision} for r in items]
+        return {"serviceDeployments": briefs, "nextToken": token}
 
     @reads("serviceDeploymentArns")
     def describe_service_deployments(self, p: Params) -> Params:

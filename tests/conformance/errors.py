@@ -11,38 +11,34 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-from tests.conformance.rows import ANSWERED, BALANCING, PARAMETERS, Call
-from tests.conformance.stage import Stage
+from tests.conformance.rows import BALANCING, BESIDE, PARAMETERS, Call
+from tests.conformance.states import by_state
 
 ROOT = Path(__file__).parents[2]
 PAGE = Path(__file__).with_name("errors.md")
-SERVICES = {"ecs": "ecs", "elasticloadbalancing": "elbv2"}  # IAM's prefix: botocore's name
-
-STATES = {
-    "cluster": ("missing",),
-    "service": ("missing", "INACTIVE"),
-    "task definition": ("missing", "INACTIVE", "DELETE_IN_PROGRESS"),
-    "task": ("missing", "STOPPED"),
-    "container instance": ("missing",),
-    "service deployment": ("missing", "finished", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"),
-    "service revision": ("missing",),
-    "client token": ("used by another call",),
-    "target group": ("missing",),
-    "target": ("not registered",),
-    "load balancer": ("missing",),
-    "listener": ("missing",),
-    "rule": ("missing",),
+SERVICES = {  # that the bed answers itself; IAM's prefix: botocore's name
+    "ecs": "ecs",
+    "elasticloadbalancing": "elbv2",
+    "cloudformation": "cloudformation",
+    "application-autoscaling": "application-autoscaling",
 }
 NAMES: dict[str, tuple[str, ...]] = {
+    "application-autoscaling:DescribeScalableTargets": ("scalable target",),
+    "application-autoscaling:RegisterScalableTarget": ("service",),
+    "cloudformation:CreateChangeSet": ("stack",),
+    "cloudformation:DeleteChangeSet": ("change set",),
+    "cloudformation:DescribeChangeSet": ("change set",),
+    "cloudformation:DescribeStackEvents": ("stack",),
+    "cloudformation:DescribeStacks": ("stack",),
+    "cloudformation:ExecuteChangeSet": ("change set",),
+    "cloudformation:GetTemplate": ("stack",),
     "ecs:ContinueServiceDeployment": ("service deployment",),
     "ecs:DeregisterTaskDefinition": ("task definition",),
     "ecs:DescribeClusters": ("cluster",),
@@ -78,17 +74,22 @@ NO_STATES: dict[str, str] = {}
 """Operations of the rights that the bed does not have, and why."""
 REASONS = {
     "BlockedException": "AWS has blocked the account",
+    "ChangeSetNotFound": "the call names a stack alone",
     "ClientException": "the page names no state that gives it here",
     "ClusterNotFoundException": "the call names no cluster, or only within an ARN",
+    "ConcurrentUpdateException": "the bed does one call after the other, and none has work left to do",
     "HealthUnavailable": "load balancing's own failure",
+    "InsufficientCapabilitiesException": "a change set that needs a capability is not made without it",
+    "InternalServiceException": "Application Auto Scaling's own failure",
+    "InvalidNextTokenException": "targets are asked for by name: the bed refuses pages of them",
     "InvalidParameterException": "what can be sent is a name; what does not exist is told in another way",
     "InvalidTarget": "the page names it; a target that is not registered is answered as unused",
     "LimitExceededException": "a quota of the account",
     "NamespaceNotFoundException": "the bed keeps no namespaces: any name is taken",
     "PlatformTaskDefinitionIncompatibilityException": "every platform version of the bed carries every definition",
-    "ResourceNotFoundException": "the call names nothing that can be missing",
     "ServerException": "ECS's own failure",
     "ServiceNotFoundException": "the call names no service; what is missing is listed in failures",
+    "TokenAlreadyExistsException": "Steady sends no token of its own: the bed refuses one by name",
     "TrustStoreNotFound": "the bed has no trust stores",
     "UnsupportedFeatureException": "the Region lacks a feature",
     "UnsupportedProtocol": "load balancers of another kind are refused by name",
@@ -107,151 +108,46 @@ class Cell:
         return f"{self.operation.partition(':')[2]}-{self.state}".replace(" ", "_")
 
 
-def _cells() -> Iterator[Cell]:
-    def cell(operation: str, state: str, answer: str, call: Call) -> Cell:
-        return Cell(operation, state, answer, call)
-
-    missing = "ClusterNotFoundException"
-    e = "ecs:"
-    for state in STATES["task definition"]:
-        inside = answered = ANSWERED
-        described = "ClientException" if state == "missing" else answered
-        tagged = "ResourceNotFoundException" if state == "missing" else inside
-        name = f"task definition {state}"
-        yield cell(e + "DeregisterTaskDefinition", name, "ClientException", _on(state, "deregister"))
-        yield cell(e + "DescribeTaskDefinition", name, described, _on(state, "describe"))
-        yield cell(e + "RunTask", name, "ClientException", _on(state, "run"))
-        yield cell(e + "UpdateService", name, "ClientException", _on(state, "update"))
-        yield cell(e + "TagResource", name, tagged, _on(state, "tag"))
-    clusters: dict[str, Call] = {
-        "DescribeContainerInstances": lambda s: s.instances("0" * 32, cluster=s.gone),
-        "DescribeServices": lambda s: s.ecs.describe_services(cluster=s.gone, services=["x"]),
-        "DescribeTasks": lambda s: s.ecs.describe_tasks(cluster=s.gone, tasks=["0" * 32]),
-        "ListContainerInstances": lambda s: s.ecs.list_container_instances(cluster=s.gone),
-        "ListServiceDeployments": lambda s: s.ecs.list_service_deployments(cluster=s.gone, service="x"),
-        "ListServices": lambda s: s.ecs.list_services(cluster=s.gone),
-        "ListTasks": lambda s: s.ecs.list_tasks(cluster=s.gone),
-        "RunTask": lambda s: s.run(cluster=s.gone),
-        "UpdateService": lambda s: s.update(cluster=s.gone),
-    }
-    for operation, call in clusters.items():
-        yield cell(e + operation, "cluster missing", missing, call)
-    yield cell(
-        e + "DescribeClusters", "cluster missing", ANSWERED, lambda s: s.ecs.describe_clusters(clusters=[s.gone])
-    )
-    services: dict[str, tuple[str, str, Callable[[Stage, str], Any]]] = {
-        "DescribeServices": (
-            ANSWERED,
-            ANSWERED,
-            lambda s, name: s.ecs.describe_services(cluster=s.name, services=[name]),
-        ),
-        "ListServiceDeployments": (
-            "ServiceNotFoundException",
-            ANSWERED,
-            lambda s, name: s.ecs.list_service_deployments(cluster=s.name, service=name),
-        ),
-        "ListTasks": (
-            "ServiceNotFoundException",
-            ANSWERED,
-            lambda s, name: s.ecs.list_tasks(cluster=s.name, serviceName=name),
-        ),
-        "UpdateService": (
-            "ServiceNotFoundException",
-            "ServiceNotActiveException",
-            lambda s, name: s.update(service=name),
-        ),
-        "TagResource": ("ResourceNotFoundException", ANSWERED, lambda s, name: s.tag_service(name)),
-        "UntagResource": (
-            "ResourceNotFoundException",
-            ANSWERED,
-            lambda s, name: s.ecs.untag_resource(resourceArn=s.service_arn(name), tagKeys=["a"]),
-        ),
-    }
-    for operation, (of_missing, of_inactive, ask) in services.items():
-        yield cell(e + operation, "service missing", of_missing, lambda s, ask=ask: ask(s, s.gone))  # type: ignore[misc]
-        yield cell(e + operation, "service INACTIVE", of_inactive, lambda s, ask=ask: ask(s, s.deleted))  # type: ignore[misc]
-    yield cell(
-        e + "DescribeContainerInstances", "container instance missing", ANSWERED, lambda s: s.instances("0" * 32)
-    )
-    yield cell(e + "DescribeTasks", "task missing", ANSWERED, lambda s: s.tasks("0" * 32))
-    yield cell(e + "DescribeTasks", "task STOPPED", ANSWERED, lambda s: s.tasks(s.stopped))
-    yield cell(
-        e + "DescribeServiceDeployments", "service deployment missing", ANSWERED, lambda s: s.rollouts(s.nowhere)
-    )
-    yield cell(e + "DescribeServiceDeployments", "service deployment finished", ANSWERED, lambda s: s.rollouts(s.over))
-    yield cell(
-        e + "DescribeServiceDeployments", "service deployment IN_PROGRESS", ANSWERED, lambda s: s.rollouts(s.under_way)
-    )
-    yield cell(
-        e + "DescribeServiceDeployments",
-        "service deployment ROLLBACK_IN_PROGRESS",
-        ANSWERED,
-        lambda s: s.rollouts(s.going_back),
-    )
-    yield cell(
-        e + "DescribeServiceRevisions",
-        "service revision missing",
-        ANSWERED,
-        lambda s: s.ecs.describe_service_revisions(
-            serviceRevisionArns=[s.nowhere.replace("-deployment/", "-revision/")]
-        ),
-    )
-    stops = (
-        ("missing", "ServiceDeploymentNotFoundException", "nowhere"),
-        ("finished", "ConflictException", "over"),
-        ("IN_PROGRESS", ANSWERED, "under_way"),
-        ("ROLLBACK_IN_PROGRESS", ANSWERED, "going_back"),
-    )
-    for state, answer, which in stops:
-        name = f"service deployment {state}"
-        # No hook of theirs waits. First, for stopping ends the one that is IN_PROGRESS.
-        unheard = answer if state == "missing" else "InvalidParameterException"
-        yield cell(e + "ContinueServiceDeployment", name, unheard, _continue(which))
-        yield cell(e + "StopServiceDeployment", name, answer, _stop(which))
-    yield cell(e + "RunTask", "client token used by another call", "ConflictException", lambda s: s.run_twice())
-    yield from (Cell(*row) for row in PARAMETERS)
-    yield from (Cell(*row) for row in BALANCING)
-
-
-def _on(state: str, verb: str) -> Call:
-    return lambda stage: getattr(stage, verb + "_definition")(stage.definition_in(state))
-
-
-def _stop(which: str) -> Call:
-    return lambda s: s.ecs.stop_service_deployment(serviceDeploymentArn=getattr(s, which))
-
-
-def _continue(which: str) -> Call:
-    return lambda s: s.ecs.continue_service_deployment(serviceDeploymentArn=getattr(s, which), hookId="ecs-pause-x")
-
-
-CELLS = tuple(_cells())
+CELLS = tuple(Cell(*row) for row in (*by_state(), *PARAMETERS, *BALANCING, *BESIDE))
 
 
 # -- what the models and the rights add -------------------------------------------------------------------------------
 
 
 @cache
-def _service(name: str) -> ServiceModel:
+def service(name: str) -> ServiceModel:
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 def model(operation: str) -> OperationModel:
-    service, _, name = operation.partition(":")
-    return _service(SERVICES[service]).operation_model(name)
+    prefix, _, name = operation.partition(":")
+    return service(SERVICES[prefix]).operation_model(name)
+
+
+def protocol(operation: str) -> str:
+    return str(model(operation).service_model.metadata["protocol"])
 
 
 def modelled() -> dict[str, list[str]]:
-    """All operations of both services, by IAM's prefix."""
-    return {prefix: list(_service(name).operation_names) for prefix, name in SERVICES.items()}
+    """All operations of the services, by IAM's prefix."""
+    return {prefix: list(service(name).operation_names) for prefix, name in SERVICES.items()}
+
+
+@cache
+def rights() -> frozenset[str]:
+    """The actions that docs/iam names, but for the condition key that looks like one."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs/iam").glob("*.json"))
+    return frozenset(re.findall(r'"([a-z0-9-]+:[A-Z]\w+)"', text)) - {"ecs:CreateAction"}
 
 
 def granted() -> set[str]:
-    """The operations of both services that docs/iam names."""
-    found: set[str] = set()
-    for path in (ROOT / "docs/iam").glob("*.json"):
-        found |= set(re.findall(r'"((?:ecs|elasticloadbalancing):[A-Z]\w+)"', path.read_text(encoding="utf-8")))
-    return {each for each in found if each != "ecs:CreateAction"}  # a condition key
+    """The operations of the services among them."""
+    return {each for each in rights() if each.partition(":")[0] in SERVICES}
+
+
+def elsewhere() -> list[str]:
+    """The services of the rights that the bed does not answer itself."""
+    return sorted({each.partition(":")[0] for each in rights()} - set(SERVICES))
 
 
 def operations() -> list[str]:
@@ -268,7 +164,7 @@ def codes(operation: str) -> dict[str, int]:
 
 
 def denied(operation: str) -> str:
-    return "AccessDeniedException" if operation.startswith("ecs:") else "AccessDenied"
+    return "AccessDeniedException" if protocol(operation) == "json" else "AccessDenied"
 
 
 def injected() -> list[tuple[str, str]]:
@@ -293,6 +189,11 @@ def page() -> str:
 Generated by `python -m tests.conformance.errors`; each line is one case of test_errors.py. *rule*: no
 state of the bed brings it about, for the reason given; a fault rule answers so. Besides, each operation answers once
 with each of: {", ".join(COMMON)}.
+
+The services are those that the bed answers itself: {", ".join(SERVICES)}.
+The others that docs/iam names ({", ".join(elsewhere())}) have no
+lines: moto answers for them, so that a line would be a test of moto's states and not of AWS's. What Steady makes of
+their errors is shown in tests/faults, whose rules strike each call of a run whatever its service, and in tests/cases.
 
 | Operation | State, or why there is none | Answer |
 |---|---|---|

@@ -18,6 +18,14 @@ from tests.testbed.modelled import watch
 
 PORT = 8080
 EMULATOR = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret", "region_name": "us-east-1"}
+CHECKS = {
+    "HealthCheckPath": "/health",
+    "HealthCheckIntervalSeconds": 6,
+    "HealthCheckTimeoutSeconds": 2,
+    "HealthyThresholdCount": 2,
+}
+FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 Json = dict[str, Any]
 
 
@@ -28,6 +36,23 @@ def until(condition: Callable[[], Any], seconds: float, every: float = 0.1) -> A
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(every)
     return found
+
+
+def during[T](begin: Callable[[], T], call: Callable[[T], Any], lasts: Callable[[T], bool], seconds: float) -> Any:
+    """What `call` answers, or raises, in a state that passes by itself: all of it anew until the state outlasted it."""
+
+    def met() -> list[tuple[Any, ClientError | None]]:
+        found = begin()
+        try:
+            told: tuple[Any, ClientError | None] = call(found), None
+        except ClientError as e:
+            told = None, e
+        return [told] if lasts(found) else []
+
+    ((answered, error),) = until(met, seconds)
+    if error:
+        raise error
+    return answered
 
 
 def error_of(call: Callable[[], Any]) -> str:
@@ -70,6 +95,8 @@ class Place:
         self.ecs: Any = watch(boto3.client("ecs", **keys))
         self.cloudwatch: Any = watch(boto3.client("cloudwatch", **keys))
         self.scaling: Any = watch(boto3.client("application-autoscaling", **keys))
+        self.stacks: Any = watch(boto3.client("cloudformation", **keys))
+        self.endpoint = endpoint
         self.patience = 30 if endpoint else 600  # seconds for something that needs health checks and tasks
         self.subnets = os.environ.get("CONFORMANCE_SUBNETS", "subnet-1,subnet-2").split(",")
         self.vpc = os.environ.get("CONFORMANCE_VPC", "vpc-1")
@@ -81,7 +108,7 @@ class Place:
         self.role = os.environ.get("CONFORMANCE_ROLE", "arn:aws:iam::000000000000:role/execution")
         self.balancer_role = os.environ.get("CONFORMANCE_BALANCER_ROLE", "arn:aws:iam::000000000000:role/balancers")
         self._removals: dict[str, list[Callable[[], Any]]] = {
-            kind: [] for kind in ("service", "drained", "instance", "cluster", "balancer", "group", "alarm")
+            kind: [] for kind in ("stack", "service", "drained", "instance", "cluster", "balancer", "group", "alarm")
         }
 
     @staticmethod
@@ -216,6 +243,10 @@ class Place:
         self._removals["alarm"].append(lambda: self.cloudwatch.delete_alarms(AlarmNames=[name]))
         return name
 
+    def remove_stack(self, name: str) -> None:
+        """Have it deleted in the end, with what it has made."""
+        self._removals["stack"].append(lambda: self.stacks.delete_stack(StackName=name))
+
     def remove_instance(self, cluster: str, instance: str) -> None:
         """Have it deregistered in the end."""
         which = {"cluster": cluster, "containerInstance": instance}
@@ -255,3 +286,15 @@ class Place:
 
     def get(self, balancer: Json, path: str = "/", cookies: dict[str, str] | None = None, port: int = PORT) -> Answer:
         return answered(self.send(balancer, path, cookies, port))
+
+
+def container(place: Place, **environment: str) -> Json:
+    pairs = [{"name": k, "value": v} for k, v in environment.items()]
+    return {"name": "app", "image": place.image, "portMappings": [{"containerPort": PORT}], "environment": pairs}
+
+
+def register(place: Place, family: str, **environment: str) -> str:
+    made = place.ecs.register_task_definition(
+        family=family, executionRoleArn=place.role, containerDefinitions=[container(place, **environment)], **FARGATE
+    )
+    return str(made["taskDefinition"]["taskDefinitionArn"])

@@ -1,4 +1,4 @@
-"""Cells of the table that no state of ECS brings about but a parameter, and those of load balancing."""
+"""Cells of the table that a parameter brings about, and those of load balancing."""
 
 from __future__ import annotations
 
@@ -56,6 +56,18 @@ PARAMETERS: tuple[Row, ...] = (
         INVALID,
         lambda s: s.ecs.list_service_deployments(cluster=s.name, service=s.idle, status=[WRONG]),
     ),
+    (
+        "ecs:ListContainerInstances",
+        "101 a page",
+        INVALID,
+        lambda s: s.ecs.list_container_instances(cluster=s.name, maxResults=101),
+    ),
+    (
+        "ecs:ListContainerInstances",
+        "a token of nobody's",
+        INVALID,
+        lambda s: s.ecs.list_container_instances(cluster=s.name, nextToken="x"),
+    ),
     ("ecs:RegisterTaskDefinition", "no such network mode", INVALID, lambda s: s.register(networkMode=WRONG)),
     ("ecs:RegisterTaskDefinition", "no Fargate size", "ClientException", lambda s: s.register(cpu="256", memory="999")),
     ("ecs:RunTask", "a count of 11", INVALID, lambda s: s.run(count=11)),
@@ -82,6 +94,10 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:TagResource", "a value of 257", INVALID, lambda s: s.tag("k", "v" * 257)),
     ("ecs:TagResource", "a key of AWS's", INVALID, lambda s: s.tag("aws:k")),
     ("ecs:TagResource", "a value of AWS's", INVALID, lambda s: s.tag("k", "aws:v")),
+    ("ecs:UntagResource", "a key of 129", INVALID, lambda s: s.untag_service(s.idle, "k" * 129)),
+    ("ecs:UntagResource", "a key of AWS's", INVALID, lambda s: s.untag_service(s.idle, "aws:k")),
+    ("ecs:UpdateService", "a count, of a service of CODE_DEPLOY", ANSWERED, lambda s: s.count("CODE_DEPLOY")),
+    ("ecs:UpdateService", "a count, of a service of EXTERNAL", ANSWERED, lambda s: s.count("EXTERNAL")),
     ("ecs:UpdateService", "a threshold of 101 percent", INVALID, lambda s: s.update(deploymentConfiguration=OVER)),
     (
         "ecs:StopServiceDeployment",
@@ -108,6 +124,42 @@ PARAMETERS: tuple[Row, ...] = (
         lambda s: s.update(platformVersion="9.9.9"),
     ),
 )
+C, A = "cloudformation:", "application-autoscaling:"
+BESIDE: tuple[Row, ...] = (
+    (C + "CreateChangeSet", "a name that is used", "AlreadyExistsException", lambda s: s.change_twice()),
+    (
+        C + "CreateChangeSet",
+        "a role without its capability",
+        "InsufficientCapabilitiesException",
+        lambda s: s.change_of_rights(),
+    ),
+    (C + "CreateChangeSet", "a template that is none", "ValidationError", lambda s: s.change(TemplateBody="x: [")),
+    (
+        C + "CreateChangeSet",
+        "the last template, and another",
+        "ValidationError",
+        lambda s: s.change(UsePreviousTemplate=True, TemplateBody="{}"),
+    ),
+    (
+        A + "DescribeScalableTargets",
+        "no such namespace",
+        "ValidationException",
+        lambda s: s.place.scaling.describe_scalable_targets(ServiceNamespace=WRONG),
+    ),
+    (
+        A + "RegisterScalableTarget",
+        "a minimum above the maximum",
+        "ValidationException",
+        lambda s: s.register_target(s.idle, MinCapacity=2),
+    ),
+    (
+        A + "RegisterScalableTarget",
+        "a minimum below 0",
+        "ValidationException",
+        lambda s: s.register_target(s.idle, MinCapacity=-1),
+    ),
+)
+"""Of who owns what is beside a service: the attributes of its target group, and its count."""
 B = "elasticloadbalancing:"
 NOT_FOUND, VALIDATION = "TargetGroupNotFound", "ValidationError"
 BALANCING: tuple[Row, ...] = (

@@ -9,28 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import PORT, Place, error_of, until
+from tests.conformance.place import CHECKS, FARGATE, PORT, Place, container, error_of, register, until
 
-CHECKS = {
-    "HealthCheckPath": "/health",
-    "HealthCheckIntervalSeconds": 6,
-    "HealthCheckTimeoutSeconds": 2,
-    "HealthyThresholdCount": 2,
-}
-FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
-
-
-def container(place: Place, **environment: str) -> dict[str, Any]:
-    pairs = [{"name": k, "value": v} for k, v in environment.items()]
-    return {"name": "app", "image": place.image, "portMappings": [{"containerPort": PORT}], "environment": pairs}
-
-
-def register(place: Place, family: str, **environment: str) -> str:
-    made = place.ecs.register_task_definition(
-        family=family, executionRoleArn=place.role, containerDefinitions=[container(place, **environment)], **FARGATE
-    )
-    return str(made["taskDefinition"]["taskDefinitionArn"])
 
 
 class Deployed:

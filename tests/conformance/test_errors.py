@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance.errors import ANSWERED, CELLS, Cell, codes, denied, injected, model, operations
+from tests.conformance.errors import CELLS, Cell, codes, denied, injected, model, operations, protocol
 from tests.conformance.place import Place
+from tests.conformance.rows import ANSWERED
 from tests.conformance.stage import Stage
 from tests.testbed.beds import Bed
 
@@ -90,17 +91,17 @@ def test_a_code_of_the_model_reaches_the_client_as_the_models_exception(bed: Bed
 @pytest.mark.parametrize("kind", COMMON)
 @pytest.mark.parametrize("operation", operations())
 def test_errors_that_every_operation_has(bed: Bed, operation: str, kind: str) -> None:
-    """CommonErrors of both references."""
+    """CommonErrors of the references."""
     strike(bed, operation, kind=kind)
     json_code, query_code = COMMON[kind]
-    expected = json_code if operation.startswith("ecs:") else query_code
+    expected = json_code if protocol(operation) == "json" else query_code
     assert refusal(bed, operation).response["Error"]["Code"] == expected
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("operation", operations())
 def test_a_call_without_its_right_is_denied_by_name(bed: Bed, operation: str) -> None:
-    """CommonErrors of both references; IAM guide, troubleshoot_access-denied."""
+    """CommonErrors of the references; IAM guide, troubleshoot_access-denied."""
     other = {"Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": ["*"]}
     status, said = bed.admin("PUT", "/_bed/iam", {KEY: [{"Version": "2012-10-17", "Statement": [other]}]})
     assert status == 200, said

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import PORT, Place, error_of, until
-from tests.conformance.test_ecs import container
+from tests.conformance.place import PORT, Place, container, error_of, until
 
 NO_ROOM = "was unable to place a task because no container instance met all of its requirements."
 

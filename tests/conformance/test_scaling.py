@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import Place, error_of, until
+from tests.conformance.place import DIMENSION, Place, error_of, until
 
-DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
 
 

@@ -3,86 +3,14 @@ DescribeChangeSet, ExecuteChangeSet and DeleteChangeSet of its API reference.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.conformance.conftest import target
-from tests.conformance.place import EMULATOR, Place, error_of, until
-from tests.testbed.beds import Bed
-from tests.testbed.modelled import watch
+from tests.conformance.place import Place, error_of, until
+from tests.conformance.stacks import DURATION, GROUP, Stack
 
-GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
-DURATION, DELAY = "stickiness.lb_cookie.duration_seconds", "deregistration_delay.timeout_seconds"
 NOTHING = "The submitted information didn't contain changes. Submit different information to create a change set."
-
-
-class Stack:
-    """A stack with one group. On AWS it makes it; the bed is told that it has."""
-
-    def __init__(self, place: Place, endpoint: str | None) -> None:
-        self.place, self.name, self.number = place, place.name(), 0
-        keys: Any = {"endpoint_url": endpoint, **EMULATOR} if endpoint else {}
-        self.api: Any = watch(boto3.client("cloudformation", **keys))
-        if endpoint and target() == "bed":
-            self.group = place.group()
-            stack = {"template": self.template(), "parameters": {"Seconds": "60"}, "groups": {"Web": self.group}}
-            status, said = Bed(endpoint).admin("PUT", "/_bed/stacks", {self.name: stack})
-            assert status == 200, said
-            return
-        values = [{"ParameterKey": "Seconds", "ParameterValue": "60"}]
-        self.api.create_stack(StackName=self.name, TemplateBody=json.dumps(self.template()), Parameters=values)
-        self.api.get_waiter("stack_create_complete").wait(StackName=self.name)
-        resources = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
-        self.group = next(each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "Web")
-
-    def template(self, **properties: Any) -> dict[str, Any]:
-        attributes = [{"Key": DURATION, "Value": {"Ref": "Seconds"}}, {"Key": DELAY, "Value": 30}]
-        body = {"VpcId": self.place.vpc, "Port": 80, "Protocol": "HTTP", "TargetGroupAttributes": attributes}
-        web = {"Type": GROUP, "Properties": {**body, **properties}}
-        return {"Parameters": {"Seconds": {"Type": "Number", "Default": 86400}}, "Resources": {"Web": web}}
-
-    def create(self, seconds: str | None = None, **more: Any) -> str:
-        """A change set by its name."""
-        self.number += 1
-        name = more.pop("ChangeSetName", f"change-{self.number}")
-        said = {"UsePreviousValue": True} if seconds is None else {"ParameterValue": seconds}
-        body = {"UsePreviousTemplate": True} if "TemplateBody" not in more else {}
-        parameters = [{"ParameterKey": "Seconds", **said}]
-        asked = {"StackName": self.name, "ChangeSetName": name, "Parameters": parameters, **body, **more}
-        self.api.create_change_set(**asked)
-        return str(name)
-
-    def described(self, name: str) -> dict[str, Any]:
-        """The change set once it is made, or has failed."""
-
-        def made() -> dict[str, Any] | None:
-            found = dict(self.api.describe_change_set(StackName=self.name, ChangeSetName=name))
-            return found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None
-
-        return dict(until(made, self.place.patience))
-
-    def stack(self) -> dict[str, Any]:
-        return dict(self.api.describe_stacks(StackName=self.name)["Stacks"][0])
-
-    def states(self, name: str) -> list[str]:
-        """The statuses that the stack has while a change set is executed, as far as one sees them."""
-        self.api.execute_change_set(StackName=self.name, ChangeSetName=name)
-        seen = [str(self.stack()["StackStatus"])]
-
-        def at_rest() -> bool:
-            if (status := str(self.stack()["StackStatus"])) != seen[-1]:
-                seen.append(status)
-            return not status.endswith("_PROGRESS")
-
-        until(at_rest, self.place.patience, every=0.02)
-        return seen
-
-    def attributes(self) -> dict[str, str]:
-        found = self.place.elb.describe_target_group_attributes(TargetGroupArn=self.group)["Attributes"]
-        return {each["Key"]: each["Value"] for each in found}
 
 
 def seen_in_order(seen: list[str], known: list[str]) -> bool:
@@ -91,11 +19,8 @@ def seen_in_order(seen: list[str], known: list[str]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stack(place: Place, endpoint: str | None) -> Iterator[Stack]:
-    found = Stack(place, endpoint)
-    yield found
-    if target() != "bed":
-        found.api.delete_stack(StackName=found.name)
+def stack(place: Place) -> Stack:
+    return Stack(place)
 
 
 @pytest.mark.api

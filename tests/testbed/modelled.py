@@ -4,6 +4,7 @@ botocore itself is lenient: it drops members that the model does not have, and t
 """
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,13 @@ TYPES: dict[str, tuple[type, ...]] = {
     "double": (int, float),
     "float": (int, float),
     "timestamp": (int, float),
+}
+FORMS = {  # of a value in XML; its timestamps are ISO 8601's, in UTC (smithy.io, aws-query-protocol)
+    "integer": r"-?\d+",
+    "long": r"-?\d+",
+    "double": r"-?\d+(\.\d+)?",
+    "float": r"-?\d+(\.\d+)?",
+    "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
 }
 
 
@@ -88,6 +96,8 @@ def _name(element: ElementTree.Element) -> str:
 def _xml(shape: Any, element: Any, path: str) -> Iterator[str]:
     kind, text = shape.type_name, element.text or ""
     if kind == "structure":
+        there = {_name(child) for child in element}
+        yield from (f"{path} lacks {name}" for name in shape.required_members if name not in there)
         for child in element:
             name = _name(child)
             if name in shape.members:
@@ -101,7 +111,7 @@ def _xml(shape: Any, element: Any, path: str) -> Iterator[str]:
             yield from _xml(shape.member, child, path)
     elif kind == "boolean" and text not in ("true", "false"):
         yield f"{path} is no boolean: {text!r}"
-    elif kind in ("integer", "long") and not text.lstrip("-").isdigit():
+    elif kind in FORMS and not re.fullmatch(FORMS[kind], text, re.ASCII):
         yield f"{path} is no {kind}: {text!r}"
     else:
         yield from _word(shape, text, path)

@@ -1,7 +1,10 @@
 """AWS's rates, when they are switched on."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from fractions import Fraction
+from itertools import cycle
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -9,9 +12,114 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from testbed import strict, wire
+from testbed.buckets import LIMITS, Buckets
+from testbed.calls import Call
+from testbed.ecs import Ecs
+from testbed.elbv2 import Elbv2
 from tests.testbed.beds import World, until
 
+
+class Rate(NamedTuple):
+    """A row of AWS's tables, as far as the bed has its operations: copied from there, not from the bed."""
+
+    operations: list[str]
+    burst: int
+    refill: float  # a second
+    service: str = "ecs"
+
+
+B = "elasticloadbalancing"
+RATES = [
+    # API reference of ECS, "Request throttling for the Amazon ECS API"
+    Rate(["CreateCluster", "DeleteCluster"], 20, 1),
+    Rate(["DescribeClusters", "ListClusters"], 50, 20),
+    Rate(["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20, 1),
+    Rate(["DescribeTaskDefinition", "ListTaskDefinitions"], 50, 20),
+    Rate(["DeleteTaskDefinitions"], 5, 1),
+    Rate(["TagResource", "UntagResource"], 20, 10),
+    Rate(["ListTagsForResource"], 50, 20),
+    Rate(["RunTask", "StopTask", "DeregisterContainerInstance"], 100, 40),
+    Rate(["DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances"], 100, 20),
+    Rate(["RegisterContainerInstance"], 200, 120),
+    Rate(["CreateService", "UpdateService", "DeleteService"], 50, 5),
+    Rate(["DescribeServices", "ListServices"], 100, 20),
+    Rate(["DescribeServiceDeployments", "ListServiceDeployments"], 50, 20),
+    Rate(["DescribeServiceRevisions"], 50, 20),
+    # User guide of Elastic Load Balancing, "Request throttling for the Elastic Load Balancing API"
+    Rate(
+        [
+            *("DescribeListeners", "DescribeLoadBalancerAttributes", "DescribeLoadBalancers", "DescribeRules"),
+            *("DescribeTags", "DescribeTargetGroupAttributes", "DescribeTargetGroups", "DescribeTargetHealth"),
+        ],
+        *(40, 10, B),
+    ),
+    Rate(["RegisterTargets", "DeregisterTargets"], 20, 4, B),
+    Rate(["CreateLoadBalancer"], 10, 0.2, B),
+    Rate(
+        [
+            *("AddTags", "CreateListener", "CreateRule", "CreateTargetGroup", "DeleteListener", "DeleteLoadBalancer"),
+            *("DeleteRule", "DeleteTargetGroup", "ModifyListener", "ModifyLoadBalancerAttributes"),
+            *("ModifyTargetGroup", "ModifyTargetGroupAttributes", "RemoveTags"),
+        ],
+        *(20, 3, B),
+    ),
+    Rate(["DescribeRules", "RegisterTargets", "DeleteRule"], 40, 10, B),  # the account's, over all of them
+]
+IN_NO_ROW = {"StopServiceDeployment", "ContinueServiceDeployment"}  # of AWS's page
 NEVER = 1000.0  # seconds of a second: nothing is refilled while a test runs
+
+
+class Account:
+    """Calls at a clock that is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rate: Rate) -> None:
+        self.now, self.rate, self.buckets = 0.0, rate, Buckets()
+        monkeypatch.setattr("testbed.buckets.time", SimpleNamespace(monotonic=lambda: self.now))
+        self.buckets.switch(1.0)
+
+    def _take(self, operation: str) -> bool:
+        return self.buckets.take(Call("key", "us-east-1", self.rate.service, operation, "json", "/"))
+
+    def answered(self) -> int:
+        """How many calls are answered now, the operations by turns, until each of them is refused."""
+        found = 0
+        for operation in cycle(self.rate.operations):
+            if not self._take(operation):
+                break
+            found += 1
+        assert not any(self._take(operation) for operation in self.rate.operations)
+        return found
+
+
+@pytest.mark.parametrize("rate", RATES, ids=lambda rate: f"{rate.service}-{rate.operations[0]}")
+def test_a_bucket_is_as_deep_and_fills_as_fast_as_aws_says(monkeypatch: pytest.MonkeyPatch, rate: Rate) -> None:
+    """ "A set number of tokens is added back every second until the bucket reaches its maximum capacity"."""
+    account = Account(monkeypatch, rate)
+    assert account.answered() == rate.burst
+    whole = 1 if rate.refill >= 1 else round(1 / rate.refill)  # "several seconds to generate one full token"
+    account.now += whole - 0.1
+    assert account.answered() == 0
+    account.now += 0.2
+    assert account.answered() == whole * rate.refill
+    account.now += 2 * whole
+    assert account.answered() == min(rate.burst, 2 * whole * rate.refill)
+    for _ in range(whole):  # a refused call takes nothing, and keeps no part of a token from coming
+        account.now += 1
+        found = account.answered()
+    assert found == whole * rate.refill
+    account.now += 3600
+    assert account.answered() == rate.burst
+
+
+def test_every_operation_of_the_bed_and_every_bucket_is_in_awss_tables() -> None:
+    for service, name, api in (("ecs", "ecs", Ecs), (B, "elbv2", Elbv2)):
+        model, rates = wire.service_model(name), [rate for rate in RATES if rate.service == service]
+        there = set(model.operation_names) - set(strict.unsupported(model, api))
+        assert there - {each for rate in rates for each in rate.operations} == (IN_NO_ROW if name == "ecs" else set())
+        assert [(r.burst, Fraction(str(r.refill))) for r in rates] == [
+            (each.burst, each.refill) for each in LIMITS[service]
+        ]
 
 
 @pytest.fixture
@@ -51,26 +159,8 @@ def test_classes_and_regions_have_buckets_of_their_own(rated: World) -> None:
     assert other.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "i", "memory": 9}])
 
 
-@pytest.mark.parametrize(
-    ("burst", "operations"),
-    [
-        (20, ["CreateCluster", "DeleteCluster"]),
-        (50, ["DescribeClusters", "ListClusters"]),
-        (20, ["RegisterTaskDefinition", "DeregisterTaskDefinition"]),
-        (50, ["DescribeTaskDefinition", "ListTaskDefinitions"]),
-        (5, ["DeleteTaskDefinitions"]),
-        (20, ["TagResource", "UntagResource"]),
-        (50, ["ListTagsForResource"]),
-        (100, ["RunTask", "StopTask", "DeregisterContainerInstance"]),
-        (100, ["DescribeTasks", "ListTasks", "DescribeContainerInstances", "ListContainerInstances"]),
-        (200, ["RegisterContainerInstance"]),
-        (50, ["CreateService", "UpdateService", "DeleteService"]),
-        (100, ["DescribeServices", "ListServices"]),
-        (50, ["DescribeServiceDeployments", "ListServiceDeployments"]),
-        (50, ["DescribeServiceRevisions"]),
-    ],
-)
-def test_the_bucket_that_operations_share(rated: World, burst: int, operations: list[str]) -> None:
+@pytest.mark.parametrize(("operations", "burst"), [(r.operations, r.burst) for r in RATES if r.service == "ecs"])
+def test_the_bucket_that_operations_share(rated: World, operations: list[str], burst: int) -> None:
     """ "Request throttling for the Amazon ECS API": all operations of a category together. What is refused counts."""
 
     keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}

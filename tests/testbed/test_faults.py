@@ -41,6 +41,21 @@ def test_throttling_for_some_calls_only(declared: World, fault: Any) -> None:
     assert seen == ["ok", "ThrottlingException", "ThrottlingException", "ok", "ok"]
 
 
+@pytest.mark.parametrize(
+    ("probability", "calls", "struck"), [(0, 50, range(1)), (1, 50, range(50, 51)), (0.5, 200, range(1, 200))]
+)
+def test_a_rule_strikes_with_its_probability(
+    declared: World, fault: Any, probability: float, calls: int, struck: range
+) -> None:
+    """None of 200, or all, comes once in 10 ** 59 runs where it is one half."""
+    fault(operation="ListClusters", kind="throttle", probability=probability)
+    codes = []
+    for _ in range(calls):
+        with contextlib.suppress(ClientError):
+            codes.append(declared.ecs.list_clusters())
+    assert calls - len(codes) in struck
+
+
 def test_a_client_that_retries_gets_through(declared: World, fault: Any) -> None:
     fault(service="ecs", operation="ListClusters", error="ThrottlingException", times=2)
     assert declared.bed.client("ecs", attempts=4).list_clusters()["clusterArns"]

@@ -37,6 +37,38 @@ def test_what_breaks_the_model_of_an_answer_is_seen(declared_bed: Bed, change: d
     assert word in problem
 
 
+STATE = "<CapacityReservationState><member>{}</member></CapacityReservationState>"
+STACK = "<Stacks><member><StackName>a</StackName>{}</member></Stacks>"
+MADE = "<CreationTime>2026-01-01T10:00:00Z</CreationTime>"
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "inner", "word"),
+    [
+        ("cloudformation", "DescribeStacks", STACK.format(MADE), "lacks StackStatus"),
+        (
+            "cloudformation",
+            "DescribeStacks",
+            STACK.format("<CreationTime>1767261600.0</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>"),
+            "no timestamp",
+        ),
+        (
+            "elbv2",
+            "DescribeCapacityReservation",
+            STATE.format("<EffectiveCapacityUnits>many</EffectiveCapacityUnits>"),
+            "no double",
+        ),
+    ],
+)
+def test_what_few_answers_have_is_seen_there_too(
+    declared_bed: Bed, service: str, name: str, inner: str, word: str
+) -> None:
+    operation = declared_bed.client(service).meta.service_model.operation_model(name)
+    body = f"<{name}Response><{name}Result>{inner}</{name}Result></{name}Response>".encode()
+    (problem,) = problems(operation, {"status_code": 200, "body": body})
+    assert word in problem
+
+
 @pytest.mark.parametrize(
     ("inner", "word"),
     [

@@ -331,9 +331,10 @@ def test_trace_is_not_allowed(host: Host) -> None:
     assert (entrance.get(method="TRACE").status, app.seen) == (405, [])
 
 
-def test_websocket_is_refused(host: Host) -> None:
+def test_websocket_is_refused_by_name(host: Host) -> None:
     entrance, _ = host.served(host.app())
-    assert entrance.get(Upgrade="websocket", Connection="Upgrade").status == 501
+    found = entrance.get(Upgrade="websocket", Connection="Upgrade")
+    assert (found.status, found.content) == (501, b"The test bed does not serve WebSocket.")
 
 
 # -- algorithms ----------------------------------------------------------------------------------------------------

@@ -11,12 +11,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from testbed import wire
 from tests.testbed.beds import Bed, World
 
 IMPLEMENTED = {  # what the tests of the bed rely on: a handler lost by accident must not become a quiet refusal
     "ecs": 25,
     "elbv2": 24,
 }
+SPOT = [{"capacityProvider": "FARGATE_SPOT"}]
 
 
 def post(bed: Bed, scope: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
@@ -63,6 +65,8 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
         ("CreateService", {"deploymentConfiguration": {"earlySuccessCriteria": {}}}, "earlySuccessCriteria"),
         ("CreateService", {"loadBalancers": [{"loadBalancerName": "x"}]}, "loadBalancers.loadBalancerName"),
         ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
+        ("CreateService", {"capacityProviderStrategy": SPOT}, "capacityProviderStrategy"),
+        ("RunTask", {"capacityProviderStrategy": SPOT}, "capacityProviderStrategy"),
         ("UpdateService", {"vpcLatticeConfigurations": [{"portName": "http"}]}, "vpcLatticeConfigurations"),
         ("RunTask", {"overrides": {"cpu": "1"}}, "overrides.cpu"),
         ("ListTasks", {"containerInstance": "i"}, "containerInstance"),
@@ -96,6 +100,25 @@ def test_what_breaks_the_model_is_refused(declared_bed: Bed, params: dict[str, A
     answer = ecs(declared_bed, "RunTask", params)
     assert answer["__type"] == "InvalidParameterException"
     assert said in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "result", "said"),
+    [
+        ("ecs", "DescribeClusters", {"cluster": []}, "DescribeClustersResponse has no cluster"),
+        ("ecs", "DescribeClusters", {"clusters": [{"clusterNam": "a"}]}, "Cluster has no clusterNam"),
+        ("ecs", "DescribeClusters", {"clusters": [{"settings": [{"nam": None}]}]}, "ClusterSetting has no nam"),
+        ("elbv2", "DescribeRules", {"Rules": [{"RuleArn": "a", "Tags": []}]}, "Rule has no Tags"),
+        ("cloudformation", "ExecuteChangeSet", {"Id": "a"}, "ExecuteChangeSetOutput has no Id"),
+        ("elbv2", "DeleteRule", {"RuleArn": "a"}, "DeleteRuleOutput has no RuleArn"),
+    ],
+)
+def test_a_member_that_an_answer_cannot_have_is_an_error_of_the_beds(
+    service: str, operation: str, result: dict[str, Any], said: str
+) -> None:
+    """Left out it would be missed by nobody: an answer without it fits the model."""
+    with pytest.raises(ValueError, match=said):
+        wire.answer(wire.service_model(service), operation, result)
 
 
 def test_a_null_counts_as_not_sent(declared_bed: Bed) -> None:
