@@ -2,8 +2,9 @@
 
 The order matters: verdicts and the abort come before starts, or a failed deployment would start one more batch.
 Sources: "Amazon ECS deployment circuit breaker",
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and "How CloudWatch alarms
-detect Amazon ECS deployment failures", .../deployment-alarm-failure.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, "How CloudWatch alarms
+detect Amazon ECS deployment failures", .../deployment-alarm-failure.html, and "Complete Amazon ECS rolling deployments
+early with early success criteria", .../early-success-criteria.html
 """
 
 import time
@@ -63,14 +64,19 @@ class Rollouts:
             return
         live = [t for t in tasks if t.alive]
         mine = [t for t in live if t.deployment is primary]
-        steady = len(mine) == service.desired and all(self._healthy(ecs, t) for t in mine)
+        healthy = sum(self._healthy(ecs, t) for t in mine)
+        steady = len(mine) == healthy == service.desired
+        in_use = {t.deployment for t in tasks if t.status != "STOPPED"}
         rollout = primary.rolls_back or primary.rollout
         if rollout is not None and rollout.stages and primary.state != "COMPLETED":
             if self._shift(ecs, service, primary, rollout, tasks, steady):
-                self._finish(ecs, service, primary, tasks, steady)
+                self._finish(ecs, service, primary, in_use, steady)
             return
-        self._start_and_stop(ecs, service, primary, live, service.source)
-        self._finish(ecs, service, primary, tasks, steady)
+        early = self._early(service, primary, healthy)
+        bakes = self._bakes(ecs, service, primary, bool(early) or (steady and in_use <= {primary}))
+        holds = early == "DEFERRED" or (early == "BLOCKING" and bakes)
+        self._start_and_stop(ecs, service, primary, live, service.source, holds)
+        self._finish(ecs, service, primary, in_use, steady, early, bakes)
 
     # -- what is known about a task --------------------------------------------------------------
     def _healthy(self, ecs: Ecs, task: Task) -> bool:
@@ -204,7 +210,13 @@ class Rollouts:
 
     # -- 3. and 4. start and stop ----------------------------------------------------------------
     def _start_and_stop(
-        self, ecs: Ecs, service: Service, primary: Deployment, live: list[Task], source: Deployment | None = None
+        self,
+        ecs: Ecs,
+        service: Service,
+        primary: Deployment,
+        live: list[Task],
+        source: Deployment | None = None,
+        holds: bool = False,
     ) -> None:
         if not (live or service.desired or (source and source.kept)):
             return  # of ten thousand services without tasks each tick asks this
@@ -231,6 +243,7 @@ class Rollouts:
             highest,
             stalled=primary.state == "FAILED",
             kept=source.kept if source else 0,
+            holds=holds,
         )
         if source:
             source.kept = wanted.kept
@@ -290,14 +303,31 @@ class Rollouts:
         return Failure("lifecycle hook", "rolled back by a hook", reason) if reason is not None else None
 
     # -- 5. finish -------------------------------------------------------------------------------
-    def _finish(self, ecs: Ecs, service: Service, primary: Deployment, tasks: list[Task], steady: bool) -> None:
-        in_use = [t.deployment for t in tasks if t.status != "STOPPED"]
-        alone = all(d is primary for d in in_use)
+    def _early(self, service: Service, primary: Deployment, healthy: int) -> str:
+        """When the old tasks are cleaned up, once enough of a deployment with early success criteria are healthy; what
+        is healthy on "the target service revision" counts, and a rollback brings back another."""
+        needed = rules.early_success(service.configuration, service.desired)
+        if needed is None or healthy < needed or primary.state != "IN_PROGRESS" or primary.rolls_back is not None:
+            return ""
+        return str(service.configuration["earlySuccessCriteria"]["sourceServiceRevisionCleanup"])
+
+    def _finish(
+        self,
+        ecs: Ecs,
+        service: Service,
+        primary: Deployment,
+        in_use: set[Deployment | None],
+        steady: bool,
+        early: str = "",
+        bakes: bool = False,
+    ) -> None:
+        alone = in_use <= {primary}
         if steady and alone and not service.steady:
             service.event("has reached a steady state.")
         service.steady = steady and alone
-        if primary.state == "IN_PROGRESS" and not self._bakes(ecs, service, primary) and service.steady:
-            self._complete(service, primary)
+        enough = early == "DEFERRED" or (alone and (steady or early == "BLOCKING"))
+        if primary.state == "IN_PROGRESS" and enough and not bakes:
+            self._complete(ecs, service, primary)
         for deployment in [d for d in service.deployments if d is not primary and d not in in_use]:
             if deployment.state == "FAILED" and primary.rolls_back is not None:
                 continue  # stays listed until the rollback is complete
@@ -305,13 +335,14 @@ class Rollouts:
                 continue  # what it lost is replaced once there is room
             self._forget(service, deployment)
 
-    def _bakes(self, ecs: Ecs, service: Service, primary: Deployment) -> bool:
-        """Whether a rolling deployment that is steady goes on for its alarms: "the bake time is a period of time after
-        a new service version has scaled out and the old service version has scaled in"."""
+    def _bakes(self, ecs: Ecs, service: Service, primary: Deployment, ready: bool) -> bool:
+        """Whether a rolling deployment that is ready goes on for its alarms: "the bake time is a period of time after a
+        new service version has scaled out and the old service version has scaled in"; of an early success before the
+        clean-up, for which the old tasks that are left are held."""
         rollout = primary.rollout
         if rollout is None or rollout.stages or rollout.alarms != "MONITORING":
             return False
-        if not service.steady:
+        if not ready:
             rollout.until = 0.0
         elif not rollout.until:
             names = service.configuration.get("alarms", {}).get("alarmNames", [])
@@ -322,7 +353,9 @@ class Rollouts:
         service.deployments.remove(deployment)
         self._gone(deployment, REPLACED)
 
-    def _complete(self, service: Service, primary: Deployment) -> None:
+    def _complete(self, ecs: Ecs, service: Service, primary: Deployment) -> None:
+        if service.source is not None:
+            service.source.kept = 0  # after an early success it has tasks that go, and is owed none
         primary.become("COMPLETED", f"ECS deployment {primary.id} completed.")
         primary.failed = 0
         service.last_completed = primary
@@ -331,7 +364,7 @@ class Rollouts:
             primary.rolls_back.become("ROLLBACK_SUCCESSFUL", over=True)
             primary.rolls_back = None
         elif primary.rollout is not None:
-            primary.rollout.become("SUCCESSFUL", over=True)
+            ecs.succeed(primary.rollout)
 
     def _gone(self, deployment: Deployment, reason: str) -> None:
         """Its tasks are gone: a service deployment that has not ended is STOPPED."""

@@ -135,7 +135,7 @@ def load_balancers(elbv2: Any, balancers: list[Params], definition: Definition) 
             raise invalid(f"The container {name} did not have a container port {port} defined.")
 
 
-def configuration(current: Params, wanted: Params) -> Params:
+def configuration(current: Params, wanted: Params, controller: str) -> Params:
     """A deployment configuration: what is not said stays as it is."""
     merged = {**strategies.kept(current, wanted), **wanted}
     lowest, highest = merged["minimumHealthyPercent"], merged["maximumPercent"]
@@ -150,5 +150,20 @@ def configuration(current: Params, wanted: Params) -> Params:
     alarms = merged.get("alarms")
     if alarms and alarms["enable"] and not alarms["alarmNames"]:
         raise invalid("Deployment alarms need at least one alarm name.")
+    early_success(merged, controller)
     strategies.check(merged)
     return merged
+
+
+def early_success(configuration: Params, controller: str) -> None:
+    """API reference, DeploymentEarlySuccessCriteria; "only with rolling deployment strategy", which is the controller
+    ECS's (DeploymentController)."""
+    criteria = configuration.get("earlySuccessCriteria", {})
+    if criteria and controller != "ECS":
+        raise invalid(f"earlySuccessCriteria can not be specified for the deployment controller {controller}.")
+    for name in ("healthyPercent", "sourceServiceRevisionCleanup"):
+        if criteria.get("enable") and name not in criteria:
+            raise invalid(f"{name} must be specified to enable earlySuccessCriteria.")
+    percent = criteria.get("healthyPercent")
+    if percent is not None and not configuration["minimumHealthyPercent"] <= percent <= 100:
+        raise invalid("healthyPercent must be between minimumHealthyPercent and 100.")

@@ -61,6 +61,13 @@ class Deployments(State):
         self.revisions[new.revision] = self._revision(service, new)
         self.wake()
 
+    def succeed(self, rollout: Rollout) -> None:
+        """ "After the deployment completes, the task counts are a snapshot from when the deployment completed" (guide,
+        early-success-criteria)."""
+        sides = [rollout.target, *(deployment for deployment, _ in rollout.sources)]
+        rollout.counted = {each: self._counts_of(each) for each in sides}
+        rollout.become("SUCCESSFUL", over=True)
+
     def make_primary(self, service: Service, revision: str) -> Deployment:
         """A deployment of the service's definition and settings in front of the others, which become ACTIVE and go."""
         for old in service.deployments:
@@ -121,7 +128,7 @@ class Deployments(State):
     def _rollout_view(self, rollout: Rollout) -> Params:
         target = rollout.target
         alarms = rollout.configuration.get("alarms", {})
-        running = self._counts_of(target)
+        running = rollout.counted.get(target) or self._counts_of(target)
         return {
             **self._common(rollout),
             "stoppedAt": rollout.stopped,
@@ -151,7 +158,7 @@ class Deployments(State):
         }
 
     def _share(self, rollout: Rollout, deployment: Deployment, requested: int) -> Params:
-        found = self._counts_of(deployment)
+        found = rollout.counted.get(deployment) or self._counts_of(deployment)
         serves = rollout.replaces is deployment
         left = (100 - rollout.percent, 100 - rollout.test_percent) if serves else (0.0, 0.0)
         return {

@@ -31,9 +31,11 @@ class Plan:
     kept: int = 0  # tasks that the source revision has or is still owed
 
 
-def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled: bool, kept: int = 0) -> Plan:
+def plan(
+    tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled: bool, kept: int = 0, holds: bool = False
+) -> Plan:
     """`lowest` healthy tasks are kept, at most `highest` live ones exist; a stalled deployment starts none of its own.
-    `kept`: tasks that the source revision had or was owed before.
+    `kept`: tasks that the source revision had or was owed before; `holds`: what is left of it is not scaled in yet.
 
     What is unhealthy or ends is replaced "using the same service revision" it belongs to: "replacement in the source
     revision is independent from task failures in the target revision" (the page above). How many of the source ECS
@@ -55,7 +57,7 @@ def plan(tasks: Sequence[Seen], desired: int, lowest: int, highest: int, stalled
         found.replace += _sick(mine, missing, missing, lacking > 0 and not room and not found.replace)
     if stalled:  # what it has started serves beside the old tasks, and in the place of none
         found.scale_in += _old(old, found.replace, desired, desired)
-    else:
+    elif not holds:
         found.scale_in += _old(tasks, found.replace, desired, lowest)
     scaled_in = sum(t.key in found.scale_in for t in source)
     found.kept = min(kept, max(len(source) - scaled_in, min(needed, kept - scaled_in)))

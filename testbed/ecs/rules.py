@@ -2,7 +2,8 @@
 
 Sources: "How the Amazon ECS deployment circuit breaker detects failures",
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html, and
-"Service throttling logic", https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+"Service throttling logic", https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html, and
+"Complete Amazon ECS rolling deployments early with early success criteria", .../early-success-criteria.html
 """
 
 import math
@@ -35,6 +36,15 @@ def lowest(configuration: Params, desired: int) -> int:
 def highest(configuration: Params, desired: int) -> int:
     """maximumPercent of the desired count, rounded down: the live tasks of all deployments together."""
     return max(1, desired * int(configuration["maximumPercent"]) // 100) if desired else 0
+
+
+def early_success(configuration: Params, desired: int) -> int | None:
+    """How many healthy tasks of its own complete a deployment of `desired` tasks; None where early success is not
+    enabled. healthyPercent is rounded up, and ECS "waits for it to become healthy" of at least one."""
+    criteria = configuration.get("earlySuccessCriteria", {})
+    if not criteria.get("enable"):
+        return None
+    return min(desired, max(1, math.ceil(desired * int(criteria["healthyPercent"]) / 100)))
 
 
 def restart_delay(failures: int) -> int:

@@ -68,7 +68,7 @@ class Services(Deployments):
         definition = self.definition(p["taskDefinition"], active=True)
         if settings["loadBalancers"]:
             settings.setdefault("healthCheckGracePeriodSeconds", 0)
-        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}), controller)
         settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         self._check(definition, settings, configuration, launch)
         service = Service(
@@ -96,7 +96,7 @@ class Services(Deployments):
             if p.get(name):
                 raise checks.invalid(f"{name} cannot be specified for a service that uses an EXTERNAL controller.")
         nothing, count = Definition("", "", 0, {}), checks.desired_count(p.get("desiredCount", 0))
-        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}))
+        configuration = checks.configuration(checks.CONFIGURATION, p.get("deploymentConfiguration", {}), "EXTERNAL")
         settings.setdefault("availabilityZoneRebalancing", checks.rebalancing_of_a_new_one(configuration))
         service = Service(
             arn, p["serviceName"], cluster, nothing, count, configuration, settings, launch="", controller="EXTERNAL"
@@ -132,7 +132,8 @@ class Services(Deployments):
         checks.grace_period({**service.settings, "healthCheckGracePeriodSeconds": grace})
         if not settings["loadBalancers"] and "healthCheckGracePeriodSeconds" not in p:
             settings.pop("healthCheckGracePeriodSeconds", None)  # it goes with the last load balancer
-        configuration = checks.configuration(service.configuration, p.get("deploymentConfiguration", {}))
+        wanted = p.get("deploymentConfiguration", {})
+        configuration = checks.configuration(service.configuration, wanted, service.controller)
         if service.deployments:
             self._check(definition, settings, configuration, service.launch)
         desired = checks.desired_count(p.get("desiredCount", service.desired))

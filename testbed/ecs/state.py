@@ -67,6 +67,7 @@ class Rollout:
     entered: bool = False  # whether that has begun,
     until: float = 0.0  # and the time.monotonic() until which it, or the bake time, lasts at least
     hooks: list[Params] = field(default_factory=list)  # lifecycleHookDetails
+    counted: "dict[Deployment, Params]" = field(default_factory=dict)  # the tasks of each when it was SUCCESSFUL
     percent: float = 0.0  # of the production traffic that the target has,
     test_percent: float = 0.0  # and of the test traffic
     created: float = field(default_factory=now)

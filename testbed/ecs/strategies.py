@@ -12,6 +12,7 @@ from typing import Any
 from ..wire import AwsError, Params
 
 OWN = {  # members of a deployment configuration that only these strategies have
+    "earlySuccessCriteria": ("ROLLING",),
     "bakeTimeInMinutes": ("BLUE_GREEN", "LINEAR", "CANARY"),
     "lifecycleHooks": ("BLUE_GREEN", "LINEAR", "CANARY"),
     "linearConfiguration": ("LINEAR",),

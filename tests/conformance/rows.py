@@ -14,6 +14,8 @@ INVALID = "InvalidParameterException"
 Row = tuple[str, str, str, Call]
 THRESHOLD = {"type": "BOUNDED_PERCENT", "value": 101}
 OVER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True, "thresholdConfiguration": THRESHOLD}}
+EARLY = {"enable": True, "healthyPercent": 90, "sourceServiceRevisionCleanup": "DEFERRED"}
+PAST = {"minimumHealthyPercent": 100, "earlySuccessCriteria": EARLY}
 PARAMETERS: tuple[Row, ...] = (
     ("ecs:DescribeServices", "11 services", INVALID, lambda s: s.ecs.describe_services(services=["x"] * 11)),
     ("ecs:DescribeTasks", "101 tasks", INVALID, lambda s: s.ecs.describe_tasks(cluster=s.name, tasks=["x"] * 101)),
@@ -99,6 +101,12 @@ PARAMETERS: tuple[Row, ...] = (
     ("ecs:UpdateService", "a count, of a service of CODE_DEPLOY", ANSWERED, lambda s: s.count("CODE_DEPLOY")),
     ("ecs:UpdateService", "a count, of a service of EXTERNAL", ANSWERED, lambda s: s.count("EXTERNAL")),
     ("ecs:UpdateService", "a threshold of 101 percent", INVALID, lambda s: s.update(deploymentConfiguration=OVER)),
+    (
+        "ecs:UpdateService",
+        "an early success below the minimum",
+        INVALID,
+        lambda s: s.update(deploymentConfiguration=PAST),
+    ),
     (
         "ecs:StopServiceDeployment",
         "no such stop type",

@@ -40,6 +40,17 @@ def test_percentages_round_in_favour_of_health() -> None:
     assert [rules.restart_delay(n) for n in (1, 2, 3, 8, 99)] == [0, 0, 1, 30, 27 * 60]
 
 
+@pytest.mark.parametrize(
+    ("desired", "percent", "count"),
+    [(2, 50, 1), (3, 50, 2), (10, 80, 8), (100, 90, 90), (10, 100, 10), (3, 0, 1), (0, 50, 0)],
+)
+def test_how_many_healthy_tasks_are_an_early_success(desired: int, percent: int, count: int) -> None:
+    criteria = {"enable": True, "healthyPercent": percent, "sourceServiceRevisionCleanup": "DEFERRED"}
+    assert rules.early_success({"earlySuccessCriteria": criteria}, desired) == count
+    assert rules.early_success({"earlySuccessCriteria": {**criteria, "enable": False}}, desired) is None
+    assert rules.early_success({}, desired) is None
+
+
 def task(key: str, **more: object) -> Seen:
     usual = {"primary": True, "source": False, "healthy": True, "sick": False, "running": True, "proven": True}
     usual["created"] = 0.0
@@ -60,6 +71,12 @@ def test_a_rolling_update_starts_as_many_as_the_maximum_allows() -> None:
 
 def test_an_old_task_goes_when_a_new_one_is_healthy() -> None:
     assert plan([*OLD, task("x"), task("y", healthy=False)], 3, 3, 5, stalled=False) == Plan(scale_in=["a"])
+
+
+def test_old_tasks_that_are_held_stay_when_enough_others_are_healthy() -> None:
+    new = [task(key) for key in "xyz"]
+    assert plan([*OLD, *new], 3, 3, 6, stalled=False, kept=3, holds=True) == Plan(kept=3)
+    assert plan([*OLD, *new], 3, 3, 6, stalled=False, kept=3).scale_in == ["a", "b", "c"]
 
 
 def test_without_room_an_old_task_goes_first() -> None:

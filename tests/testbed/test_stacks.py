@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from tests.testbed.beds import World, until
 
 GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
-DELAY = "deregistration_delay.timeout_seconds"
+DELAY, SLOW_START = "deregistration_delay.timeout_seconds", "slow_start.duration_seconds"
 
 
 def template(**more: Any) -> dict[str, Any]:
@@ -80,6 +80,30 @@ def test_what_a_parameter_is_put_into_by_ref_is_changed_with_it(declared: World)
     stack.create()
     changed = [each["ResourceChange"]["LogicalResourceId"] for each in stack.change_set()["Changes"]]
     assert changed == ["Topic", "Web"]
+
+
+def test_what_somebody_has_changed_by_hand_is_no_change_and_comes_back_with_the_next(declared: World) -> None:
+    """User guide, "Using drift-aware change sets": others compare the new template with the one that was deployed, and
+    not with what is there. That an update sets all that the template lists, AWS does not say (testbed/README.md)."""
+    body = template()
+    body["Resources"]["Web"]["Properties"]["TargetGroupAttributes"].append({"Key": SLOW_START, "Value": 45})
+    stack = Stack(declared, body, parameters={"Seconds": "30"})
+
+    def attributes() -> list[str]:
+        found = declared.elb.describe_target_group_attributes(TargetGroupArn=declared.group)["Attributes"]
+        return [each["Value"] for name in (DELAY, SLOW_START) for each in found if each["Key"] == name]
+
+    assert attributes() == ["30", "45"]
+    by_hand = [{"Key": SLOW_START, "Value": "90"}]
+    declared.elb.modify_target_group_attributes(TargetGroupArn=declared.group, Attributes=by_hand)
+    stack.create(Parameters=[{"ParameterKey": "Seconds", "UsePreviousValue": True}])
+    assert (stack.change_set()["Status"], attributes()) == ("FAILED", ["30", "90"])
+    assert "didn't contain changes" in stack.change_set()["StatusReason"]
+    stack.api.delete_change_set(StackName=stack.name, ChangeSetName="c")
+    stack.create(Parameters=[{"ParameterKey": "Seconds", "ParameterValue": "60"}])
+    stack.execute()
+    until(lambda: stack.status == "UPDATE_COMPLETE")
+    assert attributes() == ["60", "45"]
 
 
 @pytest.mark.parametrize("status", ["UPDATED", "COMPLETE", ""])

@@ -62,7 +62,6 @@ def test_every_operation_of_the_model_is_implemented_or_refused_by_name(declared
     ("operation", "params", "named"),
     [
         ("CreateService", {"serviceRegistries": [{"registryArn": "a"}]}, "serviceRegistries"),
-        ("CreateService", {"deploymentConfiguration": {"earlySuccessCriteria": {}}}, "earlySuccessCriteria"),
         ("CreateService", {"loadBalancers": [{"loadBalancerName": "x"}]}, "loadBalancers.loadBalancerName"),
         ("UpdateService", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacityProviderStrategy"),
         ("CreateService", {"capacityProviderStrategy": SPOT}, "capacityProviderStrategy"),
