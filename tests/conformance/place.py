@@ -17,6 +17,7 @@ from tests.testbed.modelled import watch
 
 PORT = 8080
 EMULATOR = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator-secret", "region_name": "us-east-1"}
+REFUSALS = ("ValidationError", "InvalidConfigurationRequest", "ClientException", "InvalidParameterException")
 Json = dict[str, Any]
 
 
@@ -36,6 +37,16 @@ def error_of(call: Callable[[], Any]) -> str:
     except ClientError as e:
         return str(e.response["Error"]["Code"])
     raise AssertionError("the call was accepted")
+
+
+def accepted(call: Callable[[], Any]) -> bool:
+    """Whether a call succeeds, or is refused for what it says."""
+    try:
+        call()
+    except ClientError as e:
+        assert e.response["Error"]["Code"] in REFUSALS, e
+        return False
+    return True
 
 
 @dataclass
