@@ -15,7 +15,7 @@ from .container_health import ContainerHealth
 from .container_logs import LogPump, open_stream
 from .container_secrets import ResourceInitialization, resolve
 from .ecs import Ecs, rules
-from .ecs.definitions import start_order
+from .ecs.registration import start_order
 from .ecs.state import Process, Task
 from .images import CannotPull
 from .moto_calls import MotoCalls

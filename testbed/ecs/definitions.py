@@ -1,17 +1,13 @@
-"""Task definitions: registration with AWS's defaults and refusals, and the life of a revision.
+"""Task definitions: registration with AWS's defaults (registration.py refuses), and the life of a revision.
 
 A revision is echoed as it was given: members that the bed does not act on are carried, as long as they do not change
 how a task behaves (`unrunnable` names those that do, when somebody wants to run it).
-Sources: API reference RegisterTaskDefinition; "Task definition differences for Fargate",
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+Source: API reference, RegisterTaskDefinition and TaskDefinition.
 """
-
-import re
-from typing import Any
 
 from ..strict import reads
 from ..wire import AwsError, Params, now, page
-from . import limits
+from .registration import PREFIX, check, fargate, number
 from .state import Definition, State
 
 CONTAINER: Params = {
@@ -24,131 +20,14 @@ CONTAINER: Params = {
     "systemControls": [],
 }
 HEALTH_CHECK = {"interval": 30, "timeout": 5, "retries": 3}
-HEALTH_RANGES = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
-GIB = 1024
-FARGATE_SIZES: dict[int, Any] = {  # cpu units: the memory values in MiB that go with them
-    256: (512, GIB, 2 * GIB),
-    512: range(GIB, 4 * GIB + 1, GIB),
-    1024: range(2 * GIB, 8 * GIB + 1, GIB),
-    2048: range(4 * GIB, 16 * GIB + 1, GIB),
-    4096: range(8 * GIB, 30 * GIB + 1, GIB),
-    8192: range(16 * GIB, 60 * GIB + 1, 4 * GIB),
-    16384: range(32 * GIB, 120 * GIB + 1, 8 * GIB),
-}
 MEMBERS = (
     *("family", "taskRoleArn", "executionRoleArn", "networkMode", "containerDefinitions", "volumes", "pidMode"),
     *("placementConstraints", "requiresCompatibilities", "cpu", "memory", "tags", "ipcMode", "proxyConfiguration"),
     *("ephemeralStorage", "runtimePlatform", "enableFaultInjection"),
 )
-LOG_OPTIONS = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode"}
+LOG_OPTIONS = {"awslogs-group", "awslogs-region", PREFIX, "awslogs-create-group", "mode"}
 LOG_OPTIONS |= {"max-buffer-size"}
-LOG_REQUIRED = {"awslogs-group", "awslogs-region", "awslogs-stream-prefix"}
 NOT_RUN = ("environmentFiles", "restartPolicy", "firelensConfiguration", "startTimeout")
-
-
-def refuse(message: str) -> AwsError:
-    return AwsError("ClientException", message)
-
-
-def number(value: str, unit: str) -> int | None:
-    """'1024', '1 GB' or '.25 vCPU' in MiB or CPU units; None when it is none of these."""
-    words = value.lower().split()
-    try:
-        if len(words) == 2 and words[1] == unit.lower():
-            return int(float(words[0]) * 1024)
-        return int(value)
-    except ValueError:
-        return None
-
-
-def check(p: Params) -> None:
-    """Raise as RegisterTaskDefinition does."""
-    limits.words("RegisterTaskDefinition", p, "ClientException")
-    containers = p["containerDefinitions"]
-    if not containers:
-        raise refuse("Container list cannot be empty.")
-    names = [c.get("name") for c in containers]
-    for container in containers:
-        if not container.get("name") or not container.get("image"):
-            raise refuse("Invalid 'containerDefinitions' setting: a container needs a name and an image.")
-        if not re.fullmatch(limits.NAME, container["name"]):
-            raise refuse(f"Invalid container name '{container['name']}'.")
-        if not all(e.get("name") for e in container.get("environment", [])):
-            raise refuse("Invalid 'environment' setting: a variable needs a name.")
-        if not all("containerPort" in m for m in container.get("portMappings", [])):
-            raise refuse("Invalid 'portMappings' setting: a mapping needs a container port.")
-        for name, (low, high) in HEALTH_RANGES.items():
-            if not low <= container.get("healthCheck", {}).get(name, low) <= high:
-                raise refuse(f"Invalid 'healthCheck' setting: {name} must be between {low} and {high}.")
-        if "healthCheck" in container and not _is_command(container["healthCheck"]["command"]):
-            raise refuse("Invalid 'healthCheck' setting: the command must start with CMD or CMD-SHELL.")
-        for wanted in container.get("dependsOn", []):
-            if wanted["containerName"] not in names or wanted["containerName"] == container["name"]:
-                raise refuse(f"Invalid 'dependsOn' setting for container '{container['name']}'.")
-        if not p.get("memory") and not container.get("memory") and not container.get("memoryReservation"):
-            what = f"Invalid setting for container '{container['name']}'."
-            raise refuse(f"{what} At least one of 'memory' or 'memoryReservation' must be specified.")
-    if len(set(names)) != len(names):
-        raise refuse("Container names should be unique within a task definition.")
-    if not any(c.get("essential", True) for c in containers):
-        raise refuse("Invalid 'containerDefinitions' setting: at least one container must be essential.")
-    if any(c.get("secrets") for c in containers) and not p.get("executionRoleArn"):
-        raise refuse("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
-    # "The total amount of memory reserved for all containers within a task must be lower than the task memory value"
-    # (ContainerDefinition, memory); AWS takes an equal one.
-    reserved = sum(c.get("memoryReservation") or c.get("memory", 0) for c in containers)
-    most = number(p.get("memory", ""), "GB")
-    if most and max(reserved, *(c.get("memory", 0) for c in containers)) > most:
-        raise refuse(f"The containers may have more memory than the task: {most} MiB.")
-    if "FARGATE" in p.get("requiresCompatibilities", []):
-        check_fargate(p)
-    if p.get("networkMode") == "awsvpc":
-        for mapping in (m for c in containers for m in c.get("portMappings", [])):
-            if mapping.get("hostPort", mapping.get("containerPort")) != mapping.get("containerPort"):
-                raise refuse("When networkMode=awsvpc, the host ports and container ports in port mappings must match.")
-    start_order(containers)
-
-
-def _is_command(words: list[str]) -> bool:
-    """API reference, HealthCheck: it "must start with CMD ... or CMD-SHELL", and has something to run."""
-    return words[:1] in (["CMD"], ["CMD-SHELL"]) and any(words[1:])
-
-
-def check_fargate(p: Params) -> None:
-    if p.get("networkMode") != "awsvpc":
-        raise refuse("Fargate only supports network mode 'awsvpc'.")
-    if not p.get("cpu") or not p.get("memory"):
-        raise refuse("Fargate requires that 'cpu' and 'memory' be defined at the task level.")
-    cpu, memory = number(p["cpu"], "vCPU"), number(p["memory"], "GB")
-    if cpu not in FARGATE_SIZES or memory not in FARGATE_SIZES[cpu]:
-        raise refuse(f"No Fargate configuration exists for given values: {p['cpu']} CPU, {p['memory']} memory.")
-    if sum(c.get("cpu", 0) for c in p["containerDefinitions"]) > cpu:
-        raise refuse(f"The containers reserve more CPU than the task has: {cpu} units.")
-    for container in p["containerDefinitions"]:
-        if not 2 <= container.get("stopTimeout", 30) <= 120:
-            raise refuse("The valid values of stopTimeout for Fargate are 2-120 seconds.")
-        log = container.get("logConfiguration", {})
-        if log.get("logDriver") == "awslogs":
-            missing = LOG_REQUIRED - set(log.get("options", {}))
-            if missing:
-                raise refuse(f"Log driver awslogs requires options: {', '.join(sorted(missing))}")
-            if not p.get("executionRoleArn"):
-                raise refuse(
-                    "Fargate requires task definition to have execution role ARN to support log driver awslogs."
-                )
-
-
-def start_order(containers: list[Params]) -> list[Params]:
-    """Containers in an order that honours dependsOn. Raises on a circle."""
-    left, ordered, done = list(containers), [], set()
-    while left:
-        ready = [c for c in left if all(d["containerName"] in done for d in c.get("dependsOn", []))]
-        if not ready:
-            raise refuse("Invalid 'dependsOn' setting: the containers wait for each other.")
-        ordered += ready
-        done |= {c["name"] for c in ready}
-        left = [c for c in left if c["name"] not in done]
-    return ordered
 
 
 def unrunnable(definition: Definition) -> None:
@@ -170,11 +49,11 @@ def unrunnable(definition: Definition) -> None:
         log = container.get("logConfiguration")
         if log and log["logDriver"] != "awslogs":
             raise no(f"the log driver {log['logDriver']}")
-        given = set(log.get("options", {})) if log else LOG_REQUIRED
+        given = set(log.get("options", {})) if log else {PREFIX}
         if given - LOG_OPTIONS:
             raise no(f"the log option {min(given - LOG_OPTIONS)}")
-        if LOG_REQUIRED - given:  # optional on EC2
-            raise no(f"the log driver awslogs without {min(LOG_REQUIRED - given)}")
+        if PREFIX not in given:  # optional on EC2
+            raise no(f"the log driver awslogs without {PREFIX}")
 
 
 def stored(p: Params) -> Params:
@@ -208,11 +87,9 @@ def stored(p: Params) -> Params:
 
 def compatibilities(p: Params) -> list[str]:
     """What the definition could run on, whatever it asks for (API reference, TaskDefinition, compatibilities)."""
-    try:
-        check_fargate(p)
-    except AwsError:
-        return ["EC2"] if p.get("networkMode") == "awsvpc" else ["EXTERNAL", "EC2"]
-    return ["EC2", "FARGATE"]
+    if not any(fargate(p)):
+        return ["EC2", "FARGATE"]
+    return ["EC2"] if p.get("networkMode") == "awsvpc" else ["EXTERNAL", "EC2"]
 
 
 def required_attributes(p: Params) -> list[str]:

@@ -71,7 +71,7 @@ class Table:
                 raise AwsError("ValidationError", what)
             if not row.served(value) and value != current[key]:
                 what = f"The test bed does not serve the {self.kind.lower()} attribute {key}={value}"
-                raise AwsError("InvalidConfigurationRequest", what)
+                raise AwsError("InvalidAction", what)
             new[key] = value
         return new
 

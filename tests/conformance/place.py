@@ -26,6 +26,7 @@ CHECKS = {
 }
 FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
 DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+REFUSALS = ("ValidationError", "InvalidConfigurationRequest", "ClientException", "InvalidParameterException")
 Json = dict[str, Any]
 
 
@@ -62,6 +63,16 @@ def error_of(call: Callable[[], Any]) -> str:
     except ClientError as e:
         return str(e.response["Error"]["Code"])
     raise AssertionError("the call was accepted")
+
+
+def accepted(call: Callable[[], Any]) -> bool:
+    """Whether a call succeeds, or is refused for what it says."""
+    try:
+        call()
+    except ClientError as e:
+        assert e.response["Error"]["Code"] in REFUSALS, e
+        return False
+    return True
 
 
 @dataclass

@@ -62,6 +62,7 @@ def test_sizes_in_words_become_numbers(declared: World) -> None:
 
 
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "us-east-1"}}
+SPLUNK = {"splunk-token": "t", "splunk-url": "https://splunk.internal"}
 AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  # type: ignore[dict-item]
 
 
@@ -89,6 +90,11 @@ AWSLOGS = {**LOG, "options": {**LOG["options"], "awslogs-stream-prefix": "p"}}  
         ({"family": "a:b"}, "family is too long"),
         ({"tags": [{"key": "aws:a", "value": "b"}]}, "prefix aws:"),
         ({"container": {"dependsOn": [{"containerName": "z", "condition": "START"}]}}, "dependsOn"),
+        ({"container": {"linuxParameters": {"tmpfs": [{"containerPath": "/t", "size": 1}]}}}, "do not support tmpfs"),
+        ({"container": {"dnsServers": ["10.0.0.2"]}, "requiresCompatibilities": []}, "when networkMode=awsvpc"),
+        ({"container": {"disableNetworking": True}, "requiresCompatibilities": []}, "when networkMode=awsvpc"),
+        ({"container": {"memory": 64, "memoryReservation": 64}}, "must be greater than 'memoryReservation'"),
+        ({"memory": "inf GB"}, "Invalid 'memory' setting"),
     ],
 )
 def test_registrations_that_aws_refuses(declared: World, change: dict[str, Any], message: str) -> None:
@@ -252,9 +258,9 @@ def test_load_balancers_that_are_refused(declared: World) -> None:
     ("container", "what"),
     [
         ({"startTimeout": 5}, "startTimeout"),
-        ({"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/f"}]}, "environmentFiles"),
+        ({"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/f.env"}]}, "environmentFiles"),
         ({"restartPolicy": {"enabled": True}}, "restartPolicy"),
-        ({"logConfiguration": {"logDriver": "splunk"}}, "log driver splunk"),
+        ({"logConfiguration": {"logDriver": "splunk", "options": SPLUNK}}, "log driver splunk"),
         (
             {"logConfiguration": {**AWSLOGS, "options": {**AWSLOGS["options"], "awslogs-datetime-format": "%Y"}}},  # type: ignore[dict-item]
             "awslogs-datetime-format",

@@ -41,10 +41,10 @@ def unplaced(world: World) -> list[str]:
 def test_a_log_without_a_prefix_is_refused_by_name(declared: World) -> None:
     """AWS takes it on EC2, where the stream is then named by the container's id (guide, using_awslogs)."""
     declared.instance()
-    for options in ({}, {"options": {"awslogs-group": "g", "awslogs-region": "us-east-1"}}):
-        revision = definition(declared, logConfiguration={"logDriver": "awslogs", **options})
-        with pytest.raises(ClientError, match="InvalidAction.*the log driver awslogs without awslogs-"):
-            create(declared, revision)
+    options = {"awslogs-group": "g", "awslogs-region": "us-east-1"}
+    revision = definition(declared, logConfiguration={"logDriver": "awslogs", "options": options})
+    with pytest.raises(ClientError, match="InvalidAction.*the log driver awslogs without awslogs-stream-prefix"):
+        create(declared, revision)
 
 
 # -- placement

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from testbed import images
 from testbed.addresses import Addresses
-from testbed.ecs import definitions, rules
+from testbed.ecs import registration, rules
 from testbed.ecs.plan import Plan, Seen, plan
 
 
@@ -247,11 +247,14 @@ def test_addresses_are_unique_and_come_back_late() -> None:
         ("1 vCPU", "vCPU", 1024),
         (".25 vcpu", "vCPU", 256),
         ("2 GB", "GB", 2048),
+        ("2GB", "GB", 2048),
         ("x", "GB", None),
+        ("inf GB", "GB", None),
+        ("1 GB", "vCPU", None),
     ],
 )
 def test_sizes_in_words(text: str, unit: str, value: int | None) -> None:
-    assert definitions.number(text, unit) == value
+    assert registration.number(text, unit) == value
 
 
 def test_containers_start_after_those_they_depend_on() -> None:
@@ -260,4 +263,4 @@ def test_containers_start_after_those_they_depend_on() -> None:
         {"name": "db", "dependsOn": [{"containerName": "log", "condition": "START"}]},
         {"name": "log"},
     ]
-    assert [c["name"] for c in definitions.start_order(containers)] == ["log", "db", "web"]
+    assert [c["name"] for c in registration.start_order(containers)] == ["log", "db", "web"]
