@@ -53,7 +53,7 @@ def test_each_playbook_has_its_policy_and_each_policy_its_plays() -> None:
 EACH = [(name, action) for name in VERBS for action in sorted(actions(ALL[name]))]
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize("name", VERBS)
 def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     stage.may(ALL[name])
@@ -69,7 +69,7 @@ def together(*policies: Policy) -> Policy:
     return {**policies[0], "Statement": [each for policy in policies for each in policy["Statement"]]}
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize("name", BESIDE)
 def test_a_policy_beside_others_is_enough_and_needed(stage: Stage, name: str) -> None:
     plays, others, needed = BESIDE[name]
