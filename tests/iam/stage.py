@@ -144,6 +144,12 @@ class Stage(Place):
             ResourceId=f"service/{CLUSTER}/{self.name}", MinCapacity=1, MaxCapacity=2,
         )  # fmt: skip
 
+    def other_network(self) -> dict[str, Any]:
+        """Subnets of another VPC than the target group's, for EC2 is moto's here."""
+        found = self.bed.client("ec2").describe_subnets()["Subnets"]
+        subnets = [each["SubnetId"] for each in found[:2]]
+        return {"awsvpcConfiguration": {**NETWORK["awsvpcConfiguration"], "subnets": subnets}}
+
     def pair(self) -> list[dict[str, Any]]:
         """Another group beside this one, a rule that forwards to both, a role: the load balancers of what may shift."""
         other = self.elb.create_target_group(

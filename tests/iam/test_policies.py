@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
 from tests.iam.stage import POLICIES, Policy, Stage, actions, documents, without
-from tests.iam.verbs import VERBS, Plays, shifting
+from tests.iam.verbs import VERBS, Plays, gated, promoted, shifting
 
 ALL = documents()
 SAMPLE = [
@@ -21,16 +22,16 @@ SAMPLE = [
 """What is tried each time; STEADY_LONG=1 tries every action of every policy."""
 
 
-MORE, SHIFTED = "shifting", ("deploy", "verify", "rollback")
-"""No playbook's: what deploy, rollback and verify need more for a service whose deployments shift traffic."""
+MORE = "shifting"
+"""No playbook's."""
 
 
-UNPLAYED: dict[str, set[str]] = {
-    "deploy": {"ec2:DescribeSubnets", "elasticloadbalancing:DescribeLoadBalancers"},
-    "rollback": {"cloudformation:DeleteChangeSet", "cloudformation:DescribeStackEvents"},
+BESIDE: dict[str, tuple[Callable[[Stage], Plays], tuple[str, ...], set[str]]] = {
+    MORE: (shifting, ("deploy", "rollback"), actions(ALL[MORE])),
+    "run_task": (gated, ("deploy",), {"ecs:RunTask", "ecs:TagResource"}),
+    "drift": (promoted, ("verify",), {"s3:GetObject", "s3:ListBucket"}),
 }
-"""What preflight asks of services that move to other subnets, which the bed does not have. What a rollback does about a
-stack that goes wrong is what a deploy does."""
+"""Policies that others need beside them: for which plays, which others, and what of it these do not have themselves."""
 
 
 EVIDENCE = {
@@ -49,10 +50,10 @@ def test_each_playbook_has_its_policy_and_each_policy_its_plays() -> None:
     assert set(VERBS) | {MORE} == set(ALL)
 
 
-EACH = [(name, action) for name in VERBS for action in sorted(actions(ALL[name]) - UNPLAYED.get(name, set()))]
+EACH = [(name, action) for name in VERBS for action in sorted(actions(ALL[name]))]
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize("name", VERBS)
 def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     stage.may(ALL[name])
@@ -60,7 +61,7 @@ def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
         assert ended.outcome == expected, ended.text
     calls = stage.calls()
     assert not [call for call in calls if str(call.get("error", "")).startswith("AccessDenied")]
-    assert {action for call in calls for action in call["actions"]} == actions(ALL[name]) - UNPLAYED.get(name, set())
+    assert {action for call in calls for action in call["actions"]} == actions(ALL[name])
 
 
 def together(*policies: Policy) -> Policy:
@@ -68,16 +69,16 @@ def together(*policies: Policy) -> Policy:
     return {**policies[0], "Statement": [each for policy in policies for each in policy["Statement"]]}
 
 
-@pytest.mark.long
-def test_what_shifts_traffic_needs_one_policy_more_and_all_of_it(stage: Stage) -> None:
-    mine, others = ALL[MORE], [ALL[name] for name in SHIFTED]
-    stage.may(together(mine, *others))
-    for expected, ended in shifting(stage):
+@pytest.mark.walk
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_policy_beside_others_is_enough_and_needed(stage: Stage, name: str) -> None:
+    plays, others, needed = BESIDE[name]
+    stage.may(together(ALL[name], *(ALL[each] for each in others)))
+    for expected, ended in plays(stage):
         assert ended.outcome == expected, ended.text
     calls = stage.calls()
     assert not [call for call in calls if str(call.get("error", "")).startswith("AccessDenied")]
-    made = {action for call in calls for action in call["actions"]}
-    assert actions(mine) <= made <= actions(mine).union(*map(actions, others))
+    assert needed <= {action for call in calls for action in call["actions"]}
 
 
 @pytest.mark.long
@@ -88,13 +89,13 @@ def test_a_missing_action_is_named(stage: Stage, name: str, action: str) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("action", sorted(actions(ALL[MORE])))
-def test_a_missing_action_of_what_shifts_traffic_is_named(stage: Stage, action: str) -> None:
-    others = [ALL[name] for name in SHIFTED]
+@pytest.mark.parametrize(("name", "action"), [(name, each) for name in BESIDE for each in sorted(BESIDE[name][2])])
+def test_a_missing_action_of_a_policy_beside_others_is_named(stage: Stage, name: str, action: str) -> None:
+    plays, others = BESIDE[name][0], [ALL[each] for each in BESIDE[name][1]]
     if action == "elasticloadbalancing:DescribeRules":
         others = [without(each, action) for each in others]  # it knows no resources, and deploy has it too
-    stage.may(together(without(ALL[MORE], action), *others))
-    _is_named(stage, shifting(stage), action, (MORE, action) in EVIDENCE)
+    stage.may(together(without(ALL[name], action), *others))
+    _is_named(stage, plays(stage), action, (name, action) in EVIDENCE)
 
 
 def _is_named(stage: Stage, plays: Plays, action: str, evidence: bool) -> None:

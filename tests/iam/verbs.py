@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.plays.place import CLUSTER
 from tests.faults.plays.player import Ended
-from tests.iam.stage import BESIDE, BLUE_GREEN, DECLARED, KEY, PAUSE, REGION, Stage
+from tests.iam.stage import ACCOUNT, BESIDE, BLUE_GREEN, DECLARED, IMAGE, KEY, PAUSE, REGION, Stage
 
 Plays = Iterator[tuple[str, Ended]]
 """How each play must end when its policy is enough, and how it ended."""
@@ -17,12 +17,14 @@ OWNED = {
     "target_group_attributes": {"stickiness.enabled": True, "stickiness.lb_cookie.duration_seconds": 3600},
 }
 NEXT = {"containers": {"app": {"environment": {"VERSION": "3"}}}}
+PINNED = {"rollout_pin_images": True, "rollout_images": {"app": f"{IMAGE}:v1"}}
 
 
 def deploy(stage: Stage) -> Plays:
-    """A release that changes everything; of a stack's attribute, one that would change more, one that the stack goes
-    back from, and one that it keeps; one that crashes and is rolled back."""
+    """One into another VPC, which is refused; one that changes everything; of a stack's attribute, one that would
+    change more, one that the stack goes back from, and one that it keeps; one that crashes and is rolled back."""
     stage.owned()
+    yield "error", stage.play("deploy", rollout_settings={"networkConfiguration": stage.other_network()})
     yield "proven", stage.play("deploy", **BESIDE)
     stage.rest()
     stage.stacked(shared=True)
@@ -37,12 +39,19 @@ def deploy(stage: Stage) -> Plays:
 
 
 def rollback(stage: Stage) -> Plays:
-    """Of an attribute that a stack owns; back to a revision that was deregistered; one whose tasks crash; from a
-    deployment that is still under way."""
+    """Of an attribute that a stack owns: one that would change more, one that the stack goes back from, and one that it
+    keeps; back to a revision that was deregistered; one whose tasks crash; from a deployment that is still under way.
+    """
     stage.owned()
     stage.given("deploy", **BESIDE)
     stage.stacked()
     stage.given("deploy", **BESIDE, **OWNED)
+    released = {"Seconds": "3600"}
+    stage.stacked(shared=True, parameters=released)
+    yield "failed", stage.play("rollback", target_group_owner="stack")
+    stage.stacked(fails="Rate exceeded", parameters=released)
+    yield "failed", stage.play("rollback", target_group_owner="stack")
+    stage.stacked(parameters=released)
     yield "proven", stage.play("rollback", target_group_owner="stack")
     stage.ecs.deregister_task_definition(taskDefinition=stage.definition)
     yield "proven", stage.play("rollback")
@@ -57,14 +66,18 @@ def rollback(stage: Stage) -> Plays:
     stage.patient()
     stage.fares("unhealthy")
     worse = {"containers": {"app": {"environment": {"VERSION": "4"}}}}
-    stage.play("deploy", key="emulator", rollout_changes=worse, target_group_owner="steady", rollout_wait_timeout=30)
+    declared = {"rollout_changes": worse, "target_group_owner": "steady"}
+    begun = stage.play("deploy", key="emulator", **declared, rollout_wait_timeout=30, rollout_fail_fast=False)
+    assert begun.outcome == "interrupted", begun.text
     yield "proven", stage.play("rollback")
 
 
 def verify(stage: Stage) -> Plays:
-    """Of a release on record."""
-    stage.given("deploy")
-    yield "proven", stage.play("verify")
+    """Of a release on record, whose images are pinned, of a service whose deployments shift traffic."""
+    stage.given("deploy", **PINNED)
+    stage.shifting()
+    stage.rest()
+    yield "proven", stage.play("verify", **PINNED)
 
 
 def drift(stage: Stage) -> Plays:
@@ -82,8 +95,9 @@ def history(stage: Stage) -> Plays:
 
 
 def status(stage: Stage) -> Plays:
-    """Of a service that is at rest."""
+    """Of a service whose deployment is under way."""
     stage.given("deploy")
+    stage.under_way()
     yield "unchanged", stage.play("status")
 
 
@@ -96,11 +110,11 @@ def scale(stage: Stage) -> Plays:
 
 
 def restart(stage: Stage) -> Plays:
-    """Of all tasks; and one whose new tasks crash."""
+    """Of all tasks; and one whose new tasks cannot be started."""
     stage.given("deploy")
     yield "proven", stage.play("restart")
     stage.rest()
-    stage.fares("crash", stage.service()["taskDefinition"])
+    stage.fares("never-starts", stage.service()["taskDefinition"])
     yield "interrupted", stage.play("restart", **BRIEF)
 
 
@@ -123,19 +137,35 @@ def answer(stage: Stage) -> Plays:
 
 
 def shifting(stage: Stage) -> Plays:
-    """A service whose deployments shift traffic: declared, released, verified, taken back; and a bad release of it."""
+    """A service whose deployments shift traffic: declared, released, taken back; and a bad release of it."""
     stage.given("deploy")
     declared = {"loadBalancers": stage.pair(), "deploymentConfiguration": BLUE_GREEN}
     yield "proven", stage.play("deploy", rollout_settings={**DECLARED["rollout_settings"], **declared})
     stage.rest()
     yield "proven", stage.play("deploy", rollout_changes=NEXT)
     stage.rest()
-    yield "proven", stage.play("verify", rollout_changes=NEXT)
     yield "proven", stage.play("rollback")
     stage.rest()
     stage.fares("crash")
     worse = {"containers": {"app": {"environment": {"VERSION": "4"}}}}
     yield "failed_rolled_back", stage.play("deploy", rollout_changes=worse, **BRIEF)
+
+
+def gated(stage: Stage) -> Plays:
+    """Of a service with tags, releases that a one-off task has to let through: one that it does, and one that it does
+    not."""
+    stage.tagged()
+    yield "proven", stage.play("deploy", rollout_before=[{"command": ["true"]}])
+    stage.rest()
+    stage.fares("crash")
+    yield "failed_rolled_back", stage.play("deploy", rollout_changes=NEXT, rollout_before=[{"command": ["false"]}])
+
+
+def promoted(stage: Stage) -> Plays:
+    """What was taken over from a release on record, verified by what stands there."""
+    stage.given("deploy", **PINNED)
+    place = f"{stage.store}/{ACCOUNT}/{REGION}/{CLUSTER}/{stage.name}"
+    yield "proven", stage.play("verify", rollout_pin_images=True, release_from=place)
 
 
 def prune(stage: Stage) -> Plays:
@@ -176,7 +206,9 @@ def store(stage: Stage) -> Plays:
 
 
 def init(stage: Stage) -> Plays:
-    """Of a service that was made by hand."""
+    """Of a service that was made by hand, whose deployments shift traffic."""
+    stage.shifting()
+    stage.rest()
     named = {"service_region": REGION, "service_cluster": CLUSTER, "service_name": stage.name}
     reached = {"service_endpoint_url": stage.bed.endpoint, "service_access_key": KEY, "service_secret_key": "x"}
     given = {**named, **reached, "init_folder": str(stage.folder / stage.name / "imported")}
