@@ -42,7 +42,8 @@ class Lease(Protocol):
     """Seconds for which it holds from the moment when it was sent."""
 
     def in_time(self) -> None:
-        """Raise :class:`TooLate` unless a call that is sent now ends within the lease."""
+        """Raise :class:`TooLate` unless a call that is sent now ends within the lease, and Failure where somebody else
+        has changed what the call is about (edges/fence.py)."""
 
     def renew(self) -> None:
         """Renew it. Raises Failure when another run has it."""

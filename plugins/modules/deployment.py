@@ -230,6 +230,7 @@ class Rollout:
         self.record = self.hold.store.record(self.params["release"]["seq"]) if self.hold else None
         self.left = self.record if self.params["release"].get("resumed") else None
         self.live = self.first_look()
+        self.task = fence.over(task, self.hold, self.live)
         self.differences = planned(task, self.live)
         self.shown = service.shown(self.differences)
         self.before = looks.primary(self.live)
@@ -242,9 +243,9 @@ class Rollout:
         self.begun = self.resumes or (left_over and not any(each.path == "taskDefinition" for each in updates))
         force = self.params["force"] and not self.resumes and not self.forced_already()
         self.arguments, self.later = ({}, {}) if self.undone else service.calls(self.differences, self.live, force)
-        self.beside = [] if self.undone else beside.calls(task, self.live, self.differences)
+        self.beside = [] if self.undone else beside.calls(self.task, self.live, self.differences)
         settled = progress.Progress(self.before, 0, settled=True)
-        self.following = following.Following(task, self.cluster, self.name, self.live, settled, began=began)
+        self.following = following.Following(self.task, self.cluster, self.name, self.live, settled, began=began)
         self.word = verdict.UNKNOWN
 
     def first_look(self) -> Answer:
@@ -272,12 +273,10 @@ class Rollout:
         """Make the call, and take the identity of what is followed from its answer."""
         known: set[str] = set()
         for settle in self.beside:
-            fence.passed(self.task, self.hold, self.live)
             settle()
         if self.arguments:
             where = self.task, self.cluster, self.name
             known = {each["serviceDeploymentArn"] for each in following.listed(*where)}
-            fence.passed(self.task, self.hold, self.live)
             with shielded():
                 self.following.now = writes.update_service(*where, self.arguments, self.arrived)
                 self.note()
@@ -300,7 +299,6 @@ class Rollout:
             return
         has, where = self.later.items(), (self.task, self.cluster, self.name)
         try:
-            fence.passed(self.task, self.hold)
             writes.update_service(*where, self.later, lambda found: has <= found.items())
         except Failure as failure:
             begun = f"{failure.msg.rstrip('.')}. Deployment {self.following.progress.ours['id']} had begun by then."
@@ -390,7 +388,7 @@ def run(task: Task) -> Answer:
     rollout = Rollout(task)
     if task.check_mode:
         return rollout.answer()
-    if taken_back.by_ecs(task, rollout.hold, rollout.record, rollout.live):
+    if taken_back.by_ecs(rollout.task, rollout.hold, rollout.record, rollout.live):
         rollout = Rollout(task, stopped=True)
     if rollout.hold:
         rollout.hold.known = rollout.known

@@ -114,6 +114,7 @@ line:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    fence,
     following,
     held,
     last_word,
@@ -250,7 +251,7 @@ def _go_back(task: Task, found: Answer, by: held.Held) -> Answer:
         )
     before = looks.primary(found)["id"]
     now = writes.update_service(
-        task,
+        fence.over(task, by, found),
         task.params["cluster"],
         found["serviceName"],
         {"taskDefinition": previous},

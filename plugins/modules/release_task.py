@@ -13,7 +13,8 @@ description:
     network, launch type or capacity providers, platform version and tags, and waits until it has ended.
   - Fails unless the container ended by itself with 0. Then the service was not touched, and what the release has
     changed before is put back.
-  - Does nothing where the service runs the revision already, or where nothing was opened.
+  - Does nothing where the service runs the revision already, or where nothing was opened. Fails, and starts nothing,
+    when somebody else has changed the service since the release was opened.
   - It belongs to the release O(release). Whoever goes on with that follows the task, or takes its end for done, as long
     as ECS knows it, one hour. So what it does must bear to be done twice.
   - What O(command) and O(environment) hold reaches ECS only. There it stands in clear for whoever may read the task, so
@@ -106,7 +107,7 @@ log_lines:
 import secrets
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import held, job, one_off, rolling
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, held, job, one_off, rolling
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks
 from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off as rule
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -135,7 +136,7 @@ def run(task: Task) -> Answer:
     if task.check_mode:
         task.report(f"a one-off task of {looks.name_of(revision)} would have to end with 0 before the rollout")
         return {**_nothing(revision), "changed": True}
-    gate = job.Job(task, service)
+    gate = job.Job(fence.over(task, hold, service), service)
     mark, token = _identity(gate, hold)
     marked = one_off.started_by(task, gate.cluster, mark, gate.revision)
     found = next((each for each in marked if _is_it(gate, each)), None)

@@ -113,6 +113,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    fence,
     following,
     held,
     last_word,
@@ -217,7 +218,7 @@ def _act(task: Task, by: held.Held) -> Answer:
     if not decided.resumes:
         known = {each["serviceDeploymentArn"] for each in decided.listed}
         found = writes.update_service(
-            task,
+            fence.over(task, by, found),
             cluster,
             name,
             {"forceNewDeployment": True},

@@ -307,21 +307,21 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
     differing = [each for each in changes if each.differences]
     if not differing:
         return []
-    fence.passed(task, hold, service)
+    fenced = fence.over(task, hold, service)
+    fence.passed(fenced)
     if task.params["owner"] != ownership.STACK:
         for each in differing:
             if each is not differing[0]:
-                fence.passed(task, hold)
-            each.after = settled(task, each)
+                fence.passed(fenced)
+            each.after = settled(fenced, each)
         return []
     why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
-    executed = change_sets.apply(task, parts(changes), why, lambda: fence.passed(task, hold))
+    executed = change_sets.apply(task, parts(changes), why, fenced)
     theirs = {part.arn for each in executed for part in each.parts}
     for each in differing:  # what the stack had already no update of it touches: that is set as the stack has it
         found = arrived(task, each, READ_BACK_SECONDS if each.arn in theirs else 0)
         if found is None:
-            fence.passed(task, hold)  # the change set may have taken minutes
-            found = settled(task, each)
+            found = settled(fenced, each)
         each.after = found
     return [each.words for each in executed]
 

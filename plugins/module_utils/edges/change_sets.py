@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, stacks, waits, writes
+from ansible_collections.steady.ecs.plugins.module_utils.edges import fence, reads, stacks, waits, writes
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, ownership, plan, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules import stack as rules
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -116,13 +116,13 @@ def _unread(failure: Failure) -> str:
     return failure.msg
 
 
-def apply(task: Task, wanted: list[rules.Part], why: str, guard: Callable[[], None]) -> list[Planned]:
+def apply(task: Task, wanted: list[rules.Part], why: str, fenced: Task) -> list[Planned]:
     """Have the stacks set what is wanted, and wait until they have; answers what they have changed.
 
     All change sets are made and looked at before the first is executed. Raises Failure, and nothing is changed then,
-    where one cannot be made or would change anything else. ``guard`` raises where the next must not be executed any
-    more: each takes as long as its stack does. Those that are not executed then are deleted; a run that is cut off
-    leaves them to the one that goes on.
+    where one cannot be made or would change anything else. ``fenced``: the task that executes, and is refused where the
+    next must not be executed any more: each takes as long as its stack does. Those that are not executed then are
+    deleted; a run that is cut off leaves them to the one that goes on.
     """
     ready: list[tuple[Planned, rules.Stack, Answer]] = []
     executed: list[Planned] = []
@@ -134,9 +134,9 @@ def apply(task: Task, wanted: list[rules.Part], why: str, guard: Callable[[], No
             if made:
                 ready.append((each, each.stack, made))
         while ready:
-            guard()
+            fence.passed(fenced)
             each, stack, made = ready.pop(0)
-            _execute(task, stack, made)
+            _execute(fenced, stack, made)
             executed.append(each)
     except Failure as failure:
         if not conclusion.is_cut_off(failure.fields):

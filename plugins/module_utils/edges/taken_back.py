@@ -27,8 +27,8 @@ Answer = dict[str, Any]
 def by_ecs(task: Task, hold: held.Held | None, record: Document | None, live: Answer) -> bool:
     """Have the deployment under way stopped when what is wanted is what it replaces, and follow that to its end.
 
-    ``record``: the release's, if any; of one that is on its way back its own deployment is what is undone. Answers
-    whether something was stopped: then the service is to be read anew.
+    ``task``: with its writes fenced. ``record``: the release's, if any; of one that is on its way back its own
+    deployment is what is undone. Answers whether something was stopped: then the service is to be read anew.
     """
     undone = record["steps"]["deployment"] if record and record["state"] == ROLLING_BACK else None
     wanted, ours = task.params["task_definition"], primary(live)
@@ -41,7 +41,7 @@ def by_ecs(task: Task, hold: held.Held | None, record: Document | None, live: An
     if arn is None or rollout is None:
         return False
     if rollout["status"] in ("PENDING", "IN_PROGRESS"):
-        fence.passed(task, hold, live)
+        fence.passed(task)
         if hold and undone:  # what a release that is gone had left under way may be what this one found
             hold.note({"deployment": earlier["id"]})
         if not _stopped(task, arn):

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What happens around each request of a client at the moment it is sent, the SDK's own retries included.
 
-Before: it waits for its turn (``pace``), and a write is held to the deadline of its lease. A check before the call is
-not enough: a process may stand still between the two (debugger, sleep, overload). After: a throttle slows all of us
-down, and expired credentials are had anew, once.
+Before: it waits for its turn (``pace``), and a write is held to the deadline of its lease, and where that is fenced to
+a fresh look at what it changes (``fence``). A check before the call is not enough: a process may stand still between
+the two (debugger, sleep, overload). After: a throttle slows all of us down, and expired credentials are had anew, once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Transport:
         client.meta.events.register("needs-retry", self.needs_retry)
 
     def before_send(self, event_name: str, **_request: Any) -> None:
-        """Wait for the turn, then look at the deadline. Raises TooLate: certainly not sent."""
+        """Wait for the turn, then look at the deadline. What it raises was certainly not sent."""
         if self._turns is not None:
             self._turns.wait(self._service, _operation(event_name), self._waiting)
         if self._lease is not None:

@@ -5,7 +5,9 @@ for those that AWS itself carries out once."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
@@ -19,6 +21,9 @@ PATIENCE = 60
 PAUSE = 2
 """Seconds between two attempts, and between two looks (ECS's reads may lag behind its writes)."""
 ATTEMPTS = 3
+LONGEST = 300
+"""Seconds for one call with all that keeps it from being carried out. After them it is not sent again: the run stops
+with its record as it is, and the next one goes on."""
 MODIFY = "elasticloadbalancing:ModifyTargetGroupAttributes"
 NOT_KNOWN: Answer = {"not_known": True, "cut_off": True}
 """Fields of a failure after which nobody can say whether the call was carried out."""
@@ -26,6 +31,41 @@ SAME_FAMILY = "Too many concurrent attempts"
 ROLE_PATIENCE = 120
 """Seconds for a role that was just made: IAM's changes reach other services after a while ("Changes that I make are
 not always immediately visible", IAM user guide); the AWS provider of Terraform waits as long."""
+
+
+@dataclass
+class Step:
+    """One call that is to be carried out once, and what has kept it from that."""
+
+    call: str
+    began: float = field(default_factory=lambda: waits.clock.now())
+    tried: Counter[str] = field(default_factory=Counter)
+    last: str = ""
+
+    def failed(self, failure: Failure) -> None:
+        """Keep in mind why it is to be sent again."""
+        why = "turned away for AWS's rate"
+        if isinstance(failure, TooLate):
+            why = "not sent, for it was too late"
+        elif waits.unanswered(failure):
+            why = "without an answer"
+        elif refusals.unusable_role(failure):
+            why = "refused for a role that ECS cannot use yet"
+        self.tried[why] += 1
+        self.last = failure.msg
+
+    def may_be_sent(self) -> None:
+        """Raise Failure when it was tried for long enough."""
+        seconds = waits.clock.now() - self.began
+        if not self.tried or seconds < LONGEST:
+            return
+        tried = ", ".join(f"{count} time{'' if count == 1 else 's'} {why}" for why, count in self.tried.items())
+        raise Failure(
+            f"{self.call} was tried for {seconds:.0f} s ({tried}); one step may take {LONGEST} s, so it is not sent "
+            f"again. At last: {self.last.rstrip('.')}. Run the same command again: it reads what is live, and goes on.",
+            reason="out_of_time",
+            cut_off=True,
+        )
 
 
 def register_task_definition(task: Task, content: Answer, arrived: Callable[[], Answer | None]) -> Answer:
@@ -90,12 +130,14 @@ def once[T](
     After a lost answer the world is read twice, two seconds apart, by ``arrived``, and only when neither look shows the
     change the call is made again. ``roles``: what the call hands to ECS.
     """
+    step = Step(call)
     for _attempt in range(ATTEMPTS):
         try:
-            return _sent(task, call, send, roles)
+            return _sent(task, step, send, roles)
         except Failure as failure:
             if not waits.unanswered(failure):
                 raise
+            step.failed(failure)
             task.report(f"no answer to {call}; reading whether it arrived")
             seen = waits.until(lambda _elapsed: arrived(), PAUSE, PAUSE)
             if seen is not None:
@@ -114,10 +156,10 @@ def by_token[T](task: Task, call: str, send: Callable[[], T]) -> T:
     So nothing is read after a lost answer: the very same call is made again, and answers what the first has begun.
     Raises Failure; with the field ``not_known`` when an answer was lost and none came after it.
     """
-    lost = False
+    step, lost = Step(call), False
     for _attempt in range(ATTEMPTS):
         try:
-            return _sent(task, call, send, ())
+            return _sent(task, step, send, ())
         except Failure as failure:
             if not waits.unanswered(failure):
                 if not lost:
@@ -125,6 +167,7 @@ def by_token[T](task: Task, call: str, send: Callable[[], T]) -> T:
                 said = f"{failure.msg} An earlier {call} was not answered: whether it was carried out is not known."
                 raise Failure(said, **{**failure.fields, **NOT_KNOWN}) from None
             lost = True
+            step.failed(failure)
             task.report(f"no answer to {call}; asking again with the same token")
             waits.clock.sleep(PAUSE)
     raise Failure(
@@ -135,29 +178,33 @@ def by_token[T](task: Task, call: str, send: Callable[[], T]) -> T:
 
 
 # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
-def _sent[T](task: Task, call: str, send: Callable[[], T], roles: Sequence[str]) -> T:
+def _sent[T](task: Task, step: Step, send: Callable[[], T], roles: Sequence[str]) -> T:
     """Send one call, and again as long as it certainly was not carried out for a reason that passes.
 
     A throttle is one, for a minute. So is a role that ECS cannot use yet (case C86), for two: a role that was made a
-    moment ago; one that stays so is named. A call that its lease did not let out any more goes out after a renewal.
+    moment ago; one that stays so is named. A call that its lease did not let out any more goes out after a renewal; of
+    a lease that is fenced, each time on a new look at the service (edges/fence.py).
     """
     began, last = waits.clock.now(), list[Failure]()
 
     def attempt(elapsed: float) -> T | None:
+        step.may_be_sent()
         try:
             return send()
         except TooLate as late:
             last.append(late)
             if task.lease is None:
                 raise
+            step.failed(late)
             task.lease.renew()
         except Failure as failure:
             last.append(failure)
             is_role = refusals.unusable_role(failure)
             if is_role and elapsed == 0:
-                task.report(f"ECS cannot use a role of {call} yet; asking again for up to {ROLE_PATIENCE} s")
+                task.report(f"ECS cannot use a role of {step.call} yet; asking again for up to {ROLE_PATIENCE} s")
             if not is_role and not (elapsed < PATIENCE and _passes(failure)):
                 raise
+            step.failed(failure)
         return None
 
     sent = waits.until(attempt, ROLE_PATIENCE, PAUSE)

@@ -81,6 +81,10 @@ class Ecs:
         """Deployments that UpdateService began; a rollback of ECS's own is none."""
         self.events: list[Answer] = []
         self.due: list[tuple[float, int, str, str]] = []
+        self.looked = 0.0
+        """When the service was last read."""
+        self.edit = ("", 0.0)
+        """The deployment that somebody began in the console, and when the service was last read before."""
 
     # -- time
     def settle(self) -> None:
@@ -202,6 +206,7 @@ class Ecs:
     # -- the API
     def describe_services(self, cluster: str, services: list[str], include: list[str] | None = None) -> Answer:
         self._cluster(cluster)
+        self.looked = self.seconds
         found = [self._service()] if SERVICE in services else []
         missing = [{"arn": each, "reason": "MISSING"} for each in services if each != SERVICE]
         return {"services": found, "failures": missing}
@@ -273,7 +278,9 @@ class Ecs:
 
     def by_hand(self) -> None:
         """Somebody deploys the oldest revision in the console."""
+        self.settle()
         self.update_service(CLUSTER, SERVICE, taskDefinition=f"{FAMILY}:{BY_HAND}")
+        self.edit = (self.primary["id"], self.looked)
 
     def _number(self, name: str) -> int:
         text = name.removeprefix(f"{FAMILY}:").removeprefix("model:")

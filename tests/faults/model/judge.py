@@ -15,11 +15,13 @@ from tests.faults.model import scenarios
 from tests.faults.model.cloud import Cloud
 from tests.faults.model.ecs import BY_HAND, Answer
 from tests.faults.model.scenarios import BY_NAME, CANARY, Command, Ended, documents, is_live, play, seen, succeeded
-from tests.faults.model.wire import BORDER, Run
+from tests.faults.model.wire import BORDER, LATENCY, Run
 
 MOST_RUNS = 5
 AGAIN = 5.0
 """Seconds until a person types the command again."""
+FRESH = 2.0
+"""Seconds for which a look at the service is good enough to write on, as docs/reliability.md promises."""
 DONE = {"proven", "unchanged"}
 MILD = {"throttle", "unavailable", "reset", "timeout", "stale", "lost", "error_after", "late", "pause", "pause_after"}
 """Faults through which the very first run comes to its end: one attempt of one call, or the process stood still."""
@@ -267,6 +269,14 @@ def after_crash(cloud: Cloud, plan: Plan) -> Expected:
 # -- somebody works past the lease
 
 
+def _unseen(cloud: Cloud) -> bool:
+    """Whether ours replaced the edit on a look from before it that was still fresh: UpdateService has no condition."""
+    edit, looked = cloud.edit
+    begun = [each["of"] for each in cloud.rollouts.values()]
+    after = [*cloud.rollouts.values()][begun.index(edit) + 1 :]
+    return bool(after) and after[0]["createdAt"] - looked < FRESH + 2 * LATENCY
+
+
 def beside_a_console(plan: Plan, see: Callable[[int, Ended], None] = _unseen) -> Done:
     """Play a command while somebody deploys by hand, and then the same command again.
 
@@ -285,9 +295,7 @@ def beside_a_console(plan: Plan, see: Callable[[int, Ended], None] = _unseen) ->
     at = plan.faults[0].at
     later = [each for each in first.run.trace[at:] if each.method in ("describe_services", "update_service")]
     is_verified = any(each.task == "service_health" and not each.write for each in later)
-    # UpdateService has no condition: what is done between the last look and it cannot be seen.
-    unseen = bool(later) and later[0].write
-    if at < len(first.run.trace) and cloud.primary["revision"] != BY_HAND and not (was_seen or unseen):
+    if at < len(first.run.trace) and cloud.primary["revision"] != BY_HAND and not (was_seen or _unseen(cloud)):
         done.wrong.append(f"what was deployed by hand is gone; {done.outcomes}")
     if cloud.primary["revision"] == BY_HAND and first.outcome.word in DONE and is_verified:
         done.wrong.append(f"{first.outcome.word}, and what was deployed by hand is live")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from tests.faults.model import judge
 from tests.faults.model.judge import Done, Fault, Plan
 from tests.faults.model.scenarios import BY_NAME, SCENARIOS, Ended
-from tests.faults.model.wire import BORDER, CONSOLE
+from tests.faults.model.wire import BORDER, CONSOLE, CONSOLE_ROUNDS, CONSOLE_STILL
 
 CRASHES = ("kill_before", "kill_after", "int_before")
 PAIRED = ("kill_before", "kill_after", "term_after", "lost", "unavailable", "stale", "pause")
@@ -58,15 +58,17 @@ def other() -> Iterator[Plan]:
 
 
 def console() -> Iterator[Plan]:
-    """Somebody deploys by hand before each call of a deployment and of a rollback."""
+    """Somebody deploys by hand before each call of a deployment and of a rollback: at once, while the process stands
+    still there, or between two rounds of a write."""
     for name in ("deploy", "attributes only", "rollback"):
-        for at in range(len(BY_NAME[name].undisturbed()[1])):
-            yield Plan(name, (Fault(0, at, CONSOLE),))
+        for at, call in enumerate(BY_NAME[name].undisturbed()[1]):
+            for kind in (CONSOLE, *CONSOLE_STILL, *(CONSOLE_ROUNDS if call.write else ())):
+                yield Plan(name, (Fault(0, at, kind),))
 
 
 def carried_out(plan: Plan, see: Callable[[int, Ended], None] = lambda _number, _ended: None) -> Done:
     """Carry out a plan of any part."""
-    by_hand = any(each.kind == CONSOLE for each in plan.faults)
+    by_hand = any(each.kind.startswith(CONSOLE) for each in plan.faults)
     return judge.beside_a_console(plan, see) if by_hand else judge.carried_out(plan, see)
 
 

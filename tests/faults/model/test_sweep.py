@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from tests.faults.model import chains, deployers, judge, plans
 from tests.faults.model.judge import plan_of
 from tests.faults.model.plans import carried_out
+from tests.faults.model.wire import CONSOLE_ROUNDS, CONSOLE_STILL
 
 SHARES = 4
 SAMPLE = {"single": 80, "pairs": 40, "other": 24, "console": 24}
@@ -100,5 +102,18 @@ def test_without_the_fence_what_was_deployed_by_hand_is_lost(monkeypatch: pytest
     writes = [number for number, each in enumerate(trace) if each.method == "modify_target_group_attributes"]
     by_hand = [plan_of(f"deploy|s3|0:{number}:console|") for number in range(writes[0] + 1, writes[0] + 8)]
     assert violations(by_hand) == []
-    monkeypatch.setattr(fence, "passed", lambda *_any: None)
+    monkeypatch.setattr(fence.Fenced, "look", lambda _self: None)
     assert violations(by_hand)
+
+
+@pytest.mark.parametrize("scenario", ["deploy", "rollback"])
+def test_what_somebody_deploys_between_two_rounds_or_in_a_pause_is_not_overwritten(
+    scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = judge.BY_NAME[scenario].undisturbed()[1]
+    update = next(number for number, each in enumerate(trace) if each.method == "update_service")
+    by_hand = [plan_of(f"{scenario}|s3|0:{update}:{kind}|") for kind in (*CONSOLE_STILL, *CONSOLE_ROUNDS)]
+    assert violations(by_hand) == []
+    # A look is good for ever: the one before the first sending is the only one.
+    monkeypatch.setattr(fence, "FRESH", math.inf)
+    assert len(violations(by_hand)) == len(by_hand)

@@ -33,6 +33,8 @@ TIMEOUT = 20.0
 """Seconds until a client gives up waiting for an answer (edges/aws.py)."""
 PAUSE = 200.0
 """Seconds for which a process stands still: longer than a lease and a call together."""
+NAP = 30.0
+"""Seconds of standing still after which a lease still holds, and a look at the service is old."""
 STRONG_SERVICES = {"s3", "sts"}
 THROTTLES = {"s3": "SlowDown", "elbv2": "Throttling"}
 EXPIRED = {"s3": "ExpiredToken"}
@@ -43,6 +45,10 @@ STALE = "stale"
 """Only reads of what is not strongly consistent."""
 CONSOLE = "console"
 """Somebody deploys another revision by hand just before the call."""
+CONSOLE_STILL = ("console_pause", "console_nap")
+"""The same while the process stands still before the request is sent: past its lease, or for so short that it holds."""
+CONSOLE_ROUNDS = ("console_throttle", "console_reset", "console_lost")
+"""The same after a write was turned away, or not answered (carried out or not), and before it is sent again."""
 BORDER = "border"
 """Not at a call: the process dies before a task begins, where nothing of ours runs."""
 
@@ -232,7 +238,8 @@ class Client:
     def _call(self, method: str, **arguments: Any) -> Answer:
         check(self._service, method, arguments)
         run, call = self._run, Call(self._service, method, is_write(method), self._run.tasks[-1])
-        fault = run.fault(call)
+        kind = run.fault(call)
+        fault = kind.removeprefix(f"{CONSOLE}_")
         if fault == "kill_before":
             raise Killed
         if fault == "int_before":
@@ -241,10 +248,15 @@ class Client:
             run.expired = True
         if fault == "pause":
             run.stand_still()
-        if fault == CONSOLE:
-            run.cloud.settle()
+        if fault == "nap":
+            run.pause(NAP)
+        if kind in (CONSOLE, *CONSOLE_STILL):
             run.cloud.by_hand()
-        answer = self._attempted(call, arguments, fault)
+        try:
+            answer = self._attempted(call, arguments, fault)
+        finally:
+            if kind in CONSOLE_ROUNDS:
+                run.cloud.by_hand()
         if fault == "kill_after":
             raise Killed
         if fault == "term_after":

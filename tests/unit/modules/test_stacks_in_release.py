@@ -30,7 +30,7 @@ class Owned(Balanced):
         body = template(Duration={"Ref": "Seconds"})
         self.stacks.declare("edge", body, {"CoralGroup": GROUP}, {"Seconds": "3600"})
 
-    def client(self, service: str, _attempts: int) -> Any:
+    def of(self, service: str) -> Any:
         return self.stacks if service == "cloudformation" else self
 
     def describe_target_group_attributes(self, **arguments: Any) -> Answer:

@@ -8,7 +8,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
+from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import WRITE_ATTEMPTS
+from ansible_collections.steady.ecs.plugins.module_utils.work import Lease, Task, perform
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tests.unit.answers import GROUP, deployment, moment, revision, rollout, service, target, task
@@ -89,7 +90,15 @@ class World:
         self.service["taskDefinition"] = revision(1)
 
     # -- connection and clock
-    def client(self, _service: str, _attempts: int) -> World:
+    lease: Lease | None = None
+    """What a writing client is held to (edges/aws.py)."""
+
+    def client(self, service: str, attempts: int) -> Any:
+        held = self.lease if attempts == WRITE_ATTEMPTS else None
+        return self.of(service) if held is None else HeldTo(held, self.of(service))
+
+    def of(self, _service: str) -> Any:
+        """The API of a service."""
         return self
 
     def now(self) -> float:
@@ -185,6 +194,21 @@ class World:
     def get_log_events(self, **arguments: Any) -> Answer:
         self._called("get_log_events", arguments)
         return {"events": [{"message": each} for each in self.logs]}
+
+
+class HeldTo:
+    """A client that asks the lease at the moment when it sends a call (edges/transport.py)."""
+
+    def __init__(self, lease: Lease, api: Any) -> None:
+        self._lease, self._api = lease, api
+
+    def __getattr__(self, operation: str) -> Callable[..., Answer]:
+        def call(**arguments: Any) -> Answer:
+            self._lease.in_time()
+            answer: Answer = getattr(self._api, operation)(**arguments)
+            return answer
+
+        return call
 
 
 class _Pages:
