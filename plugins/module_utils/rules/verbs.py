@@ -30,9 +30,11 @@ def failed_as(msg: str, fields: dict[str, Any]) -> str:
     """The outcome of a verb that failed with this message and these fields.
 
     ``deployment_id`` (or ``task``) and ``verdict`` as of the module deployment; ``release``: the number of its record,
-    null when it failed before it had one, and so changed nothing.
+    null when it failed before it had one, and so changed nothing. ``changed``: False where it was refused under the
+    lease, and so changed nothing either.
     """
-    opened = {"release": {"seq": fields["release"]}} if fields.get("release") is not None else {}
+    touched = fields.get("release") is not None and fields.get("changed") is not False
+    opened = {"release": {"seq": fields["release"]}} if touched else {}
     failure = {"msg": msg, **fields}
     watched = {**fields, "deployment_id": fields.get("deployment_id") or fields.get("task")}
     return conclusion.outcome(conclusion.Run(opened=opened, deployment=watched, failure=failure, stay=True))

@@ -84,7 +84,7 @@ def test_a_way_back_that_ecs_is_on_is_no_restart(world: VerbWorld, status: str, 
         world.service["deployments"][0]["status"], world.service["deployments"][1]["status"] = "PRIMARY", "ACTIVE"
     for check_mode in (True, False):
         found = world.verb(module, check_mode=check_mode)
-        assert (found["failed"], found["reason"]) == (True, "going_back")
+        assert (found["failed"], found["reason"], found["outcome"]) == (True, "going_back", "error")
         assert "Nothing was restarted" in found["msg"]
     assert world.writes() == []
 
