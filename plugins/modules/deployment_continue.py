@@ -202,7 +202,8 @@ def _no_hook_waits(task: Task, found: Answer, newest: Answer | None, nothing: An
     if newest is None:
         return {**nothing, "detail": said}
     arn, status = newest["serviceDeploymentArn"], newest["status"]
-    left = verbs.last_before(live.store(task).records(), None)
+    store = live.store(task)
+    left = verbs.last_before(store.records(), None, store.now)
     if left and verbs.has_no_end(left, "continue") and left["steps"]["service_deployment"] == arn:
         if task.check_mode:
             would = f"what the interrupted continue {left['seq']} has answered would be followed"

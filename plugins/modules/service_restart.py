@@ -201,7 +201,7 @@ def _decide(task: Task, found: Answer, store: stores.Store, ours: int | None) ->
     lead = looks.primary(found)
     if lead.get("rolloutState") == "IN_PROGRESS":
         return Decision(listed, in_progress=True, left=None)
-    last = verbs.last_before(store.records(), ours)
+    last = verbs.last_before(store.records(), ours, store.now)
     is_left = last is not None and verbs.left_by_a_dead_run(last, "restart", lead["id"])
     return Decision(listed, False, last if last and is_left and verbs.is_recent(last, store.now()) else None)
 
