@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import rolling
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images
-from ansible_collections.steady.ecs.plugins.modules import service_restart, service_scale
+from ansible_collections.steady.ecs.plugins.modules import (
+    deployment,
+    deployment_continue,
+    service_restart,
+    service_scale,
+)
 
 from tests.cases.conftest import ACCOUNT, SOON, Answer, Place
+from tests.cases.shifting import BLUE_GREEN, Pair, pause
 
 Patch = pytest.MonkeyPatch
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/app"
@@ -124,6 +130,36 @@ def test_c67_a_tag_that_is_gone_keeps_no_task_from_its_digest(place: Place) -> N
     removed(place, imageTag="v1")
     refused(place, RESTART, f"{REPOSITORY}:v1")
     done(place, SCALE)
+
+
+def test_c67_a_pause_before_the_first_task_is_not_continued_into_what_cannot_start(place: Place) -> None:
+    serving(place)
+    shifting = {**BLUE_GREEN, "bakeTimeInMinutes": 0}
+    place.update(loadBalancers=[Pair(place).entry()], deploymentConfiguration=shifting)
+    place.completed(place.service()["taskDefinition"], seconds=60)
+    place.update(deploymentConfiguration={**shifting, "lifecycleHooks": [pause("PRE_SCALE_UP")]})
+    image = f"{REPOSITORY}:v2"
+    digest = pushed(place, "2", "v2")
+    revision = place.register("v2", {**place.container(), "image": image})
+    found = place.run(deployment, task_definition=revision, **SOON)
+    assert found["verdict"] == "paused", found
+    removed(place, imageDigest=digest)
+    for check_mode in (True, False):
+        found = place.run(deployment_continue, check_mode, **SOON)
+        assert found.get("failed"), "it was let through"
+        assert (found["reason"], found["outcome"]) == ("image_gone", "error")
+        assert f"image {image}: expected in its registry, found it is gone" in found["msg"]
+    assert place.writes() == []
+    assert place.rollouts()[0]["lifecycleStage"] == "PRE_SCALE_UP"
+    pushed(place, "2", "v2")
+    going_on = place.run(deployment_continue, wait_timeout=1800, **SOON)
+    assert (going_on["outcome"], going_on["verdict"]) == ("proven", "succeeded"), going_on
+
+
+def test_c67_fails_on_a_tool_that_continues_unasked(place: Place, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(rolling, "pullable", lambda *_asked, **_how: None)
+    with pytest.raises(AssertionError, match="let through"):
+        test_c67_a_pause_before_the_first_task_is_not_continued_into_what_cannot_start(place)
 
 
 def test_c67_what_ecs_resolves_for_each_task_is_asked_for_by_its_tag(place: Place) -> None:
