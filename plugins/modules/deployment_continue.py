@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Finds the hook that waits for an answer, answers it, and follows the deployment to its end or to its next pause.
   - With O(action=rollback) the deployment is rolled back, and that is followed.
+  - Refuses to continue one whose tasks are not started yet where an image of theirs is gone from Amazon ECR; one that
+    cannot be asked about is said.
   - Where no hook waits, what an interrupted run of this module has answered is followed to its end; else the state of
     the newest service deployment is said, which fails when that was rolled back or stopped.
   - Takes the lease on the service and leaves a record.
@@ -188,6 +190,8 @@ def _continued(task: Task) -> Answer:
         return _no_hook_waits(task, found, looks.newest_service_deployment(listed), {**nothing, "changed": False})
     arn, pause = paused
     word = task.params["action"]
+    if word == "continue" and pause.is_before_tasks:
+        rolling.pullable(task, "continue", found, anew=True)
     if task.check_mode:
         detail = f"check mode: {pause.as_text()} would be answered with {word}"
         return {**nothing, "changed": True, "hook": pause.hook, "stage": pause.stage, "detail": detail}
@@ -202,7 +206,8 @@ def _no_hook_waits(task: Task, found: Answer, newest: Answer | None, nothing: An
     if newest is None:
         return {**nothing, "detail": said}
     arn, status = newest["serviceDeploymentArn"], newest["status"]
-    left = verbs.last_before(live.store(task).records(), None)
+    store = live.store(task)
+    left = verbs.last_before(store.records(), None, store.now)
     if left and verbs.has_no_end(left, "continue") and left["steps"]["service_deployment"] == arn:
         if task.check_mode:
             would = f"what the interrupted continue {left['seq']} has answered would be followed"

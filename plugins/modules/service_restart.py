@@ -13,6 +13,8 @@ description:
   - A deployment that is under way replaces all tasks already, and is followed; so is the one of an interrupted restart,
     also when ECS has finished it, if that restart's last word is less than an hour old. While ECS takes one back
     nothing is restarted, for the tasks that it goes back to stay.
+  - Refuses where an image of the revision is gone from Amazon ECR, for ECS may stop tasks in the place of which no new
+    one can start; one that cannot be asked about is said.
   - Takes the lease on the service and leaves a record.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -156,6 +158,8 @@ def _restarted(task: Task) -> Answer:
 def _planned(task: Task, found: Answer) -> Answer:
     """What a run would do now, for check mode."""
     decided = _decide(task, found, live.store(task), None)
+    if not decided.resumes:
+        rolling.pullable(task, "restart", found, anew=True)
     lead = looks.primary(found)["id"]
     if decided.in_progress:
         detail = f"deployment {lead} is under way and replaces all tasks, so it would be followed"
@@ -193,11 +197,12 @@ def _decide(task: Task, found: Answer, store: stores.Store, ours: int | None) ->
             f"ECS is taking a deployment of {name} back, and the tasks that it goes back to stay. Nothing was "
             "restarted. Run the same command again when it is over; `status` shows it.",
             reason="going_back",
+            changed=False,
         )
     lead = looks.primary(found)
     if lead.get("rolloutState") == "IN_PROGRESS":
         return Decision(listed, in_progress=True, left=None)
-    last = verbs.last_before(store.records(), ours)
+    last = verbs.last_before(store.records(), ours, store.now)
     is_left = last is not None and verbs.left_by_a_dead_run(last, "restart", lead["id"])
     return Decision(listed, False, last if last and is_left and verbs.is_recent(last, store.now()) else None)
 
@@ -216,6 +221,7 @@ def _act(task: Task, by: held.Held) -> Answer:
     decided = _decide(task, found, by.store, by.seq)
     before, known = looks.primary(found), set[str]()
     if not decided.resumes:
+        rolling.pullable(task, "restart", found, anew=True)
         known = {each["serviceDeploymentArn"] for each in decided.listed}
         found = writes.update_service(
             fence.over(task, by, found),

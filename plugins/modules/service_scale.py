@@ -12,6 +12,7 @@ description:
   - Sends the count and nothing else, so that no revision on record is sent along, and waits until so many tasks run and
     are healthy.
   - Refuses when Application Auto Scaling owns the count, unless O(autoscaled) says so, and for a DAEMON service.
+  - Refuses more tasks where an image of theirs is gone from Amazon ECR; one that cannot be asked about is said.
   - Takes the lease on the service and leaves a record. When the count is set already, sends nothing and watches on.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -161,6 +162,8 @@ def _scaled(task: Task) -> Answer:
     if refusal:
         raise Failure(f"{refusal} Nothing was changed.", reason="not_ours_to_scale")
     before = found["desiredCount"]
+    if count > before:
+        rolling.pullable(task, "scale", found, anew=False)
     answer = {**rolling.NOTHING, "previous_count": before, **_counts(found), "release": None}
     word = f"{found['serviceName']} is to run {count} tasks"
     if before != count and task.check_mode:

@@ -101,6 +101,12 @@ services:
       description: The release that is not closed; null when none is.
       type: dict
       sample: {seq: 42, kind: deploy, state: verifying, who: "arn:...:user/ada", started: "2025-11-27T10:00:00Z"}
+    operation:
+      description:
+        - The newest record, where it is of a verb such as scale and has no end; null otherwise.
+        - C(at_work) - whether its run has the lease, which one that was killed keeps until the next run takes it over.
+      type: dict
+      sample: {seq: 43, kind: scale, at_work: true, who: "arn:...:user/ada", started: "2025-11-27T10:00:00Z"}
     last_proven:
       description: The last release that was verified; null when none was.
       type: dict
@@ -115,7 +121,8 @@ services:
       elements: dict
       sample: []
     store_read:
-      description: Whether its releases could be read; if not, C(lease), C(open) and C(last_proven) say nothing.
+      description: Whether its releases could be read; if not, C(lease), C(open), C(operation) and C(last_proven) say
+        nothing.
       type: bool
       sample: true
     problems:
@@ -250,7 +257,8 @@ def _releases(task: Task, name: str, service: Answer) -> Answer:
         if last is None
         else {arn: reads.target_group_attributes(task, arn) for arn in live.group_arns(service)},
     }
-    return status.releases(head, release.opened(head, records), last, now)
+    newest = records[numbers[0]] if numbers else None
+    return status.releases(head, release.opened(head, records), last, newest, now)
 
 
 def main() -> None:

@@ -166,7 +166,7 @@ def _of_an_interrupted_run(wanted: job.Job, by: held.Held) -> Answer | None:
     """The task that a dead run of this very job started. Raises Failure while one of another job still runs, and
     where an earlier one's end cannot be known any more, unless it is to be run again."""
     numbers = sorted((seq for seq in by.store.records() if by.seq is None or seq < by.seq), reverse=True)
-    runs, over = rule.unfinished(by.store.record(seq) for seq in numbers)
+    runs, over = rule.unfinished((by.store.record(seq) for seq in numbers), by.store.now)
     listed: dict[str, list[str]] = {}
     for run in runs:
         revision = run.revision or wanted.revision

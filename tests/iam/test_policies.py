@@ -39,7 +39,7 @@ EVIDENCE = {
         (name, "logs:GetLogEvents")
         for name in ("deploy", "rollback", "restart", "stop", "continue", "run_task", "scale")
     ),
-    *((name, "ecs:DescribeTaskDefinition") for name in ("restart", "stop", "continue", "scale")),
+    ("stop", "ecs:DescribeTaskDefinition"),
     *(("deploy", action) for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")),
 }
 """What only adds to a record (the last log lines, an image's commit): the run ends the same without it."""

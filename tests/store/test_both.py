@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import stores
 from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import record_name
-from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 from tests.store.conftest import (
@@ -30,6 +30,7 @@ from tests.store.conftest import (
 )
 
 RACERS, ROUNDS = 8, 20
+OTHER = LIVE["task_definition"].replace("web:74", "other:1")
 
 
 def race(act: Callable[[int], Any]) -> list[Any]:
@@ -313,6 +314,12 @@ def test_what_a_decision_raises_is_not_tried_again(place: Place) -> None:
 # -- what is read is input
 
 
+def declaring(attributes: dict[str, Any], **definition: str) -> records.Document:
+    """``intent`` of a release."""
+    made = intent.intent(LIVE["task_definition"], {}, {}, {}, {}, {})
+    return {**made, "task_definition": {**made["task_definition"], **definition}, "attributes": attributes}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -325,6 +332,12 @@ def test_what_a_decision_raises_is_not_tried_again(place: Place) -> None:
         ({"before": {**LIVE, "task_definition": LIVE["task_definition"].replace(ACCOUNT, "1" * 12)}}, "no ARN of this"),
         ({"before": {**LIVE, "attributes": {GROUP: {"a": 1}}}}, "not text"),
         ({"before": {**LIVE, "attributes": {"arn:aws:s3:::x": {}}}}, "no ARN of this"),
+        ({"before": {**LIVE, "attributes": {GROUP: "x"}}, "intent": declaring({GROUP: {"a": "1"}})}, "not text"),
+        ({"before": LIVE, "intent": declaring({GROUP: {"a": 1}})}, "not text"),
+        ({"before": LIVE, "intent": declaring({}, revision=OTHER)}, "other:1.* is no revision of .web"),
+        ({"before": LIVE, "intent": declaring({}, family="other")}, "web:74.* is no revision of .other"),
+        ({"before": {**LIVE, "task_definition": OTHER}}, "other:1.* is no revision of .web"),
+        ({"steps": {**dict.fromkeys(records.STEPS), "task_definition": OTHER}}, "other:1.* is no revision of .web"),
         ({"log": "none"}, "log"),
     ],
 )

@@ -123,6 +123,44 @@ def test_intent_and_before_never_change_but_for_the_registered_revision() -> Non
     assert [opened["state"], later["state"], again["state"]] == ["applying", "applying", "verifying"]
 
 
+def test_each_record_is_read_back_whatever_family_somebody_has_put_there_by_hand() -> None:
+    """A release keeps the service's family; what it finds, and what it goes back to, may be another's."""
+    service, by_hand = Service(), {**live(1), "task_definition": f"{FAMILY}-2:1"}
+    service.deploy(75, "100")
+    service.live = by_hand
+    assert service.roll_back() == 4, "after a baseline of what was put there"
+    assert (service.records[3]["kind"], service.live["task_definition"]) == ("baseline", f"{FAMILY}:75")
+    service.live = by_hand
+    put_back = restore.restoration(service.records[4], service.records, service.live)
+    died = service.open("rollback", put_back["seq"]).record["seq"]
+    service.records[died] = {**service.records[died], "intent": intent.restoring(put_back)}
+    service.live = {**by_hand, "task_definition": f"{FAMILY}:75"}
+    back = release.step(service.open(changes={"cpu": "1"}).record, {"task_definition": f"{FAMILY}:77"}, NOW)
+    assert service.records[back["base"]]["before"]["task_definition"] == f"{FAMILY}-2:1"
+    back = release.step(release.rolling_back(back, NOW), {"task_definition": f"{FAMILY}-2:2"}, NOW)
+    service.write(release.closing(service.head, back, "failed_rolled_back", {}, NOW))
+    assert service.records[died]["state"] == "abandoned"
+    service.live = by_hand
+    opened = service.open(changes={"cpu": "2"}).record
+    noted = release.step(opened, {"task_definition": f"{FAMILY}:78"}, NOW)
+    service.write([release.Write(release.REPLACE, noted)])
+    assert noted["intent"]["task_definition"]["family"] == "web", "changed by hand once more, before it was registered"
+    for number, record in service.records.items():
+        assert records.strangers(record, IDENTITY, number) == []
+
+
+def test_what_a_way_back_has_registered_is_of_the_family_that_it_goes_back_to() -> None:
+    service = Service()
+    service.deploy(75, "100")
+    gone = release.rolling_back(service.open(changes={"cpu": "1"}).record, NOW)
+    back = release.step(gone, {"task_definition": f"{FAMILY}:77"}, NOW)
+    service.write(release.closing(service.head, back, "failed_rolled_back", {}, NOW))
+    base, last = service.records[2], service.records[3]
+    assert states.state_of(release.as_it_runs(base, [last]))["task_definition"] == f"{FAMILY}:77"
+    forged = {**last, "steps": {**last["steps"], "rollback_task_definition": f"{FAMILY}-2:77"}}
+    assert states.state_of(release.as_it_runs(base, [forged]))["task_definition"] == f"{FAMILY}:75"
+
+
 def test_a_run_that_died_between_its_last_two_writes_counts() -> None:
     service = Service()
     record = service.open(attributes={GROUP: {"duration": "86400"}}).record

@@ -7,8 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, verbs
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads, registry
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    checks,
+    images,
+    looks,
+    refusals,
+    runnable,
+    verbs,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.progress import Progress
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -37,6 +44,42 @@ def service(task: Task) -> Answer:
             reason="controller",
         )
     return found
+
+
+def pullable(task: Task, verb: str, found: Answer, anew: bool) -> None:
+    """Raise Failure ``image_gone`` where a new task of the live revision could not pull an image (case C67). What
+    cannot be asked is said, and refuses nothing.
+
+    ``anew``: in a deployment of its own, which resolves the tags once more. Else in the one that is PRIMARY, which
+    starts further tasks by the digests that it has resolved them to ("Container image resolution", Amazon ECS developer
+    guide).
+    """
+    revision = found["taskDefinition"]
+
+    def needed() -> tuple[runnable.Needs]:
+        content = reads.task_definition(task, revision)
+        pins = {} if anew else images.established(content, _started_by_primary(task, found))
+        return (runnable.Needs(images=runnable.needs(content, pins).images),)
+
+    needs = registry.asked(f"images of {looks.name_of(revision)}", needed)
+    asked = registry.checks_of(task, needs[0]) if isinstance(needs, tuple) else [needs]
+    for each in checks.unanswered(refusals.naming(each, verb) for each in asked):
+        task.warn(each)
+    gone = checks.failed(asked)
+    if gone:
+        raise Failure(
+            f"Nothing was changed, for no new task of {looks.name_of(revision)} could start. "
+            f"{' '.join(map(checks.sentence, gone))} deploy.yml brings another; rollback.yml goes back to the last "
+            "proven release, and names the nearest that can run where that one cannot.",
+            reason="image_gone",
+            changed=False,
+        )
+
+
+def _started_by_primary(task: Task, found: Answer) -> list[Answer]:
+    lead = looks.primary(found).get("id")
+    tasks = reads.tasks(task, task.params["cluster"], found["serviceName"])
+    return [each for each in tasks if each.get("startedBy") == lead]
 
 
 def recorded(

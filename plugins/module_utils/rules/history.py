@@ -28,6 +28,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COU
 AUDIT = (*CALLER_SAYS, "started", "finished")
 APPROVAL = "Steady records who approved, and does not check it"
 INTERRUPTED = "interrupted"
+NO_END = "no end"
+GOES_ON_WITH_IT = "its run is at work (`status` shows who is), or has died and the same command goes on with it"
 SHOWN_CHANGES = 3
 SHOWN_COMMIT = 12
 
@@ -114,6 +116,8 @@ def line(found: Document) -> str:
         said.append(f"approved by {found['approved_by']}")
     if found["why"]:
         said.append(f"why: {found['why']}")
+    if _ended(found) == NO_END:
+        said.append(GOES_ON_WITH_IT)
     if found["cause"]:
         said.append(f"cause: {causes.as_text({**_NO_CAUSE, **found['cause'], 'log_lines': []})}")
     columns = (f"{found['seq']:>4}", f"{found['kind']:<8}", f"{_ended(found):<11}", one_line(str(found["started"])))
@@ -140,6 +144,7 @@ def whole(found: Document) -> list[str]:
         ("restores release", found["restores"]),
         ("built on release", found["base"]),
         ("interrupted", "yes" if found["interrupted"] else None),
+        (NO_END, GOES_ON_WITH_IT if _ended(found) == NO_END else None),
         ("verdict", found["verdict"]),
         ("rolled back by", found["rolled_back_by"]),
         ("reason", found["reason"]),
@@ -198,7 +203,7 @@ def _ended(found: Document) -> str:
     if found["outcome"] == INTERRUPTED:
         return INTERRUPTED
     if found["state"] not in FINAL:
-        return f"open ({found['state']})"
+        return NO_END if found["kind"] in OPERATIONS else f"open ({found['state']})"
     if found["proven"]:
         return "proven"
     return "not proven" if found["state"] == "succeeded" and found["kind"] in RELEASES else str(found["state"])

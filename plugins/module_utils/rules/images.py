@@ -79,6 +79,15 @@ def running(tasks: Iterable[Answer]) -> dict[str, str]:
     return {name: each for name, contents in sorted(found.items()) for each in contents if each and len(contents) == 1}
 
 
+def established(content: Answer, tasks: Iterable[Answer]) -> dict[str, str]:
+    """By container, the image that a deployment of this content starts further tasks with, as its ``tasks`` tell it;
+    not where ECS is to resolve the tag for each task (``versionConsistency``, API reference, ContainerDefinition)."""
+    each_anew = {
+        each["name"] for each in content["containerDefinitions"] if each.get("versionConsistency") == "disabled"
+    }
+    return {name: image for name, image in running(tasks).items() if name not in each_anew}
+
+
 def recorded(record: Answer) -> dict[str, str]:
     """By container, the image with its digest that ran under a release: as verified, or as found in a baseline."""
     known = record["verdict"].get("images") or (record["before"].get("images") if record["kind"] == "baseline" else {})

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, family_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     flat_settings,
@@ -36,7 +36,7 @@ def intent(
     kept = {path: value for path, value in flat_settings(settings).items() if path != COUNT}
     return {
         "task_definition": {
-            "family": live_arn.rsplit("/", 1)[-1].rsplit(":", 1)[0],
+            "family": family_of(live_arn),
             "revision": None,
             "images": [images[name] for name in sorted(images)],
             "changes": sorted({*_changed(changes), *_changed_whole(definition), *_changed_images(images)}),

@@ -11,9 +11,8 @@ import datetime
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, verdict
@@ -25,7 +24,7 @@ Answer = dict[str, Any]
 
 KIND = "run_task"
 LOOKS_BACK = 20
-"""Records that are looked through for a run whose task may still be at work."""
+"""Records that are looked through for what an interrupted run has begun, however old they are."""
 REMEMBERED = 3300.0
 """Seconds for which ECS lists a task after its end: "at least one hour" (API reference, DescribeTasks), less what the
 clocks of two machines may differ by."""
@@ -157,7 +156,17 @@ class Unfinished:
         return f"{named}, of run {self.seq}, begun {self.began},"
 
 
-def unfinished(earlier: Iterable[Document]) -> tuple[list[Unfinished], set[str]]:
+def looked_through(earlier: Iterable[Document], now: Callable[[], str]) -> Iterator[Document]:
+    """Of the records before ours, newest first, those that may tell what an interrupted run has begun: LOOKS_BACK, and
+    all that are no older than the time for which ECS lists a task. ``now``: the store's, which knows it once it has
+    answered."""
+    for count, record in enumerate(earlier):
+        if count >= LOOKS_BACK and seconds_between(record["log"][-1]["t"], now()) > REMEMBERED:
+            return
+        yield record
+
+
+def unfinished(earlier: Iterable[Document], now: Callable[[], str]) -> tuple[list[Unfinished], set[str]]:
     """Of the records before ours, newest first: the runs whose task may still be at work; and the ids of the tasks of
     which the end is on record.
 
@@ -165,7 +174,7 @@ def unfinished(earlier: Iterable[Document]) -> tuple[list[Unfinished], set[str]]
     abandoned has no end on record either.
     """
     found, over, done = list[Unfinished](), set[str](), list[Any]()
-    for record in islice(earlier, LOOKS_BACK):
+    for record in looked_through(earlier, now):
         if record["kind"] != KIND:
             continue
         operation = record["operation"] or {}

@@ -12,6 +12,9 @@ from typing import Any
 
 Answer = dict[str, Any]
 
+BEFORE_TASKS = {"RECONCILE_SERVICE", "PRE_SCALE_UP"}
+"""Stages at which no task of the new revision is started yet ("Lifecycle stages", Amazon ECS developer guide)."""
+
 
 @dataclass(frozen=True)
 class Pause:
@@ -25,6 +28,11 @@ class Pause:
     def as_text(self) -> str:
         """For people."""
         return f"hook {self.hook} at stage {self.stage} ({self.timeout_action} if nobody answers until {self.expires})"
+
+    @property
+    def is_before_tasks(self) -> bool:
+        """Whether to continue it starts the deployment's tasks."""
+        return self.stage in BEFORE_TASKS
 
     def waits_in(self, rollout: Answer) -> bool:
         """Whether it still waits in a service deployment that was read; at a later stage the same hook waits anew."""

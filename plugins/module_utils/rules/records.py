@@ -227,29 +227,37 @@ def _null(document: Document, shape: Document) -> list[str]:
 
 
 def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
-    """What in a well-formed record does not belong to this service: another identity, foreign ARNs, odd attributes."""
+    """What in a well-formed record does not belong to this service: another identity, foreign ARNs, odd attributes.
+
+    A release stands for a revision of the family that it declares; what it found may be another's, which somebody has
+    put there by hand, and so may what it went back to (:func:`release.as_it_runs`).
+    """
     wrong = []
     if record["seq"] != seq:
         wrong.append(f"it says seq {record['seq']}")
     if {name: record["target"][name] for name in identity.as_dict()} != identity.as_dict():
         wrong.append("it belongs to another service")
-    attributes = {**record["before"]["attributes"], **record["intent"]["attributes"]}
-    arns = [
-        record["before"]["task_definition"],
-        record["steps"]["task_definition"],
-        record["steps"].get("rollback_task_definition"),
-        record["intent"]["task_definition"]["revision"],
-        *(record["target"]["target_groups"] or []),
-        *attributes,
-    ]
-    for arn in arns:
-        found = _ARN.fullmatch(arn) if arn else None
-        if arn and (not found or found.groups() != (identity.region, identity.account)):
+    before, intent, steps = record["before"], record["intent"], record["steps"]
+    named, noted = intent["task_definition"]["revision"], steps["task_definition"]
+    revisions = [before["task_definition"], named, noted, steps.get("rollback_task_definition")]
+    groups = [*(record["target"]["target_groups"] or []), *before["attributes"], *intent["attributes"]]
+    for arn in filter(None, [*revisions, *groups]):
+        found = _ARN.fullmatch(arn)
+        if not found or found.groups() != (identity.region, identity.account):
             wrong.append(f"{arn!r} is no ARN of this account and Region")
-    for values in attributes.values():
+    family = intent["task_definition"]["family"] or family_of(before["task_definition"])
+    for arn in [each for each in (named, noted) if each] or [before["task_definition"]]:
+        if family_of(arn) != family:
+            wrong.append(f"{arn!r} is no revision of {family!r}")
+    for values in (*before["attributes"].values(), *intent["attributes"].values()):
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             wrong.append("target-group attributes are not text")
     return wrong
+
+
+def family_of(revision: str) -> str:
+    """The family of a revision, which is named by its ARN."""
+    return revision.rsplit("/", 1)[-1].rsplit(":", 1)[0]
 
 
 def new_head() -> Document:

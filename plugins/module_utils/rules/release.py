@@ -31,6 +31,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     VERIFYING,
     Document,
     Identity,
+    family_of,
     moved,
     proven,
     written,
@@ -209,7 +210,8 @@ def way_back_revision(record: Document) -> str | None:
 
 def as_it_runs(record: Document, later: Iterable[Document]) -> Document:
     """The record of a release with the revision that it runs as by now: a way back to it that had to register its
-    content anew has given it another (a tag that was moved, case C68; a revision that is INACTIVE).
+    content anew has given it another (a tag that was moved, case C68; a revision that is INACTIVE). That is of the same
+    family, or it was not we who noted it.
 
     ``later``: the records after it, in their order. They are read up to the next proven one.
     """
@@ -219,7 +221,9 @@ def as_it_runs(record: Document, later: Iterable[Document]) -> Document:
         if proven(each):
             break
         revision = way_back_revision(each)
-        if revision and each["state"] == ROLLED_BACK and each["base"] == record["seq"]:
+        if each["state"] != ROLLED_BACK or each["base"] != record["seq"] or revision is None:
+            continue
+        if family_of(revision) == family_of(state_of(record)["task_definition"]):
             record = {**record, "steps": {**record["steps"], "task_definition": revision}}
     return record
 
@@ -227,10 +231,10 @@ def as_it_runs(record: Document, later: Iterable[Document]) -> Document:
 def step(record: Document, steps: Document, now: str) -> Document:
     """The record with what was done so far. Raises ValueError when the release is not open any more."""
     done = _done(record, steps)
-    intent = record["intent"]
-    if done.get("task_definition") and intent["task_definition"]["revision"] is None:
-        content = {**intent["task_definition"], "revision": done["task_definition"]}
-        intent = {**intent, "task_definition": content}
+    intent, noted = record["intent"], done.get("task_definition")
+    wanted = intent["task_definition"]
+    if noted and (wanted["revision"] is None or family_of(noted) != wanted["family"]):
+        intent = {**intent, "task_definition": {**wanted, "revision": noted, "family": family_of(noted)}}
     state = VERIFYING if done.get("deployment") or done.get("service_deployment") else record["state"]
     if state == PREPARED:
         state = APPLYING
@@ -348,7 +352,7 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
     """What was found, as a release: succeeded, for it serves; not proven, for nobody verified it."""
     intent = {
         "task_definition": {
-            "family": _family(live["task_definition"]),
+            "family": family_of(live["task_definition"]),
             "revision": live["task_definition"],
             "images": [],
             "changes": [],
@@ -396,7 +400,3 @@ def prepared(seq: int, epoch: int, base: int | None, request: Request, live: Doc
         "n": 1,
         "write_id": f"{request.nonce}.1",
     }
-
-
-def _family(arn: str) -> str:
-    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]

@@ -9,7 +9,13 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, lease
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, ROLLING_BACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    FINAL,
+    OPERATIONS,
+    ROLLBACK,
+    ROLLING_BACK,
+    Document,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
@@ -56,12 +62,16 @@ def service(answer: Answer, rolling: Answer | None) -> Answer:
     }
 
 
-def releases(head: Document, opened: Document | None, last: Document | None, live: Document) -> Answer:
-    """What the store says of it. ``opened``: the open release, ``last``: the last proven one, ``live``: a state."""
+def releases(
+    head: Document, opened: Document | None, last: Document | None, newest: Document | None, live: Document
+) -> Answer:
+    """What the store says of it. ``opened``: the open release, ``last``: the last proven one, ``newest``: the newest
+    record, ``live``: a state."""
     found = [] if last is None else differences(state_of(last), live)
     return {
         "lease": lease.holder(head),
         "open": opened and {**{name: opened[name] for name in ("seq", "kind", "state")}, **_audit(opened)},
+        "operation": _without_end(head, newest),
         "last_proven": last
         and {
             **{name: last[name] for name in ("seq", "kind")},
@@ -83,7 +93,7 @@ def missing(name: str) -> Answer:
 
 
 UNKNOWN: Answer = {
-    **dict.fromkeys(("lease", "open", "last_proven", "live_is_proven")),
+    **dict.fromkeys(("lease", "open", "operation", "last_proven", "live_is_proven")),
     "differences": [],
     "store_read": False,
 }
@@ -113,6 +123,13 @@ def lines(found: Answer) -> list[str]:
             f"release {opened['seq']} ({opened['kind']}) is open: {opened['state']}, begun {opened['started']} by "
             f"{opened['who']}" + ("" if found["lease"] else f"; nobody is at work on it: {_goes_on(opened)}")
         )
+    if found["operation"]:
+        begun = found["operation"]
+        run = "is at work, or has died and" if begun["at_work"] else "was interrupted:"
+        said.append(
+            f"{begun['kind']} {begun['seq']}, begun {begun['started']} by {begun['who']}, has no end on record: its "
+            f"run {run} the same command goes on with it"
+        )
     said.append(_proof(found))
     said += [f"problem: {each}" for each in found["problems"]]
     return [one_line(each) for each in said]
@@ -140,6 +157,15 @@ def summary(found: list[Answer]) -> str:
     return said + (
         f"; not what was last proven: {', '.join(unproven)}" if unproven else f"; {others} what was last proven"
     )
+
+
+def _without_end(head: Document, newest: Document | None) -> Answer | None:
+    """The operation that is at work, or whose run was interrupted before it could close its record. ``at_work``:
+    whether its run has the lease, which one that was killed keeps until the next run comes."""
+    if newest is None or newest["kind"] not in OPERATIONS or newest["state"] in FINAL:
+        return None
+    known = {name: newest[name] for name in ("seq", "kind")}
+    return {**known, "at_work": lease.holds(head, newest["nonce"]), **_audit(newest)}
 
 
 def _audit(record: Document) -> Answer:

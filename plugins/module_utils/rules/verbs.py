@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, verdict
@@ -14,6 +15,10 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Re
 RESUMED_WITHIN = one_off.REMEMBERED
 """Seconds since the last word of a run for which whoever types its command again is taken to go on with it, as with a
 one-off task. Later they mean a new one: a secret may have been rotated since."""
+
+
+BESIDE = {"scale", "run_task", "prune", "unlock"}
+"""Verbs that neither begin a deployment nor end one: they say nothing of what an interrupted run has begun."""
 
 
 def too_many(verb: str, hosts: list[str], meant: bool) -> str:
@@ -30,9 +35,11 @@ def failed_as(msg: str, fields: dict[str, Any]) -> str:
     """The outcome of a verb that failed with this message and these fields.
 
     ``deployment_id`` (or ``task``) and ``verdict`` as of the module deployment; ``release``: the number of its record,
-    null when it failed before it had one, and so changed nothing.
+    null when it failed before it had one, and so changed nothing. ``changed``: False where it was refused under the
+    lease, and so changed nothing either.
     """
-    opened = {"release": {"seq": fields["release"]}} if fields.get("release") is not None else {}
+    touched = fields.get("release") is not None and fields.get("changed") is not False
+    opened = {"release": {"seq": fields["release"]}} if touched else {}
     failure = {"msg": msg, **fields}
     watched = {**fields, "deployment_id": fields.get("deployment_id") or fields.get("task")}
     return conclusion.outcome(conclusion.Run(opened=opened, deployment=watched, failure=failure, stay=True))
@@ -49,10 +56,12 @@ def unwanted(service: str, ours: Document, last: verdict.Verdict, cause: Documen
     )
 
 
-def last_before(records: Records, ours: int | None) -> Document | None:
-    """The newest record before this run's own, ``ours``; the newest of all where it has none."""
-    newest = max((number for number in records if ours is None or number < ours), default=None)
-    return None if newest is None else records[newest]
+def last_before(records: Records, ours: int | None, now: Callable[[], str]) -> Document | None:
+    """The newest record before this run's own, ``ours`` (of all where it has none), that is not of a verb beside which
+    a deployment goes on as it was."""
+    numbers = sorted((number for number in records if ours is None or number < ours), reverse=True)
+    earlier = one_off.looked_through((records[number] for number in numbers), now)
+    return next((each for each in earlier if each["kind"] not in BESIDE), None)
 
 
 def has_no_end(record: Document | None, kind: str) -> bool:

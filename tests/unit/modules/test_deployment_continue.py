@@ -109,6 +109,28 @@ def test_c40_a_paused_deployment_is_continued_and_followed_to_its_end(world: Pau
     assert world.newest()["state"] == "succeeded"
 
 
+@pytest.mark.parametrize("stage", ["RECONCILE_SERVICE", "PRE_SCALE_UP"])
+def test_c67_tasks_whose_image_is_gone_are_not_started(world: Pausing, stage: str) -> None:
+    world.container["image"] = "111122223333.dkr.ecr.us-east-1.amazonaws.com/app:v2"
+    world.pause(stage)
+    gone = [refused("ImageNotFoundException")] * 2
+    world.fail("describe_images", *gone)
+    for check_mode in (True, False):
+        found = world.verb(module, check_mode)
+        assert (found["failed"], found["outcome"], found["reason"]) == (True, "error", "image_gone")
+        assert f"image {world.container['image']}: expected in its registry, found it is gone" in found["msg"]
+    assert world.called("continue_service_deployment") == [] and not world.kept.store.records()
+    world.fail("describe_images", *gone)
+    assert world.verb(module, action="rollback")["verdict"] == "rolled_back", "the way out is open"
+
+
+def test_tasks_that_run_already_need_no_image(world: Pausing) -> None:
+    world.container["image"] = "111122223333.dkr.ecr.us-east-1.amazonaws.com/app:v2"
+    world.pause()
+    assert world.verb(module)["outcome"] == "proven"
+    assert world.called("describe_images") == []
+
+
 def test_the_answer_may_be_to_roll_back(world: Pausing) -> None:
     world.pause()
     found = world.verb(module, action="rollback")

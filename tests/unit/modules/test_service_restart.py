@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, records, release
 from ansible_collections.steady.ecs.plugins.modules import service_restart as module
+from ansible_collections.steady.ecs.plugins.modules import service_scale
 
 from tests.unit.answers import revision
 from tests.unit.modules.verb_world import VerbWorld
@@ -26,6 +27,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VerbWorld:
     monkeypatch.setattr(waits, "clock", found)
     monkeypatch.setattr(reads, "_definitions", {})
     return found
+
+
+def a_colleague_scales(world: VerbWorld) -> None:
+    """To four tasks; the deployment stays what it is."""
+    world.at(1, lambda: world.run_tasks(4, int(looks.primary(world.service)["id"].rpartition("/")[2])))
+    assert world.verb(service_scale, count=4)["outcome"] == "proven"
 
 
 def goes_well(world: VerbWorld) -> None:
@@ -84,7 +91,7 @@ def test_a_way_back_that_ecs_is_on_is_no_restart(world: VerbWorld, status: str, 
         world.service["deployments"][0]["status"], world.service["deployments"][1]["status"] = "PRIMARY", "ACTIVE"
     for check_mode in (True, False):
         found = world.verb(module, check_mode=check_mode)
-        assert (found["failed"], found["reason"]) == (True, "going_back")
+        assert (found["failed"], found["reason"], found["outcome"]) == (True, "going_back", "error")
         assert "Nothing was restarted" in found["msg"]
     assert world.writes() == []
 
@@ -140,6 +147,20 @@ def test_a_restart_that_died_long_ago_does_not_swallow_todays(world: VerbWorld, 
     assert world.writes() == [FORCE]
     assert (found["outcome"], found["changed"], found["deployment_id"]) == ("proven", True, "ecs-svc/3")
     assert "all started anew" in found["detail"]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_c57_a_verb_beside_it_does_not_hide_an_interrupted_restart(world: VerbWorld, noted: bool) -> None:
+    seq = interrupted(world, noted, world.kept.store.now())
+    world.begin_deployment()
+    world.start_tasks()
+    world.complete()
+    a_colleague_scales(world)
+    world.calls.clear()
+    assert world.verb(module, check_mode=True)["changed"] is False
+    found = world.verb(module)
+    assert (found["outcome"], found["changed"], world.writes()) == ("proven", False, [])
+    assert f"by the interrupted restart {seq}, has replaced them" in found["detail"]
 
 
 def timed_out(world: VerbWorld) -> Answer:

@@ -201,6 +201,30 @@ def test_an_owner_that_may_not_be_read_may_be_there(world: VerbWorld) -> None:
     assert scale(world, 5, autoscaled=True)["outcome"] == "proven"
 
 
+def test_c67_an_image_that_may_not_be_asked_about_is_said_and_refuses_nothing(world: VerbWorld) -> None:
+    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/app:v1"
+    world.container["image"] = image
+    world.fail("describe_images", refused("AccessDeniedException", "no"))
+    world.at(5, lambda: world.run_tasks(5))
+    assert scale(world, 5)["outcome"] == "proven"
+    (said,) = world.warnings
+    assert said.startswith(f"not checked: image {image}: ") and "docs/iam/scale.json has it" in said
+
+
+def test_c67_an_image_of_another_region_is_said_and_refuses_nothing(world: VerbWorld) -> None:
+    world.container["image"] = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/app:v1"
+    assert scale(world, 5, check_mode=True)["outcome"] == "unchanged"
+    assert world.warnings == [f"not checked: image {world.container['image']}: it is in another Region"]
+    assert not world.called("describe_images")
+
+
+def test_c67_a_revision_that_may_not_be_read_is_said_and_refuses_nothing(world: VerbWorld) -> None:
+    world.fail("describe_task_definition", refused("AccessDeniedException", "no"))
+    assert scale(world, 5, check_mode=True)["outcome"] == "unchanged"
+    (said,) = world.warnings
+    assert said.startswith("not checked: images of web:1: ") and "ecs:DescribeTaskDefinition" in said
+
+
 def test_a_lost_answer_is_looked_up_and_not_sent_again(world: VerbWorld) -> None:
     world.fail("update_service", world.lose_the_answer)
     world.at(10, lambda: world.run_tasks(5))

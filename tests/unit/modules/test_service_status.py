@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import following, held, reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import status as rule
+from ansible_collections.steady.ecs.plugins.modules import service_scale
 from ansible_collections.steady.ecs.plugins.modules import service_status as module
 
 from tests.unit.answers import revision, service
+from tests.unit.modules.test_release_history import show
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import refused
 
@@ -98,6 +100,50 @@ def test_what_the_next_run_does_with_an_open_release_is_said(
     one = {**status(world)["services"][0], "open": found, "lease": None}
     (line,) = [each for each in rule.lines(one) if "release 2" in each]
     assert line.endswith(words)
+
+
+def killed(world: VerbWorld, outright: bool) -> None:
+    """A scale ends while it waits: outright with its lease, by a signal without it."""
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "_closed", lambda *_asked: None)
+        patch.setattr(following, "follow", interrupt)
+        if outright:
+            patch.setattr(held.Held, "release", lambda _held: None)
+        world.verb(service_scale, count=5)
+    world.calls.clear()
+    world.lines.clear()
+
+
+def interrupt(*_asked: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("outright", "run"),
+    [
+        (True, "its run is at work, or has died and the same command"),
+        (False, "its run was interrupted: the same command"),
+    ],
+)
+def test_a_verb_without_an_end_is_named_with_who_since_when_and_what_next(
+    world: VerbWorld, outright: bool, run: str
+) -> None:
+    killed(world, outright)
+    one = status(world)["services"][0]
+    begun = one["operation"]
+    assert (begun["kind"], begun["seq"], begun["at_work"], one["open"]) == ("scale", 1, outright, None)
+    assert bool(one["lease"]) is outright
+    (line,) = [each for each in world.lines[0].splitlines() if "no end" in each]
+    assert line.startswith(f"scale 1, begun {begun['started']} by {begun['who']}, has no end on record: {run} goes on")
+    _found, lines = show(world.folder)
+    assert "no end" in lines[0] and "open" not in lines[0] and "the same command goes on with it" in lines[0]
+    _found, lines = show(world.folder, release=1)
+    assert any("no end" in each and "`status` shows who is" in each for each in lines)
+    world.at(5, lambda: world.run_tasks(5))
+    world.service["desiredCount"] = 3
+    assert world.verb(service_scale, count=5)["outcome"] == "proven"
+    world.calls.clear()
+    assert status(world)["services"][0]["operation"] is None
 
 
 def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld, tmp_path: Path) -> None:

@@ -213,6 +213,29 @@ def test_a_release_in_between_does_not_hide_a_task_at_work(world: Runner, left: 
 
 
 @pytest.mark.parametrize("left", [timed_out, died])
+def test_much_that_happened_within_the_hour_does_not_hide_a_task_at_work(world: Runner, left: Any) -> None:
+    world.seconds_of_work = 100
+    left(world)
+    for _time in range(one_off.LOOKS_BACK + 1):
+        world.kept.released(1)
+    again = world.verb(module, command=["./long"])
+    assert (again["outcome"], again["changed"], len(world.jobs)) == ("proven", False, 1)
+
+
+def test_what_is_older_than_an_hour_is_looked_for_in_so_many_records_only(world: Runner) -> None:
+    timed_out(world)
+    for _time in range(one_off.LOOKS_BACK + 1):
+        world.kept.released(1)
+    world.sleep(3700)
+    read = list[int]()
+    record = world.kept.store.__class__.record
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.kept.store.__class__, "record", lambda store, seq: read.append(seq) or record(store, seq))
+        assert world.verb(module, command=["./long"])["changed"]
+    assert len({each for each in read if each < world.newest()["seq"]}) == one_off.LOOKS_BACK + 1
+
+
+@pytest.mark.parametrize("left", [timed_out, died])
 def test_another_job_in_between_does_not_hide_a_task_whose_end_nobody_saw(world: Runner, left: Any) -> None:
     """Of as many words, so that the records of both look alike."""
     world.seconds_of_work = 100

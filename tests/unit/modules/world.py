@@ -30,9 +30,13 @@ class World:
         self.logs: list[str] = []
         self.environment: list[Answer] = []
         self.command: list[str] = []
+        self.container: Answer = {}
+        """What the container of each revision has beside these."""
         self.calls: list[tuple[str, Answer]] = []
         self._request_signer = types.SimpleNamespace(_credentials=None)
+        self.meta = types.SimpleNamespace(region_name="us-east-1")
         self.lines: list[str] = []
+        self.warnings: list[str] = []
         self.plan: list[tuple[float, Callable[[], None]]] = []
         self.faults: dict[str, list[Callable[[], Exception] | None]] = {}
         self.after_update: Callable[[], None] = self.begin_deployment
@@ -51,7 +55,8 @@ class World:
 
     def run(self, run: Callable[[Task], Answer], params: Answer, check_mode: bool = False) -> Answer:
         """Run a module in this world."""
-        return perform(Task(params=params, connection=self, check_mode=check_mode, report=self.lines.append), run)
+        heard = {"report": self.lines.append, "warn": self.warnings.append}
+        return perform(Task(params=params, connection=self, check_mode=check_mode, **heard), run)
 
     # -- what happens in it
     def begin_deployment(self, number: int = 2) -> None:
@@ -187,9 +192,13 @@ class World:
             "logDriver": "awslogs",
             "options": {"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "web"},
         }
-        container = {"name": "app", "environment": self.environment, "logConfiguration": log}
+        container = {**self.container, "name": "app", "environment": self.environment, "logConfiguration": log}
         container |= {"command": self.command} if self.command else {}
         return {"taskDefinition": {"containerDefinitions": [container]}, "tags": []}
+
+    def describe_images(self, **arguments: Any) -> Answer:
+        self._called("describe_images", arguments)
+        return {"imageDetails": [{"imageDigest": "sha256:0"}]}
 
     def get_log_events(self, **arguments: Any) -> Answer:
         self._called("get_log_events", arguments)
