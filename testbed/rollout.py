@@ -284,11 +284,12 @@ class Rollouts:
         ends = (back and steady) or rollout.stage.name == "CLEAN_UP"
         for deployment in service.deployments:
             own = [t for t in tasks if t.alive and t.deployment is deployment]
-            if deployment is primary and (back or started):
-                self._start_and_stop(ecs, service, primary, own)
+            if deployment is primary:
+                if back or started:
+                    self._start_and_stop(ecs, service, primary, own)
             elif deployment in (rollout.replaces, rollout.target) and not ends:
                 self._start_and_stop(ecs, service, deployment, own)
-            elif deployment is not primary:
+            else:
                 for task in own:
                     task.ask_to_stop("ServiceSchedulerInitiated", SCALING.format(id=primary.id))
         return ends

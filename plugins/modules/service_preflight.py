@@ -268,7 +268,7 @@ class Preflight:
         except Failure as failure:
             found = failure.msg
             if failure.fields.get("code") == "ClusterNotFoundException":
-                names = ", ".join(reads.cluster_names(self.task)) or "none"
+                names = reads.existing(lambda: reads.cluster_names(self.task))
                 place = f"no such cluster in {region_of(self.task)}. Clusters there: {names}"
                 found = f"{place}. Correct service_cluster or service_region"
             elif failure.fields.get("reason") != "service_not_found":

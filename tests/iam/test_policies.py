@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.iam.stage import POLICIES, Policy, Stage, actions, documents, without
+from tests.iam.stage import CLUSTER, POLICIES, Policy, Stage, actions, documents, without
 from tests.iam.verbs import VERBS, Plays, gated, promoted, shifting
 
 ALL = documents()
@@ -62,6 +62,15 @@ def test_a_policy_is_enough_and_no_more(stage: Stage, name: str) -> None:
     calls = stage.calls()
     assert not [call for call in calls if str(call.get("error", "")).startswith("AccessDenied")]
     assert {action for call in calls for action in call["actions"]} == actions(ALL[name])
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize("name", ["deploy", "rollback", "status", "scale"])
+def test_a_service_that_was_deleted_is_the_finding_though_no_policy_may_list_services(stage: Stage, name: str) -> None:
+    stage.ecs.delete_service(cluster=CLUSTER, service=stage.name, force=True)
+    stage.may(ALL[name])
+    ended = stage.play(name, scale_count=2)
+    assert f"no active service {stage.name}" in " ".join(ended.text.split()), ended.text
 
 
 def together(*policies: Policy) -> Policy:

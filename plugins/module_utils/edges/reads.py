@@ -7,9 +7,11 @@ Batch sizes and page lengths are those of the ECS and Elastic Load Balancing API
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, status_of, translated
+from ansible_collections.steady.ecs.plugins.module_utils.rules.refusals import DENIED
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
 try:
@@ -84,6 +86,17 @@ def service_names(task: Task, cluster_name: str) -> list[str]:
         return sorted(arn.rsplit("/", 1)[-1] for page in pages for arn in page["serviceArns"])
 
 
+def existing(names: Callable[[], list[str]]) -> str:
+    """What there is in the place of what there is not, for a message. Few policies may list, and what is missing is the
+    finding all the same."""
+    try:
+        return ", ".join(names()) or "none"
+    except Failure as failure:
+        if failure.fields.get("code") not in DENIED:
+            raise
+        return "not known, for these credentials may not list them"
+
+
 def services(task: Task, cluster_name: str, names: list[str]) -> dict[str, Answer]:
     """Services by name, ten a call; a name that is MISSING or INACTIVE is left out.
 
@@ -113,9 +126,9 @@ def service(task: Task, cluster_name: str, name: str) -> Answer:
     """One service; a Failure that names the services which exist when there is none of that name."""
     found = services(task, cluster_name, [name]).get(name)
     if found is None:
-        existing = ", ".join(service_names(task, cluster_name)) or "none"
+        there = existing(lambda: service_names(task, cluster_name))
         raise Failure(
-            f"Cluster {cluster_name} has no active service {name}. Services there: {existing}. Correct service_name.",
+            f"Cluster {cluster_name} has no active service {name}. Services there: {there}. Correct service_name.",
             reason="service_not_found",
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -206,5 +207,6 @@ class Place:
 
     def remove(self) -> None:
         """Take the service away, so that the bed has no more to do for it."""
-        self.ecs.delete_service(cluster=self.cluster, service=self.name, force=True)
+        with contextlib.suppress(self.ecs.exceptions.ServiceNotFoundException):  # a test has deleted it
+            self.ecs.delete_service(cluster=self.cluster, service=self.name, force=True)
         self.elb.delete_load_balancer(LoadBalancerArn=self.balancer)

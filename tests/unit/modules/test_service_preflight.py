@@ -335,6 +335,20 @@ def test_a_refused_read_does_not_hide_what_else_is_wrong(system: System) -> None
     assert "DescribeTargetGroups" in found["target groups"]["found"]
 
 
+@pytest.mark.parametrize(
+    ("listing", "asked", "said"),
+    [
+        ("list_services", {"service": "gone"}, "has no active service gone. Services there: not known"),
+        ("list_clusters", {"cluster": "gone"}, "no such cluster in us-east-1. Clusters there: not known"),
+    ],
+)
+def test_what_is_missing_is_the_finding_for_those_too_who_may_not_list(
+    system: System, listing: str, asked: dict[str, str], said: str
+) -> None:
+    system.refused[listing] = "AccessDeniedException"
+    assert said in wrong(system.run(module, **DECLARED, **asked))["service"]["found"]
+
+
 def test_a_revision_that_may_not_be_read_is_a_failed_check(system: System) -> None:
     system.refused["describe_task_definition"] = "AccessDeniedException"
     assert set(wrong(system.run(module, **DECLARED))) == {"task definition"}
