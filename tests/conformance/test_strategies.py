@@ -107,6 +107,19 @@ def test_a_deployment_goes_back(pair: Pair, way: str) -> None:
 
 
 @pytest.mark.rollout
+def test_a_pause_before_the_scale_up_holds_the_tasks_back(pair: Pair) -> None:
+    """API_DeploymentLifecycleHook, PRE_SCALE_UP: "The green service revision has not started"."""
+    arn = pair.begin(lifecycleHooks=[hook("PRE_SCALE_UP")], bakeTimeInMinutes=0)
+    waits = pair.waiting(arn)
+    tasks = pair.ecs.list_tasks(cluster=pair.name, serviceName=pair.name)["taskArns"]
+    described = pair.ecs.describe_tasks(cluster=pair.name, tasks=tasks)["tasks"]
+    (service,) = pair.ecs.describe_services(cluster=pair.name, services=[pair.name])["services"]
+    assert service["taskDefinition"] not in {task["taskDefinitionArn"] for task in described}
+    pair.ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=waits["hookId"])
+    assert pair.ended(arn) == "SUCCESSFUL"
+
+
+@pytest.mark.rollout
 def test_a_newer_deployment_takes_the_place_of_one_that_waits(pair: Pair) -> None:
     """API_DeploymentLifecycleHook, RECONCILE_SERVICE: where more than one revision is active at the start."""
     before = pair.side()
