@@ -286,13 +286,7 @@ def carried_out(checkout: Checkout, step: Step) -> None:
 
 
 @pytest.mark.walk
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(part, id=f"{number}-{part.world}", marks=[pytest.mark.long] if number > 1 else [])
-        for number, part in enumerate(PARTS, 1)
-    ],
-)
+@pytest.mark.parametrize("part", PARTS, ids=[f"{number}-{part.world}" for number, part in enumerate(PARTS, 1)])
 def test_the_page_says_what_happens(checkout: Checkout, part: Part) -> None:
     world = WORLDS[part.world](checkout)
     if world is not None:

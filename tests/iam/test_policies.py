@@ -90,14 +90,14 @@ def test_a_policy_beside_others_is_enough_and_needed(stage: Stage, name: str) ->
     assert needed <= {action for call in calls for action in call["actions"]}
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize(("name", "action"), EACH if os.environ.get("STEADY_LONG") else SAMPLE)
 def test_a_missing_action_is_named(stage: Stage, name: str, action: str) -> None:
     stage.may(without(ALL[name], action))
     _is_named(stage, VERBS[name](stage), action, (name, action) in EVIDENCE)
 
 
-@pytest.mark.long
+@pytest.mark.walk
 @pytest.mark.parametrize(("name", "action"), [(name, each) for name in BESIDE for each in sorted(BESIDE[name][2])])
 def test_a_missing_action_of_a_policy_beside_others_is_named(stage: Stage, name: str, action: str) -> None:
     plays, others = BESIDE[name][0], [ALL[each] for each in BESIDE[name][1]]
