@@ -59,7 +59,7 @@ def after(declared: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The service once ECS has taken what settles the differences."""
     sent = service.request(service.compare({"deploymentConfiguration": declared}, now), now)
     wanted = sent.get("deploymentConfiguration", {})
-    return {**now, "deploymentConfiguration": taken(now["deploymentConfiguration"], copy.deepcopy(wanted))}
+    return {**now, "deploymentConfiguration": taken(now["deploymentConfiguration"], copy.deepcopy(wanted), "ECS")}
 
 
 def own(now: dict[str, Any]) -> dict[str, Any]:

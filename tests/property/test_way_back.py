@@ -107,7 +107,7 @@ def after(declared: Answer, now: Answer) -> Answer:
     sent.pop("forceNewDeployment", None)
     then = copy.deepcopy({**now, **sent})
     then["deploymentConfiguration"] = checks.configuration(
-        now["deploymentConfiguration"], copy.deepcopy(sent.get("deploymentConfiguration", {}))
+        now["deploymentConfiguration"], copy.deepcopy(sent.get("deploymentConfiguration", {})), "ECS"
     )
     canary = then["deploymentConfiguration"].get("canaryConfiguration")
     if canary:
