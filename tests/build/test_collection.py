@@ -26,6 +26,7 @@ ALWAYS = {
     "LICENSE",
     "MANIFEST.json",
     "README.md",
+    "docs",
     "meta",
     "playbooks",
     "plugins",
@@ -33,6 +34,7 @@ ALWAYS = {
 }
 SOMETIMES = {"changelogs", "tests"}
 SUFFIXES = {
+    "docs": {".json", ".md", ".service", ".timer", ".yaml", ".yml"},
     "meta": {".yml"},
     "playbooks": {".yml"},
     "plugins": {".py"},
@@ -62,7 +64,7 @@ def test_exactly_what_belongs_is_packed(packed: list[tarfile.TarInfo]) -> None:
 
 def test_nothing_that_belongs_is_left_out(packed: list[tarfile.TarInfo]) -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "plugins", "roles", "playbooks", "meta"],
+        ["git", "ls-files", "plugins", "roles", "playbooks", "meta", "docs"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -106,7 +106,7 @@ def test_a_lost_answer_is_no_licence_to_overwrite(bucket: Bucket, clock: Clock) 
 
 
 def test_the_failed_condition_of_our_own_second_attempt_is_success(bucket: Bucket, clock: Clock) -> None:
-    """The first attempt arrives after its answer was given up and after it was looked for (release-and-scale.md 5)."""
+    """The first attempt arrives after its answer was given up and after it was looked for."""
     store = opened(bucket)
     document = touched(store.head(), nonce="mine")
     data = store._encoded(HEAD, document)
