@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conformance.deployed import Deployed
 from tests.conformance.place import Place
 from tests.testbed.beds import running
 
@@ -80,3 +81,8 @@ def place(endpoint: str | None) -> Iterator[Place]:
     found = Place(endpoint)
     yield found
     found.clean()
+
+
+@pytest.fixture(scope="module")
+def deployed(place: Place) -> Deployed:
+    return Deployed(place)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.place import Place, error_of, until
-from tests.conformance.test_ecs import FARGATE, Deployed, container
+from tests.conformance.deployed import Deployed
+from tests.conformance.place import FARGATE, Place, container, error_of, until
 
 Json = dict[str, Any]
 

@@ -11,7 +11,6 @@ import pytest
 
 from tests.conformance.place import PORT, Place, until
 from tests.conformance.test_ecs import (  # noqa: F401  # found here by pytest, with this file's place
-    deployed,
     test_a_deployment_is_stopped,
     test_a_rolling_update,
     test_a_stopped_task_is_replaced,

@@ -8,19 +8,13 @@ from collections import Counter
 
 import pytest
 
-from tests.conformance.place import Place, until
-from tests.conformance.test_ecs import (  # noqa: F401  # `deployed` is found here by pytest, with this file's place
-    BREAKER,
-    Deployed,
-    container,
-    deployed,
-    register,
-)
+from tests.conformance.deployed import BREAKER, Deployed
+from tests.conformance.place import Place, container, register, until
 
 pytestmark = pytest.mark.rollout
 
 
-def test_a_scale_out_during_a_rollout_is_for_both_revisions(place: Place, deployed: Deployed) -> None:  # noqa: F811
+def test_a_scale_out_during_a_rollout_is_for_both_revisions(place: Place, deployed: Deployed) -> None:
     """API_UpdateService: the desired count begins no deployment; aws.amazon.com/about-aws/whats-new/2025/11,
     amazon-ecs-service-availability-rolling-deployments: scale-out is applied "to both service revisions" (the guide's
     deployment-type-ecs). How far is not published. The new revision never gets well here."""
@@ -43,7 +37,7 @@ def test_a_scale_out_during_a_rollout_is_for_both_revisions(place: Place, deploy
     assert deployed.completed(good)["runningCount"] == 3
 
 
-def test_an_alarm_rolls_a_deployment_back(place: Place, deployed: Deployed) -> None:  # noqa: F811
+def test_an_alarm_rolls_a_deployment_back(place: Place, deployed: Deployed) -> None:
     """Guide, deployment-alarm-failure; API_ServiceDeploymentAlarms: status, triggeredAlarmNames. The new revision never
     gets well here, and its grace period is long, so that nothing but the alarm ends its deployment."""
     good, name = deployed.service()["taskDefinition"], place.alarm()
