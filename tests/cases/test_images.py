@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import rolling
+from ansible_collections.steady.ecs.plugins.module_utils.edges import registry, rolling
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.modules import (
     deployment,
@@ -166,3 +166,38 @@ def test_c67_what_ecs_resolves_for_each_task_is_asked_for_by_its_tag(place: Plac
     serving(place, versionConsistency="disabled")
     removed(place, imageTag="v1")
     refused(place, SCALE, f"{REPOSITORY}:v1")
+
+
+# -- C69
+
+
+def test_c69_what_has_a_tag_and_a_digest_is_asked_for_by_its_digest(place: Place) -> None:
+    """Even where the tag is gone or means another image: a registry that is asked for both finds nothing."""
+    digest = serving(place)
+    image = f"{REPOSITORY}:v1@{digest}"
+    place.update(taskDefinition=place.register("v1", {**place.container(), "image": image}))
+    place.completed(place.service()["taskDefinition"], seconds=60)
+    removed(place, imageTag="v1")
+    done(place, RESTART)
+    pushed(place, "2", "v1")
+    place.forget()
+    done(place, RESTART)
+    removed(place, imageDigest=digest)
+    refused(place, RESTART, image)
+
+
+def test_c69_fails_on_a_tool_that_asks_for_both(place: Place, monkeypatch: Patch) -> None:
+    def wrong(task: Any, image: str) -> str | None:
+        tag, _at, digest = image.rpartition(":v1")[2].rpartition("@")
+        wanted = {"imageTag": "v1" + tag, "imageDigest": digest}
+        ecr = registry.reading(task, "ecr")
+        try:
+            answer = ecr.describe_images(registryId=ACCOUNT, repositoryName="app", imageIds=[wanted])
+        except ecr.exceptions.ImageNotFoundException:
+            return None
+        found: str = answer["imageDetails"][0]["imageDigest"]
+        return found
+
+    monkeypatch.setattr(registry, "image_digest", wrong)
+    with pytest.raises(AssertionError, match="image_gone"):
+        test_c69_what_has_a_tag_and_a_digest_is_asked_for_by_its_digest(place)

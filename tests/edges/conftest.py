@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
+import json
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws
 
-from tests.edges.issuing import Keys
+from tests.edges import issuing, providers
+from tests.edges.issuing import Keys, Renew
 from tests.testbed.beds import Bed, World, running
 
 
@@ -54,3 +60,51 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def keys() -> Keys:
     return Keys()
+
+
+@pytest.fixture
+def server() -> Iterator[providers.Server]:
+    """Serve JSON or text on loopback: ``server(answer)`` answers the URL; ``answer(path)`` what is there."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(answer: Callable[[str], Any]) -> str:
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    found = answer(self.path)
+                    body = (found if isinstance(found, str) else json.dumps(found)).encode()
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                do_PUT = do_GET
+
+                def log_message(self, *_args: object) -> None:
+                    pass
+
+            made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            stack.callback(made.server_close)
+            stack.callback(thread.join)
+            stack.callback(made.shutdown)
+            return f"http://127.0.0.1:{made.server_port}"
+
+        yield serve
+
+
+@pytest.fixture(params=["file", "process", "container", "instance", "sso", "sso session", "login"])
+def renew(
+    request: pytest.FixtureRequest, home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: providers.Server
+) -> Renew:
+    """Credentials from one provider, which issues ``keys``."""
+    if request.param == "file":
+        return issuing.shared_file(home, keys)
+    if request.param == "process":
+        return issuing.process(home, keys)
+    if request.param == "login":
+        return providers.login(home, keys, monkeypatch)
+    if request.param in providers.MACHINES:
+        providers.MACHINES[request.param](keys, monkeypatch, server)
+        return keys.renew
+    return providers.single_sign_on(home, keys, monkeypatch, server, of_a_session=request.param == "sso session")

@@ -7,105 +7,27 @@ The bed refuses an access key that a test gives up, as AWS refuses one that has 
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import hashlib
-import http.server
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import botocore.credentials
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import (
+    aws,
+    credentials,
+    following,
+    reads,
+    transport,
+    waits,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, perform
 from ansible_collections.steady.ecs.plugins.modules import deployment
 
-from tests.edges.issuing import HOUR, Keys, Renew, asked, expire, in_an_hour, process, shared_file, task
+from tests.edges.issuing import HOUR, Keys, Renew, asked, expire, shared_file, task
+from tests.edges.providers import MACHINES, Server
 from tests.testbed.beds import Bed, World
 
 ROLE = "arn:aws:iam::000000000000:role/deployer"
-
-# -- providers: each answers a function that renews the credentials outside
-
-Server = Callable[[Callable[[str], Any]], str]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Serve JSON or text on loopback: ``server(answer)`` answers the URL; ``answer(path)`` what is there."""
-    with contextlib.ExitStack() as stack:
-
-        def serve(answer: Callable[[str], Any]) -> str:
-            class Handler(http.server.BaseHTTPRequestHandler):
-                def do_GET(self) -> None:
-                    found = answer(self.path)
-                    body = (found if isinstance(found, str) else json.dumps(found)).encode()
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-
-                do_PUT = do_GET
-
-                def log_message(self, *_args: object) -> None:
-                    pass
-
-            made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-            thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-            thread.start()
-            stack.callback(made.server_close)
-            stack.callback(thread.join)
-            stack.callback(made.shutdown)
-            return f"http://127.0.0.1:{made.server_port}"
-
-        yield serve
-
-
-@pytest.fixture(params=["file", "process", "container", "instance", "sso"])
-def renew(
-    request: pytest.FixtureRequest, home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server
-) -> Renew:
-    """Credentials from one provider, which issues ``keys``."""
-    if request.param == "file":
-        return shared_file(home, keys)
-    if request.param == "process":
-        return process(home, keys)
-    if request.param == "container":
-        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server(keys.as_metadata) + "/credentials")
-        return keys.renew
-    if request.param == "instance":
-        told = {"/latest/api/token": "token", "/latest/meta-data/iam/security-credentials/": "deployer"}
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
-        monkeypatch.setenv(
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT", server(lambda path: told.get(path) or keys.as_metadata(path))
-        )
-        return keys.renew
-    return single_sign_on(home, keys, monkeypatch, server)
-
-
-def single_sign_on(home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server) -> Renew:
-    start = "https://example.awsapps.com/start"
-    cache = home / ".aws/sso/cache"
-    cache.mkdir(parents=True)
-    token = {"startUrl": start, "region": "us-east-1", "accessToken": "t", "expiresAt": in_an_hour()}
-    (cache / f"{hashlib.sha1(start.encode()).hexdigest()}.json").write_text(json.dumps(token))
-    (home / "config").write_text(
-        f"[default]\nsso_start_url = {start}\nsso_region = us-east-1\nsso_account_id = 000000000000\n"
-        "sso_role_name = deployer\n"
-    )
-
-    def role_credentials(_path: str) -> Any:
-        end = (datetime.datetime.now().timestamp() + HOUR) * 1000
-        told = {"accessKeyId": keys.key, "secretAccessKey": "x", "sessionToken": "t", "expiration": int(end)}
-        return {"roleCredentials": told}
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", server(role_credentials))
-    # botocore takes the folder from HOME when it is imported.
-    monkeypatch.setattr(botocore.credentials.SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(cache))
-    return keys.renew
 
 
 def test_c78_credentials_that_were_renewed_outside_are_taken_when_the_old_ones_expire(
@@ -130,6 +52,26 @@ def test_c79_expired_credentials_that_nobody_renewed_end_it_at_once(bed: Bed, ke
     assert found.value.fields["reason"] == "expired_credentials"
     assert not waits.passing(found.value)
     assert asked(bed) == [(keys.key, "ExpiredTokenException")] * 2
+
+
+def test_c78_fails_on_a_tool_that_keeps_what_it_was_given(
+    bed: Bed, keys: Keys, renew: Renew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials.Renewable, "renew", lambda _found: None)
+    with pytest.raises(Failure, match="have expired"):
+        test_c78_credentials_that_were_renewed_outside_are_taken_when_the_old_ones_expire(bed, keys, renew)
+
+
+def test_c79_fails_on_a_tool_that_takes_it_for_a_passing_error(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_hooks: Any, attempts: int, response: Any, **_more: Any) -> int | None:
+        return 0 if response and response[1].get("Error") and attempts < 5 else None
+
+    renewed = shared_file(home, keys)
+    monkeypatch.setattr(transport.Transport, "needs_retry", wrong)
+    with pytest.raises(AssertionError, match="ExpiredTokenException"):
+        test_c79_expired_credentials_that_nobody_renewed_end_it_at_once(bed, keys, renewed)
 
 
 def test_a_write_that_was_refused_for_expired_credentials_is_carried_out_once(bed: Bed, keys: Keys, home: Path) -> None:
@@ -221,6 +163,42 @@ def test_c78_a_role_is_assumed_from_the_source_profile_as_it_is_now(
     assert asked(bed, "AssumeRole") == [(keys.key, None)]
 
 
+@pytest.mark.parametrize(("source", "machine"), [("EcsContainer", "container"), ("Ec2InstanceMetadata", "instance")])
+def test_c78_a_role_is_assumed_with_what_the_machine_tells_now(
+    bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch, server: Server, source: str, machine: str
+) -> None:
+    """A profile with ``credential_source``; the role's session and what it was assumed with have both expired."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    MACHINES[machine](keys, monkeypatch, server)
+    (home / "config").write_text(f"[profile deployer]\nrole_arn = {ROLE}\ncredential_source = {source}\n")
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    first = keys.key
+    assert asked(bed, "AssumeRole") == [(first, None)]
+    keys.renew()
+    expire(bed, session, first)
+    reads.cluster_names(waiting)
+    assert asked(bed, "AssumeRole") == [(keys.key, None)]
+    assert [error for _key, error in asked(bed)] == ["ExpiredTokenException", None]
+
+
+def test_c78_a_role_is_assumed_anew_with_the_keys_of_the_environment(
+    bed: Bed, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", bed.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    (home / "config").write_text(f"[profile deployer]\nrole_arn = {ROLE}\ncredential_source = Environment\n")
+    waiting = task(bed, profile="deployer")
+    reads.cluster_names(waiting)
+    ((session, _error),) = asked(bed)
+    expire(bed, session)
+    reads.cluster_names(waiting)
+    assert asked(bed, "AssumeRole") == [("AKIAENVIRONMENT", None)]
+    assert [error for _key, error in asked(bed)] == ["ExpiredTokenException", None]
+
+
 def test_c79_a_role_whose_source_has_expired_ends_it_with_these_words(
     bed: Bed, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +279,14 @@ def test_c78_the_wait_goes_on_with_credentials_that_were_renewed_in_it(
     assert rolled(world, monkeypatch, both)["verdict"] == "succeeded"
 
 
+def test_c78_fails_on_a_wait_that_keeps_what_it_was_given(
+    world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials.Renewable, "renew", lambda _found: None)
+    with pytest.raises(AssertionError, match="unknown"):
+        test_c78_the_wait_goes_on_with_credentials_that_were_renewed_in_it(world, keys, home, monkeypatch)
+
+
 def test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on(
     world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,3 +297,14 @@ def test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on
     assert asked(world.bed, "DescribeServices")[:2] == [(keys.key, "ExpiredTokenException")] * 2
     world.bed.admin("PUT", "/_bed/faults", [])
     world.completed(found["task_definition_arn"])
+
+
+def test_c78_fails_on_a_tool_that_calls_the_deployment_failed(
+    world: World, keys: Keys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_asked: Any) -> None:
+        raise Failure("ExpiredTokenException.", reason="expired_credentials", verdict="failed")
+
+    monkeypatch.setattr(following, "follow", wrong)
+    with pytest.raises(AssertionError, match="unknown"):
+        test_c78_without_renewal_the_wait_stops_and_says_that_the_deployment_goes_on(world, keys, home, monkeypatch)

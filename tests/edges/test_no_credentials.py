@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.credentials
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, reads
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion
@@ -84,6 +85,17 @@ def test_c78_a_task_that_gets_no_credentials_is_cut_off_and_quotes_nobody(
     assert found["reason"] == "no_credentials", found
     assert "Log in again, or correct the profile" in found["msg"]
     assert CANARY not in json.dumps(found)
+    assert conclusion.is_cut_off(found)
+
+
+def test_a_session_of_aws_login_that_the_sdk_cannot_read_says_what_to_install(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(botocore.credentials, "EC", None)  # as without the extra, whether or not it is here
+    (home / "config").write_text("[default]\nlogin_session = arn:aws:iam::000000000000:user/ada\n")
+    found = perform(nowhere(), lambda given: {"names": reads.cluster_names(given)})
+    assert found["reason"] == "no_credentials"
+    assert "pip install 'botocore[crt]'" in found["msg"]
     assert conclusion.is_cut_off(found)
 
 

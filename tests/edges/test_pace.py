@@ -281,13 +281,20 @@ def test_c85_services_are_read_ten_at_a_time(bed: Bed, home: Path, services: lis
         assert errors(bed, "DescribeServices") == [None] * calls
 
 
+def test_c85_fails_on_a_tool_that_asks_for_all_at_once(
+    bed: Bed, home: Path, services: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "SERVICES_A_CALL", 100)
+    with pytest.raises(Failure, match="DescribeServices"):
+        test_c85_services_are_read_ten_at_a_time(bed, home, services)
+
+
 def test_c85_one_that_is_missing_is_left_out_of_each_batch(bed: Bed, home: Path, services: list[str]) -> None:
     wanted = [*services[:5], "gone-1", *services[5:15], "gone-2", *services[15:20]]
     assert sorted(reads.services(task(bed, **given()), "many", wanted)) == services[:20]
 
 
 def test_c85_the_failures_of_each_batch_are_kept(bed: Bed, home: Path, services: list[str]) -> None:
-    """Fails on the Wrong: nine of ten are reported, and the tenth is taken for one that does not exist."""
     bed.admin("PUT", "/_bed/faults", [{"operation": "DescribeServices", "failures": "UNKNOWN"}])
     with pytest.raises(Failure) as found:
         reads.services(task(bed, **given()), "many", services[:25])
@@ -295,3 +302,20 @@ def test_c85_the_failures_of_each_batch_are_kept(bed: Bed, home: Path, services:
         assert f"{name} (UNKNOWN)" in found.value.msg
     assert found.value.fields["reason"] == "unread"
     assert errors(bed, "DescribeServices") == [None] * 3
+
+
+def test_c85_fails_on_a_tool_that_takes_what_was_not_read_for_missing(
+    bed: Bed, home: Path, services: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine of ten are reported, and nobody hears of the tenth."""
+    ours = reads.reading
+
+    def wrong(asking: Any, service: str) -> Any:
+        client = ours(asking, service)
+        real = client.describe_services
+        monkeypatch.setattr(client, "describe_services", lambda **asked: {**real(**asked), "failures": []})
+        return client
+
+    monkeypatch.setattr(reads, "reading", wrong)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_c85_the_failures_of_each_batch_are_kept(bed, home, services)

@@ -29,6 +29,8 @@ UNAVAILABLE = {
 say nothing about whether it was carried out."""
 
 CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
+NOT_INSTALLED = "MissingDependencyException"
+"""What botocore's login provider raises where its extra ``crt`` is not installed."""
 UNSIGNED = re.compile(r"Signature (?:expired|not yet current)")
 """How a refusal for the time in a request's signature begins: it may be off by five minutes (Signature Version 4,
 "Troubleshoot Signature Version 4 signing for AWS API requests", IAM user guide); S3 has a code of its own."""
@@ -95,6 +97,13 @@ def expired(doing: str, **fields: Any) -> Failure:
 
 def without_credentials(doing: str, kind: str) -> Failure:
     """The Failure for a provider that gives none. ``kind``: type of what it raised, which alone quotes nothing."""
+    if kind == NOT_INSTALLED:
+        return Failure(
+            f"{doing}: the profile is of `aws login`, and the SDK reads its session with the CRT, which is not "
+            "installed. Where Ansible runs, type pip install 'botocore[crt]'; or name a profile of another kind "
+            "(AWS_PROFILE, service_profile).",
+            reason="no_credentials",
+        )
     return Failure(
         f"{doing}: the AWS credentials could not be had ({kind}). Log in again, or correct the profile that "
         "AWS_PROFILE or service_profile names: its helper has to be there and to answer, and a task cannot type a code "

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, registry
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.modules import service_drift
 from ansible_collections.steady.ecs.plugins.modules import service_preflight as module
 from botocore.exceptions import ClientError
@@ -156,6 +157,22 @@ def test_c67_an_image_that_is_gone_is_refused_with_the_nearest_release_that_can_
     assert back(world, rollback_to="2")["ok"]
 
 
+def test_c67_fails_on_a_rollback_that_does_not_ask_the_registry(
+    world: World, releases: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "image_digest", lambda _task, _image: OLD)
+    with pytest.raises(KeyError, match="failed"):
+        test_c67_an_image_that_is_gone_is_refused_with_the_nearest_release_that_can_run(world, releases)
+
+
+def test_c67_fails_on_a_daily_check_that_does_not_ask_the_registry(
+    world: World, releases: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "image_digest", lambda _task, _image: OLD)
+    with pytest.raises(ValueError, match="not enough values"):
+        test_c67_what_is_gone_is_a_daily_finding_before_the_emergency(world, releases)
+
+
 def test_a_release_that_was_named_is_checked_too(world: World, releases: Service) -> None:
     del world.images["b"]
     assert "Release 2 cannot run" in back(world, rollback_to="web:77")["msg"]
@@ -206,6 +223,12 @@ def test_c68_a_moved_tag_is_no_obstacle_while_the_recorded_image_is_there(world:
     found = back(world)
     assert found["ok"], found.get("msg")
     assert f"image {REPOSITORY}:c@{OLD}" in {each["name"] for each in found["checks"]}
+
+
+def test_c68_fails_on_a_rollback_by_name(world: World, releases: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "pinned", lambda image, _digest: image)
+    with pytest.raises(AssertionError):
+        test_c68_a_moved_tag_is_no_obstacle_while_the_recorded_image_is_there(world, releases)
 
 
 def test_c67_what_is_gone_is_a_daily_finding_before_the_emergency(world: World, releases: Service) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, visits, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.modules import service_health as module
 
 from tests.unit.answers import GROUP, deployment, revision, target, task
@@ -406,3 +407,9 @@ def test_c68_a_tag_that_moved_fails_the_verification_of_what_came_back(world: We
     assert found["failed"] and wrong(found) == ["image of app"]
     assert "another content" in found["msg"] and f"sha256:{'2' * 64}" in found["msg"]
     assert found["images"] == {}, "two contents behind one name are not one image"
+
+
+def test_c68_fails_on_a_verification_that_compares_names(world: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "compared", lambda _tasks, _expected: [])
+    with pytest.raises(KeyError, match="failed"):
+        test_c68_a_tag_that_moved_fails_the_verification_of_what_came_back(world)
