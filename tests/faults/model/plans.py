@@ -15,6 +15,10 @@ CRASHES = ("kill_before", "kill_after", "int_before")
 PAIRED = ("kill_before", "kill_after", "term_after", "lost", "unavailable", "stale", "pause")
 """Of a pair: one kind for each thing that may be true after a call (nothing happened, it happened, nobody knows)."""
 
+ENDS = {*CRASHES, "term_after", "expired", "outage", BORDER}
+"""Kinds after which a run has ended."""
+MIXED = 4000
+
 
 def single() -> Iterator[Plan]:
     """One fault of each kind at each call of each scenario, and a cut at each border, in both stores."""
@@ -45,6 +49,21 @@ def pairs() -> Iterator[Plan]:
             yield Plan(scenario.name, (Fault(0, first, a), Fault(again, second - again * first, b)))
 
 
+def mixed() -> Iterator[Plan]:
+    """Pairs by chance of all that ``pairs`` leaves out: every kind, borders, both stores, a deployment that goes back.
+
+    The second comes in the same run, or in the one that goes on where the first ends it.
+    """
+    chance = random.Random("mixed")
+    for number in range(MIXED):
+        files, scenario = number % 2 == 1, BY_NAME[chance.choice(("deploy", "rollback", "bad image"))]
+        _seen, trace, tasks = scenario.undisturbed(files)
+        points = [(at, kind) for at, call in enumerate(trace) for kind in call.kinds()]
+        points += [(at, BORDER) for at in range(1, tasks) for _weight in range(5)]
+        (first, a), (second, b) = sorted(chance.sample(points, 2))
+        yield Plan(scenario.name, (Fault(0, first, a), Fault(int(a in ENDS), second, b)), files=files)
+
+
 def other() -> Iterator[Plan]:
     """The run dies at any call or border, and then something else is wanted: good, bad, or back."""
     for then in ("other", "bad", "rollback"):
@@ -72,7 +91,7 @@ def carried_out(plan: Plan, see: Callable[[int, Ended], None] = lambda _number, 
     return judge.beside_a_console(plan, see) if by_hand else judge.carried_out(plan, see)
 
 
-PARTS = {"single": single, "pairs": pairs, "other": other, "console": console}
+PARTS = {"single": single, "pairs": pairs, "mixed": mixed, "other": other, "console": console}
 
 
 def of_part(part: str) -> list[Plan]:

@@ -20,7 +20,7 @@ from tests.faults.model.plans import carried_out
 from tests.faults.model.wire import CONSOLE_ROUNDS, CONSOLE_STILL
 
 SHARES = 4
-SAMPLE = {"single": 80, "pairs": 40, "other": 24, "console": 24}
+SAMPLE = {"single": 80, "pairs": 40, "mixed": 30, "other": 24, "console": 24}
 INTERLEAVINGS = 20
 
 
