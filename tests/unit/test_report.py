@@ -157,6 +157,24 @@ def test_what_was_so_before_is_no_change_though_it_is_declared() -> None:
         assert path not in page(record(revision=74), differences=differences), "no other revision has other content"
 
 
+def test_what_is_set_for_the_first_time_is_a_change_too() -> None:
+    """Of a group that the release has attached nobody knows what it had before."""
+    other = GROUP.replace("/web/", "/canary/")
+    settings = {"availabilityZoneRebalancing": "ENABLED", "healthCheckGracePeriodSeconds": 60}
+    made = intent.intent(
+        f"{FAMILY}:74", {}, {}, {}, settings, {GROUP: {"stickiness.type": "lb_cookie"}, other: {DURATION: "60"}}
+    )
+    request = release.Request(IDENTITY, "deploy", made, {"who": "ada"}, "nonce")
+    opened = release.opening(records.new_head(), {}, request, LIVE, "2025-11-27T10:00:00Z").record
+    found = report.report(opened, facts(), NOTHING, None)["changes"]
+    assert [(each["resource"], each["property"], each["before"], each["after"]) for each in found] == [
+        ("target group canary", DURATION, "not recorded", "60"),
+        ("target group web", "stickiness.type", None, "lb_cookie"),
+        ("service", "healthCheckGracePeriodSeconds", 30, 60),
+        ("service", "availabilityZoneRebalancing", None, "ENABLED"),
+    ]
+
+
 def test_traffic_is_counted_or_said_not_to_be() -> None:
     assert "Requests were not counted" in page()
     text = page(traffic={"requests": 1834, "failed": 0, "lost_messages": 0, "p99": "many", "first_failures": ["a|b"]})

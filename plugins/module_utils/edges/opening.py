@@ -179,7 +179,9 @@ def announce(task: Task, target: Document, found: Look) -> list[Difference]:
     if target["force"]:
         task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
     for name in target["not_restorable"]:
-        if name not in found.theirs:
+        if name == states.COUNT:
+            task.warn(f"{name} stays: somebody has moved it since, or release {target['seq']} had left it to others.")
+        elif name not in found.theirs:
             reason = f"what it was is not on record of release {target['seq']}"
             task.warn(f"{name} was declared later, and {reason}: it stays.")
     if found.theirs:

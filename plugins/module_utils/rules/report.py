@@ -22,6 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     differences,
     flat_settings,
+    properties,
     state_of,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE as CONTENT
@@ -191,9 +192,16 @@ def _group(group: Document, states: list[str]) -> Document:
 
 def _changes(record: Document, found: list[Document] | None) -> list[Document]:
     """Before and after, in the order of the release: attributes, task definition, settings."""
+    after, was = state_of(record), properties(record["before"])
     rows = [
         {"resource": each.resource, "property": each.path, "before": each.actual, "after": each.expected}
-        for each in differences(state_of(record), record["before"])
+        for each in differences(after, record["before"])
+    ]
+    known = {"service", *(resource for resource, _path in was)}  # a group may have been attached by the release
+    rows += [
+        {"resource": resource, "property": path, "before": None if resource in known else NOT_RECORDED, "after": value}
+        for (resource, path), value in properties(after).items()
+        if (resource, path) not in was and value not in (None, "")
     ]
     rows.sort(key=lambda each: (each["resource"] == "service", each["property"] != "taskDefinition"))
     attributes = [each for each in rows if each["resource"] != "service"]

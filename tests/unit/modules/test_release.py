@@ -191,6 +191,13 @@ def test_a_rollback_restores_no_attribute_that_another_owner_sets(
     assert info()["live_is_current"], "what is on record is what is live"
 
 
+def test_a_rollback_says_why_a_count_stays(act: Any, world: World) -> None:
+    act("opened", **{**DECLARED, "settings": {"desiredCount": 5}})
+    world.settings["desiredCount"] = 8
+    act("opened", kind="rollback")
+    assert "desiredCount stays: somebody has moved it since" in "\n".join(world.lines)
+
+
 @pytest.mark.parametrize("owner", ["steady", "stack", None])
 def test_a_rollback_restores_the_attributes_that_it_may_set(act: Any, world: World, owner: str | None) -> None:
     deploy(act, world)
