@@ -113,6 +113,11 @@ class Watched:
         self.users = users
         self.summary = Summary(run=users.run, users=0)
 
+    def at_pace(self, seconds: float) -> None:
+        """From now on everyone speaks so long after they began to speak the last time."""
+        for user in self.users.users:
+            user.pace = seconds
+
     def more_turns(self, turns: int) -> None:
         """Everyone has said this much more than now."""
         wanted = [user.turns + turns for user in self.users.users]

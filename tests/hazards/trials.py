@@ -136,12 +136,14 @@ def sticky(bed: RunningBed, cured: bool) -> Harm:
 
 def keep_alive(bed: RunningBed, cured: bool) -> Harm:
     """Failed requests over connections that the application closes while the load balancer uses them. No scale here."""
-    seconds = 65 if cured else 0.85  # users come once a second, so connections are idle for about as long
+    seconds = 65 if cured else 0.85
     stage = Stage(bed, {"KEEP_ALIVE": str(seconds)}, settings={"desiredCount": 1})
     names = _names(stage, Known(keep_alive=seconds, idle_timeout=60))
     with stage.users(count=60, pace=1.0, ramp=0.0) as users:
-        for _ in range(15 if cured else 40):
+        for turn in range(20 if cured else 80):
             if not users.users.summary().failed:
+                # A connection is idle from an answer to the next turn, however long the machine takes for the answer.
+                users.at_pace(0.85 + 0.04 * (turn % 20))
                 users.more_turns(1)
     return Harm(users.summary.failed, names, users.summary.line())
 
