@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from .wire import AwsError, Params
 
 SERVED = {"Type", "Default", "Description", "NoEcho"}
@@ -19,29 +17,18 @@ NAMED = {"RoleName", "UserName", "GroupName", "InstanceProfileName", "ManagedPol
 PLACEHOLDER = re.compile(r"\$\{([\w:]+)")
 
 
-class _Loader(yaml.SafeLoader):
-    """With the short forms of intrinsic functions."""
+def _yaml(text: str) -> Any:
+    from .stack_yaml import load  # few beds have a stack, and the parser's import is a part of every start
 
-
-def _intrinsic(loader: Any, suffix: str, node: Any) -> Params:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
+    return load(text)
 
 
 class Template:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            found = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)  # noqa: S506
-        except (ValueError, yaml.YAMLError) as problem:
+            found = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+        except ValueError as problem:
             raise AwsError("ValidationError", f"Template format error: {problem}") from None
         resources = found.get("Resources") if isinstance(found, dict) else None
         if not isinstance(resources, dict) or not resources:
