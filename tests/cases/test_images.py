@@ -188,8 +188,8 @@ def test_c69_what_has_a_tag_and_a_digest_is_asked_for_by_its_digest(place: Place
 
 def test_c69_fails_on_a_tool_that_asks_for_both(place: Place, monkeypatch: Patch) -> None:
     def wrong(task: Any, image: str) -> str | None:
-        tag, _at, digest = image.rpartition(":v1")[2].rpartition("@")
-        wanted = {"imageTag": "v1" + tag, "imageDigest": digest}
+        named = images.reference(image)
+        wanted = {"imageTag": named.tag, "imageDigest": named.digest}
         ecr = registry.reading(task, "ecr")
         try:
             answer = ecr.describe_images(registryId=ACCOUNT, repositoryName="app", imageIds=[wanted])

@@ -26,7 +26,7 @@ Sweep = tuple[list[list[str]], Run]
 SCALE = "0.02"
 STORES = ("files", "s3")
 SAMPLE, RACES = 60, 100
-"""Of the sample some never reach their call: how many calls a wait makes differs from run to run. 50 do."""
+"""Of the sample some never reach their call: how many calls a wait makes differs from run to run."""
 MODEL = [sys.executable, "-m", "tests.faults.model"]
 
 
