@@ -158,6 +158,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import groups, ow
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import to_put_back
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, ROLLING_BACK
 from ansible_collections.steady.ecs.plugins.module_utils.rules.stack import Part
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
@@ -177,6 +178,8 @@ SPEC = Spec(
 READ_BACK_SECONDS = 10
 """How long an answer may be older than our change."""
 PAUSE = 1
+OF_ONE_GROUP = {"access_denied", "refused", "not_as_declared", "target_group_deleted"}
+"""Reasons of a failure that say nothing about the next group."""
 
 Answer = dict[str, Any]
 
@@ -310,10 +313,7 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
     fenced = fence.over(task, hold, service)
     fence.passed(fenced)
     if task.params["owner"] != ownership.STACK:
-        for each in differing:
-            if each is not differing[0]:
-                fence.passed(fenced)
-            each.after = settled(fenced, each)
+        one_by_one(fenced, differing, hold)
         return []
     why = f"steady.ecs: {task.params['service']} in {task.params['cluster']}"
     executed = change_sets.apply(task, parts(changes), why, fenced)
@@ -324,6 +324,30 @@ def settle(task: Task, changes: list[Change], hold: held.Held | None, service: A
             found = settled(fenced, each)
         each.after = found
     return [each.words for each in executed]
+
+
+def one_by_one(task: Task, changes: list[Change], hold: held.Held | None) -> None:
+    """A call for each group. On the way back one that fails keeps no other from being put back."""
+    failures = list[Failure]()
+    for each in changes:
+        if each is not changes[0]:
+            fence.passed(task)
+        try:
+            each.after = settled(task, each)
+        except Failure as failure:
+            if failure.fields.get("reason") not in OF_ONE_GROUP or not goes_back(task, hold):
+                raise
+            failures.append(failure)
+    if failures:
+        raise Failure(" ".join(each.msg for each in failures), **failures[0].fields)
+
+
+def goes_back(task: Task, hold: held.Held | None) -> bool:
+    """Whether what was there before is brought back: by a rollback, or by the release that has failed."""
+    if task.params["put_back"] or hold is None:
+        return bool(task.params["put_back"])
+    record = hold.store.record(task.params["release"]["seq"])
+    return record["kind"] == ROLLBACK or record["state"] == ROLLING_BACK
 
 
 def parts(changes: list[Change]) -> list[Part]:

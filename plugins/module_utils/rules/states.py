@@ -38,13 +38,12 @@ def flat_settings(settings: Document) -> Document:
     found: Document = {}
 
     def walk(value: Any, path: str) -> None:
-        below = [each for each in SETTINGS if each.startswith(f"{path}.")]
         if path in SETTINGS:
             found[path] = redact.recorded(path, value)
         elif path == TAGS:
             found.update({tag_path(str(key)): text for key, text in (value or {}).items()})
         elif value is None:
-            found.update(dict.fromkeys(below))
+            found.update(dict.fromkeys(each for each in SETTINGS if each.startswith(f"{path}.")))
         elif isinstance(value, dict):
             for name, item in value.items():
                 walk(item, f"{path}.{name}")

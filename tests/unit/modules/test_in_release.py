@@ -52,7 +52,7 @@ class Balanced(World):
 class Release:
     """A release of the world's service, opened as the module does it, and the tasks of its run."""
 
-    def __init__(self, world: World, folder: Path, **declared: Any) -> None:
+    def __init__(self, world: World, folder: Path, groups: tuple[str, ...] = (GROUP,), **declared: Any) -> None:
         self.world, self.folder, self.store = world, folder, FileStore(folder, IDENTITY)
         wanted = {"changes": {"cpu": "1"}, "definition": {}, "images": {}, "settings": {}, "attributes": {}, **declared}
         before = {
@@ -61,7 +61,7 @@ class Release:
             "settings": {},
             "running": 3,
             "desired": 3,
-            "attributes": {GROUP: {KEY: "true"}},
+            "attributes": {arn: {KEY: "true"} for arn in groups},
         }
         request = release.Request(IDENTITY, "deploy", intent.intent(revision(1), **wanted), {"who": "ada"}, "run")
         head = lease.taken(self.store.head(), "run", 90, {"who": "ada", "host": "h", "why": ""}, NOW)
