@@ -52,6 +52,12 @@ options:
         shown, and decides nothing.
       - The template that the stack has, with its parameters put in, is compared beside it, where the group has a stack.
     type: path
+  further_tasks:
+    description:
+      - Whether to ask Amazon ECR for the images of further tasks too, by the digests to which the running deployment has
+        resolved their tags. Needs the right ecs:DescribeServiceRevisions.
+    type: bool
+    default: false
   file: {description: "Report of all hosts, in JSON; this host is added. Written in check mode too.", type: path}
   host: {description: Name of the host in O(file). The default is the name of the service., type: str}
   digest: {description: "Whether to answer the plan's digest, for approvals.", type: bool, default: false}
@@ -234,6 +240,7 @@ SPEC = Spec(
         "digest": {"type": "bool", "default": False},
         **allowed.APPROVAL_OPTIONS,
         "template": {"type": "path"},
+        "further_tasks": {"type": "bool", "default": False},
         "file": {"type": "path"},
         "host": {"type": "str"},
     },
@@ -319,7 +326,7 @@ def compared(task: Task, now: plan.Live) -> Found:
         {**shown([each])[0].as_dict(), "reason": entry["reason"], "until": entry["until"]}
         for each, entry in ignore.left_out
     ]
-    gone, unread = way_back.missing(task, now.definition, last.base)
+    gone, unread = way_back.missing(task, now, last.base)
     found.findings, found.not_looked_at = found.findings + gone, found.not_looked_at + unread
     found.checked = plan.count(declared, now)
     found.status = drift.status(found.counted + found.template, found.undeclared, task.params["undeclared"])

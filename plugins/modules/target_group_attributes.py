@@ -347,7 +347,7 @@ def goes_back(task: Task, hold: held.Held | None) -> bool:
     if task.params["put_back"] or hold is None:
         return bool(task.params["put_back"])
     record = hold.store.record(task.params["release"]["seq"])
-    return record["kind"] == ROLLBACK or record["state"] == ROLLING_BACK
+    return bool(record["kind"] == ROLLBACK or record["state"] == ROLLING_BACK)
 
 
 def parts(changes: list[Change]) -> list[Part]:

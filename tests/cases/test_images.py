@@ -13,6 +13,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.modules import (
     deployment,
     deployment_continue,
+    service_drift,
     service_restart,
     service_scale,
 )
@@ -123,6 +124,19 @@ def test_c67_fails_on_a_tool_that_asks_for_the_tag_alone(place: Place, monkeypat
     monkeypatch.setattr(images, "established", lambda _content, _tasks: {})
     with pytest.raises(AssertionError, match="let through"):
         test_c67_more_tasks_are_started_by_the_digest_of_those_that_run(place)
+
+
+def test_c67_the_daily_check_asks_for_what_a_lost_task_is_replaced_by(place: Place) -> None:
+    digest = serving(place)
+    pushed(place, "2", "v1")
+    removed(place, imageTag="kept")
+    removed(place, imageDigest=digest)
+    found = place.run(service_drift, further_tasks=True)
+    image = f"{REPOSITORY}:v1@{digest}"
+    assert [each.partition(": expected")[0] for each in found["findings"]] == [
+        f"No task could take the place of one that is lost: image {image}"
+    ]
+    assert not any(each.startswith("images of further tasks") for each in found["not_looked_at"])
 
 
 def test_c67_a_tag_that_is_gone_keeps_no_task_from_its_digest(place: Place) -> None:

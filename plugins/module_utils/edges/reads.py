@@ -75,6 +75,15 @@ def cluster_names(task: Task) -> list[str]:
         return sorted(arn.rsplit("/", 1)[-1] for page in pages for arn in page["clusterArns"])
 
 
+def service_revisions(task: Task, name: str, arns: list[str]) -> list[Answer]:
+    """Revisions of a service by their ARNs, 20 at most. Raises Failure."""
+    if not arns:
+        return []
+    with translated(f"Reading the revisions of {name} (ecs:DescribeServiceRevisions)"):
+        answer = reading(task, "ecs").describe_service_revisions(serviceRevisionArns=arns)
+    return list(answer.get("serviceRevisions", []))
+
+
 def service_names(task: Task, cluster_name: str) -> list[str]:
     """Names of the services of a cluster."""
     with translated(f"Listing the services of {cluster_name} (ecs:ListServices)"):

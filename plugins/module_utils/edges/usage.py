@@ -89,10 +89,8 @@ def _sides(task: Task, cluster: str, name: str) -> Named:
         deployment = reads.service_deployment(task, arn) or {}
         sides = [*deployment.get("sourceServiceRevisions", []), deployment.get("targetServiceRevision") or {}]
         arns = [each["arn"] for each in sides if each.get("arn")]
-        with translated(f"Reading the revisions of {name} (ecs:DescribeServiceRevisions)"):
-            answer = reading(task, "ecs").describe_service_revisions(serviceRevisionArns=arns) if arns else {}
         who = f"service deployment {arn.rsplit('/', 1)[-1]} of {name}"
-        found += [(each["taskDefinition"], who) for each in answer.get("serviceRevisions", [])]
+        found += [(each["taskDefinition"], who) for each in reads.service_revisions(task, name, arns)]
     return found
 
 

@@ -18,7 +18,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     states,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, failed, sentence
-from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of, recorded, resolved
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import state_of
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 
@@ -39,18 +39,39 @@ def of_record(task: Task, record: Answer) -> list[Check]:
     return [found, *registry.checks_of(task, runnable.needs(content, pins))]
 
 
-def missing(task: Task, running: Answer, base: Answer | None) -> tuple[list[str], list[str]]:
+def missing(task: Task, now: plan.Live, base: Answer | None) -> tuple[list[str], list[str]]:
     """What the running revision and the way back need and is gone, in words; and what could not be asked (case C67).
 
     ``base``: the record of the release that a rollback would restore now; None without one.
     """
-    found = registry.checks_of(task, runnable.needs(running))
+    needed = runnable.needs(now.definition)
+    found = registry.checks_of(task, needed)
     words = [f"What runs could not be started again: {sentence(each)}" for each in failed(found)]
-    if base is not None and state_of(base)["task_definition"] != running["taskDefinitionArn"]:
+    further = of_further_tasks(task, now, needed) if task.params["further_tasks"] else []
+    words += [f"No task could take the place of one that is lost: {sentence(each)}" for each in failed(further)]
+    found += further
+    if base is not None and state_of(base)["task_definition"] != now.definition["taskDefinitionArn"]:
         older = of_record(task, base)
         words += [f"Release {base['seq']}, the way back, cannot run: {sentence(each)}" for each in failed(older)]
         found += older
     return words, [f"{each['name']}: {each['reason']}" for each in found if each["ok"] is None]
+
+
+def of_further_tasks(task: Task, now: plan.Live, asked: runnable.Needs) -> list[Check]:
+    """Checks of the images by the digests that the running deployment starts further tasks with, beside what was
+    ``asked``: a tag may mean another content by now, and what it meant be gone ("Container image resolution", Amazon
+    ECS developer guide)."""
+    if all(digest_of(image) for image in asked.images):
+        return []
+    arns = [each["arn"] for each in now.service.get("currentServiceRevisions", [])]
+    name = now.service["serviceName"]
+    revisions = registry.asked("images of further tasks", lambda: reads.service_revisions(task, name, arns))
+    if isinstance(revisions, dict):
+        return [revisions]
+    arn = now.definition["taskDefinitionArn"]
+    lead: Answer = next((each for each in revisions if each["taskDefinition"] == arn), {})
+    pinned = runnable.needs(now.definition, resolved(now.definition, lead))
+    return registry.checks_of(task, runnable.Needs(images=pinned.without(asked).images))
 
 
 def attributes(task: Task, records: release.Records, chosen: Answer, live: Answer) -> list[Check]:

@@ -82,10 +82,23 @@ def running(tasks: Iterable[Answer]) -> dict[str, str]:
 def established(content: Answer, tasks: Iterable[Answer]) -> dict[str, str]:
     """By container, the image that a deployment of this content starts further tasks with, as its ``tasks`` tell it;
     not where ECS is to resolve the tag for each task (``versionConsistency``, API reference, ContainerDefinition)."""
+    return _once(content, running(tasks))
+
+
+def resolved(content: Answer, revision: Answer) -> dict[str, str]:
+    """The same as a service revision tells it, whether or not a task runs ("containerImages", API reference,
+    ServiceRevision)."""
+    told = {each["containerName"]: each for each in revision.get("containerImages", [])}
+    known = {name: pinned(str(each["image"]), str(each.get("imageDigest", ""))) for name, each in told.items()}
+    return _once(content, {name: image for name, image in known.items() if digest_of(image)})
+
+
+def _once(content: Answer, known: dict[str, str]) -> dict[str, str]:
+    """Without the containers whose tag is resolved for each task."""
     each_anew = {
         each["name"] for each in content["containerDefinitions"] if each.get("versionConsistency") == "disabled"
     }
-    return {name: image for name, image in running(tasks).items() if name not in each_anew}
+    return {name: image for name, image in known.items() if name not in each_anew}
 
 
 def recorded(record: Answer) -> dict[str, str]:

@@ -53,6 +53,12 @@ class World(System):
             raise ClientError({"Error": {"Code": "ClientException", "Message": "Unable to describe"}}, "X")
         return super().describe_task_definition(**asked)
 
+    def describe_service_revisions(self, **asked: Any) -> dict[str, Any]:
+        self._called("describe_service_revisions")
+        assert asked["serviceRevisionArns"] == ["arn:revision/1"]
+        told = [{"containerName": "coral", "image": f"{REPOSITORY}:latest", "imageDigest": OLD}]
+        return {"serviceRevisions": [{"taskDefinition": self.service["taskDefinition"], "containerImages": told}]}
+
     def describe_images(self, **asked: Any) -> dict[str, Any]:
         self._called("describe_images")
         (wanted,) = asked["imageIds"]
@@ -163,6 +169,29 @@ def test_c67_fails_on_a_rollback_that_does_not_ask_the_registry(
     monkeypatch.setattr(registry, "image_digest", lambda _task, _image: OLD)
     with pytest.raises(KeyError, match="failed"):
         test_c67_an_image_that_is_gone_is_refused_with_the_nearest_release_that_can_run(world, releases)
+
+
+def test_c67_a_digest_that_is_gone_is_a_daily_finding_though_its_tag_is_there(world: World, releases: Service) -> None:
+    """The tag was moved, and a policy has deleted what it left: a task that is lost cannot be replaced."""
+    releases.records[4]["intent"]["task_definition"]["changes"] = []
+    world.service["currentServiceRevisions"] = [{"arn": "arn:revision/1"}]
+    assert world.run(service_drift, further_tasks=True)["findings"] == []
+    world.images["latest"] = NEW
+    del world.images[OLD]
+    assert world.run(service_drift)["findings"] == [], "a plan asks for the tags, which is what it deploys by"
+    (said,) = world.run(service_drift, further_tasks=True)["findings"]
+    assert said.startswith(
+        f"No task could take the place of one that is lost: image {REPOSITORY}:latest@{OLD}: expected in its registry"
+    )
+    world.definitions[f"{FAMILY}:76"]["containerDefinitions"][0]["versionConsistency"] = "disabled"
+    reads._definitions.clear()
+    assert world.run(service_drift, further_tasks=True)["findings"] == [], "each task asks for the tag"
+    del world.definitions[f"{FAMILY}:76"]["containerDefinitions"][0]["versionConsistency"]
+    reads._definitions.clear()
+    world.refused["describe_service_revisions"] = "AccessDeniedException"
+    found = world.run(service_drift, further_tasks=True)
+    assert found["findings"] == []
+    assert any(each.startswith("images of further tasks: ") for each in found["not_looked_at"])
 
 
 def test_c67_fails_on_a_daily_check_that_does_not_ask_the_registry(
