@@ -54,8 +54,8 @@ options:
     type: path
   further_tasks:
     description:
-      - Whether to ask Amazon ECR for the images of further tasks too, by the digests to which the running deployment has
-        resolved their tags. Needs the right ecs:DescribeServiceRevisions.
+      - Whether to ask Amazon ECR for the images of further tasks too, by the digests to which the running deployment
+        has resolved their tags. Needs the right ecs:DescribeServiceRevisions.
     type: bool
     default: false
   file: {description: "Report of all hosts, in JSON; this host is added. Written in check mode too.", type: path}

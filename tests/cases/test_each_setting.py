@@ -21,6 +21,7 @@ CONNECT = {
     "services": [{"portName": "http", "clientAliases": [{"port": "8080", "dnsName": "web"}]}],
     "accessLogConfiguration": {"format": "JSON"},
 }
+EARLY = {"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "DEFERRED"}
 THRESHOLD = {"type": "COUNT", "value": 5}
 SET: dict[str, tuple[Answer, bool]] = {
     "healthCheckGracePeriodSeconds": ({"healthCheckGracePeriodSeconds": 30}, False),
@@ -31,6 +32,7 @@ SET: dict[str, tuple[Answer, bool]] = {
         {"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": THRESHOLD}}},
         False,
     ),
+    "early success": ({"deploymentConfiguration": {"earlySuccessCriteria": EARLY}}, False),
     "alarms": ({"deploymentConfiguration": {"alarms": ALARMS}}, False),
     "securityGroups": ({"networkConfiguration": {"awsvpcConfiguration": {"securityGroups": ["sg-2"]}}}, True),
     "assignPublicIp": ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}}, True),

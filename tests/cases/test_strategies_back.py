@@ -92,6 +92,15 @@ def test_a_strategy_fails_to_come_back_on_a_tool_that_records_what_is_declared_a
         test_a_strategy_that_was_left_comes_back_whole(pair)
 
 
+def test_early_success_of_rolling_comes_back_with_it(pair: Pair) -> None:
+    criteria = {"enable": True, "healthyPercent": 60, "sourceServiceRevisionCleanup": "DEFERRED"}
+    pair.place.at_rest(deploymentConfiguration={"minimumHealthyPercent": 50, strategies.EARLY: criteria})
+    released(pair.place, to_a_pair(pair))
+    assert strategies.EARLY not in pair.place.service()["deploymentConfiguration"]
+    assert gone_back(pair.place)["verdict"] == "succeeded"
+    assert pair.place.service()["deploymentConfiguration"][strategies.EARLY] == criteria
+
+
 def test_c60_going_back_further_than_the_pair_stays_in_the_group_that_serves(pair: Pair) -> None:
     """The releases before the pair name the first group, which has no traffic any more."""
     pair.place.at_rest()

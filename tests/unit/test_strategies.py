@@ -29,6 +29,7 @@ PAUSE = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT", "
 CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 5, "canaryBakeTimeInMinutes": 10}}
 LINEAR = {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": "12.5", "stepBakeTimeInMinutes": 2}}
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}
+EARLY = {"enable": True, "healthyPercent": 80, "sourceServiceRevisionCleanup": "BLOCKING"}
 
 
 def shifting(**configuration: Any) -> dict[str, Any]:
@@ -52,6 +53,22 @@ def refusal(configuration: dict[str, Any], answer: dict[str, Any] | None = None,
         ({"canaryConfiguration": {"canaryPercent": 5}}, "belongs to the strategy CANARY"),
         ({**CANARY, "linearConfiguration": {"stepPercent": 5}}, "belongs to the strategy LINEAR"),
         ({"strategy": "ROLLING", "bakeTimeInMinutes": 5}, "belongs to the strategy BLUE_GREEN or LINEAR or CANARY"),
+        ({"earlySuccessCriteria": EARLY}, "belongs to the strategy ROLLING"),
+        ({"strategy": "ROLLING", "earlySuccessCriteria": {"enable": True}}, "needs healthyPercent and source"),
+        (
+            {
+                "strategy": "ROLLING",
+                "minimumHealthyPercent": 50,
+                "earlySuccessCriteria": {**EARLY, "healthyPercent": 49},
+            },
+            "which is 50, and 100",
+        ),
+        ({"strategy": "ROLLING", "earlySuccessCriteria": {**EARLY, "healthyPercent": 101}}, "and 100; it is 101"),
+        (
+            {"strategy": "ROLLING", "earlySuccessCriteria": {**EARLY, "sourceServiceRevisionCleanup": "LATER"}},
+            "BLOCKING or DEFERRED",
+        ),
+        ({"strategy": "ROLLING", "minimumHealthyPercent": 90, "earlySuccessCriteria": EARLY}, "which is 90"),
         ({"bakeTimeInMinutes": 1441}, "0 to 1440 minutes"),
         ({"bakeTimeInMinutes": "5m"}, "whole number"),
         ({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.05}}, "steps of 0.1"),
@@ -99,6 +116,18 @@ def test_what_belongs_to_the_strategy_before_goes_with_it() -> None:
     assert "canaryConfiguration" not in sent
     assert sent["linearConfiguration"] == {"stepPercent": 12.5, "stepBakeTimeInMinutes": 2}
     assert sent["bakeTimeInMinutes"] == 5
+
+
+def test_early_success_goes_with_the_strategy_that_has_it_and_comes_back_with_it() -> None:
+    quick = live(deploymentConfiguration={**live()["deploymentConfiguration"], "earlySuccessCriteria": EARLY})
+    found = service.compare({"deploymentConfiguration": BLUE_GREEN, "loadBalancers": [ENTRY]}, quick)
+    assert "deploymentConfiguration.earlySuccessCriteria.healthyPercent" in [each.path for each in found]
+    assert "earlySuccessCriteria" not in service.request(found, quick)["deploymentConfiguration"]
+    off = {"enable": False, "healthyPercent": None, "sourceServiceRevisionCleanup": None}
+    assert service.compare({"deploymentConfiguration": {**BLUE_GREEN, "earlySuccessCriteria": off}}, shifting()) == []
+    null = {"deploymentConfiguration": {"earlySuccessCriteria": None}}
+    sent = service.request(service.compare(null, quick), quick)["deploymentConfiguration"]
+    assert sent["earlySuccessCriteria"] == {"enable": False}
 
 
 def test_null_takes_a_configuration_away() -> None:

@@ -52,6 +52,7 @@ REBALANCING = "availabilityZoneRebalancing"
 depends on what else the service has (CreateService), so there is no default to go back to."""
 _CONFIGURATION = "deploymentConfiguration"
 _BREAKER = f"{_CONFIGURATION}.deploymentCircuitBreaker"
+_EARLY = f"{_CONFIGURATION}.{strategies.EARLY}"
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
 VOLUMES = "volumeConfigurations"
 OF_THE_DEPLOYMENT = {VOLUMES, connect.NAME}
@@ -80,6 +81,9 @@ SETTINGS: dict[str, Setting] = {
     f"{_BREAKER}.resetOnHealthyTask": Setting(values.flag, True),
     f"{_BREAKER}.thresholdConfiguration.type": Setting(values.text, "BOUNDED_PERCENT"),
     f"{_BREAKER}.thresholdConfiguration.value": Setting(values.whole, 50),
+    f"{_EARLY}.enable": Setting(values.flag, False),
+    f"{_EARLY}.healthyPercent": Setting(values.whole, None),
+    f"{_EARLY}.sourceServiceRevisionCleanup": Setting(values.text, None),
     f"{_CONFIGURATION}.alarms.alarmNames": Setting(values.names, []),
     f"{_CONFIGURATION}.alarms.enable": Setting(values.flag, False),
     f"{_CONFIGURATION}.alarms.rollback": Setting(values.flag, False),

@@ -20,7 +20,9 @@ ROLLING, BLUE_GREEN, LINEAR, CANARY = "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY
 STRATEGIES = (ROLLING, BLUE_GREEN, LINEAR, CANARY)
 SHIFTING = (BLUE_GREEN, LINEAR, CANARY)
 CONFIGURATION = "deploymentConfiguration"
+EARLY = "earlySuccessCriteria"
 OWN = {
+    EARLY: (ROLLING,),
     "lifecycleHooks": SHIFTING,
     "bakeTimeInMinutes": SHIFTING,
     "linearConfiguration": (LINEAR,),
@@ -42,6 +44,8 @@ STAGES = (
 )
 """In their order; LINEAR and CANARY go through those of the production traffic once for each step."""
 HOOKED = tuple(each for each in STAGES if each not in ("SCALE_UP", "BAKE_TIME", "CLEAN_UP"))
+PERCENT, CLEANUP, CLEANUPS = "healthyPercent", "sourceServiceRevisionCleanup", ("BLOCKING", "DEFERRED")
+"""Of the early success criteria (API reference, DeploymentEarlySuccessCriteria)."""
 LONGEST = 1440
 """Minutes of any bake time."""
 LONGEST_PAUSE = 20160
@@ -70,7 +74,14 @@ def breaker(service: Answer) -> Answer:
 
 def left_behind(configuration: Answer, strategy: str) -> list[str]:
     """The members that a configuration has, and cannot have with this strategy."""
-    return [name for name, strategies in OWN.items() if configuration.get(name) and strategy not in strategies]
+    return [name for name, those in OWN.items() if strategy not in those and _says(configuration.get(name))]
+
+
+def _says(member: Any) -> bool:
+    """Whether a member of a configuration says more than that it is off."""
+    if not isinstance(member, dict):
+        return bool(member)
+    return any(item is not None and item is not False for item in member.values())
 
 
 def without_breaker(service: Answer) -> str:
@@ -100,7 +111,9 @@ def complete(configuration: Answer, changes: bool) -> None:
         configuration.setdefault("bakeTimeInMinutes", 0)
     for name, those in OWN.items():
         gone = changes and of(configuration) not in those
-        if name in configuration and not configuration[name] and (gone or name.endswith("Configuration")):
+        if name not in configuration or _says(configuration[name]):
+            continue
+        if gone or name.endswith("Configuration"):
             del configuration[name]
 
 
@@ -248,6 +261,7 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
             "the traffic has gone to the new one."
         )
     _refuse_ranges(configuration)
+    _refuse_early(configuration)
     for hook in hooks(f"{CONFIGURATION}.lifecycleHooks", configuration.get("lifecycleHooks") or []):
         _refuse_hook(hook)
     if strategy in SHIFTING:
@@ -269,6 +283,21 @@ def _refuse_ranges(configuration: Answer) -> None:
     ):
         if value is not None and values.percent(f"{CONFIGURATION}.{path}", value) < least:
             raise DeclarationError(f"{CONFIGURATION}.{path} must be {least} to 100; it is {value!r}.")
+
+
+def _refuse_early(configuration: Answer) -> None:
+    place, criteria = f"{CONFIGURATION}.{EARLY}", configuration.get(EARLY) or {}
+    percent, cleanup = criteria.get(PERCENT), criteria.get(CLEANUP)
+    lacks = [name for name in (PERCENT, CLEANUP) if criteria.get(name) is None]
+    if lacks and values.flag(f"{place}.enable", criteria.get("enable", False)):
+        raise DeclarationError(f"{place}.enable needs {' and '.join(lacks)} beside it.")
+    if cleanup not in (None, *CLEANUPS):
+        raise DeclarationError(f"{place}.{CLEANUP} must be {' or '.join(CLEANUPS)}; it is {cleanup!r}.")
+    least = values.whole(f"{CONFIGURATION}.minimumHealthyPercent", configuration.get("minimumHealthyPercent", 100))
+    if percent is not None and not least <= values.whole(f"{place}.{PERCENT}", percent) <= 100:
+        raise DeclarationError(
+            f"{place}.{PERCENT} must be between minimumHealthyPercent, which is {least}, and 100; it is {percent!r}."
+        )
 
 
 def _refuse_balancers(strategy: str, balancers: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, strategies
+from ansible_collections.steady.ecs.plugins.module_utils.rules import connect, settings, strategies
 
 _OF_CONNECT = ("namespace", "services", "logConfiguration", "accessLogConfiguration")
 
@@ -39,7 +39,8 @@ def _gone(given: dict[str, Any]) -> dict[str, Any]:
     for name, those in strategies.OWN.items():
         if strategies.of(given) in those:
             continue
-        inner = [path.rpartition(".")[2] for path in strategies.NUMBERS if f".{name}." in path]
+        above = f"{strategies.CONFIGURATION}.{name}."
+        inner = [path.removeprefix(above) for path in settings.SETTINGS if path.startswith(above)]
         said = given.get(name)
         found[name] = {**dict.fromkeys(inner), **said} if inner and isinstance(said, dict) else said
     return found
