@@ -335,7 +335,7 @@ def _open(task: Task) -> dict[str, Any]:
 def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
     """The answer of a release that was opened; of one that goes on being rolled back, the failure that it is."""
     if found.opening is None:
-        return _nothing()
+        return _nothing(task, found)
     record = found.opening.record
     answer = {
         **_answer(record),
@@ -358,7 +358,7 @@ def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
 def _planned(task: Task, found: opening.Look) -> dict[str, Any]:
     """What would be opened; it has no number, for nobody has it yet."""
     if found.opening is None:
-        return _nothing()
+        return _nothing(task, found)
     answer = {**_answer(found.opening.record), "resumed": found.opening.resumed}
     answer.update(seq=None, base=None, baseline=None, place=live.store(task).place)
     return _permitting(task, found, answer)
@@ -369,8 +369,10 @@ def _permitting(task: Task, found: opening.Look, answer: dict[str, Any]) -> dict
     return {"changed": True, "release": answer, "permit": answer, **shown}
 
 
-def _nothing() -> dict[str, Any]:
-    return {"changed": False, "release": None, "permit": held.NOTHING_OPENED, "target": None, "differences": []}
+def _nothing(task: Task, found: opening.Look) -> dict[str, Any]:
+    if found.choice:
+        opening.announce_standing(task, found.choice)
+    return {"changed": False, "release": None, "permit": held.NOTHING_OPENED, "target": found.target, "differences": []}
 
 
 def _announced(task: Task, found: opening.Look) -> list[dict[str, Any]]:

@@ -224,7 +224,7 @@ def run(task: Task) -> dict[str, Any]:
     found = live.state(task, scales(head, records))
     current = records.get(head["current"])
     choice = restore.choose(head, records, found, task.params["rollback_to"])
-    target = None if choice.record is None else live.restoration(task, choice.record, records, found)
+    target = live.chosen(task, choice, records, found)
     unfinished = release.opened(head, records)
     return {
         "changed": False,

@@ -119,9 +119,9 @@ def released(place: Place, settings: Answer, **rollout: Any) -> Answer:
     return found
 
 
-def gone_back(place: Place) -> Answer:
+def gone_back(place: Place, to: str | None = None) -> Answer:
     """A rollback as the operator types it; what its rollout answers."""
-    opened = place.run(release, state="opened", kind="rollback")
+    opened = place.run(release, state="opened", kind="rollback", restores=to)
     assert opened.get("release"), opened.get("msg")
     target = opened["target"]
     wanted = {"task_definition": target["task_definition"], "settings": target["settings"], "force": target["force"]}

@@ -77,7 +77,7 @@ def test_a_suspension_is_set_and_given_back(place: Place) -> None:
     assert len(removed["differences"]) == 2
     gone_back(place)
     assert live(place) == (4, 8, ["ScheduledScalingSuspended"])
-    gone_back(place)
+    gone_back(place, "1")
     assert live(place) == (2, 6, ["ScheduledScalingSuspended"])
 
 

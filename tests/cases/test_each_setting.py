@@ -173,7 +173,7 @@ def tagged(place: Place) -> None:
     assert tags(place) == {"more": "x", "theirs": "2", "later": "y"}
     gone_back(place)
     assert tags(place) == {"ours": "new", "more": "x", "theirs": "2", "later": "y"}
-    gone_back(place)
+    gone_back(place, "1")
     assert tags(place) == {"ours": "old", "theirs": "2", "later": "y"}
 
 

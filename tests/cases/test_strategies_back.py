@@ -109,8 +109,8 @@ def test_c60_going_back_further_than_the_pair_stays_in_the_group_that_serves(pai
     released(pair.place, to_a_pair(pair))
     until(lambda: pair.place.rollouts()[0]["status"] == "SUCCESSFUL", 30)
     assert serves(pair) == [False, True]
-    for seconds in (20, 10):
-        gone_back(pair.place)
+    for seconds, release in ((20, None), (10, "2")):
+        gone_back(pair.place, release)
         assert pair.place.run(release_info)["live_is_current"]
         assert pair.place.service()["healthCheckGracePeriodSeconds"] == seconds
         assert serves(pair) == [False, True]

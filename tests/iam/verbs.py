@@ -54,7 +54,7 @@ def rollback(stage: Stage) -> Plays:
     stage.stacked(parameters=released)
     yield "proven", stage.play("rollback", target_group_owner="stack")
     stage.ecs.deregister_task_definition(taskDefinition=stage.definition)
-    yield "proven", stage.play("rollback")
+    yield "proven", stage.play("rollback", rollback_to="1")
     stage.rest()
     base = stage.service()["taskDefinition"]
     stage.given("deploy", rollout_changes=NEXT, target_group_owner="steady")

@@ -59,8 +59,8 @@ class Service:
     def choose(self, wanted: int | None = None) -> restore.Choice:
         return restore.choose(self.head, self.records, self.live, wanted)
 
-    def roll_back(self) -> int:
-        choice = self.choose()
+    def roll_back(self, wanted: int | None = None) -> int:
+        choice = self.choose(wanted)
         assert choice.record is not None
         put_back = restore.restoration(choice.record, self.records, self.live)
         opening = self.open("rollback", put_back["seq"])
@@ -178,18 +178,31 @@ def test_a_rollback_that_did_not_get_healthy_is_a_failure() -> None:
     assert service.records[2]["state"] == "failed" and service.head["current"] == 1
 
 
-def test_rollback_goes_further_back_each_time_and_never_returns() -> None:
+def test_a_rollback_typed_again_stays_and_says_how_to_go_further_back() -> None:
     service = Service()
     service.deploy(75, "100")
     service.deploy(76, "200")
     assert service.roll_back() == 4
     assert service.records[4]["restores"] == 2 and service.live["task_definition"] == f"{FAMILY}:75"
-    choice = service.choose()
-    assert choice.record is not None and choice.record["seq"] == 1
-    assert "not proven" in choice.reason
-    service.roll_back()
+    for named in (None, 2, 4):
+        choice = service.choose(named)
+        assert choice.record is not None and (choice.stands, choice.record["seq"], choice.goes_to) == (True, 4, 2)
+        assert "release 4, a rollback to release 2, is live" in choice.reason and "rollback_to=1" in choice.remedy
+    further = service.choose(1)
+    assert (further.stands, further.goes_to) == (False, 1)
+    service.roll_back(1)
     last = service.choose()
-    assert last.record is None and "rollback_to=4" in last.remedy
+    assert (last.stands, last.goes_to, last.remedy) == (True, 1, "Nothing is older.")
+
+
+def test_a_rollback_that_is_not_live_any_more_is_gone_back_to() -> None:
+    service = Service()
+    service.deploy(75, "100")
+    service.deploy(76, "200")
+    service.roll_back()
+    service.live = live(76, "100")
+    choice = service.choose()
+    assert choice.record is not None and (choice.stands, choice.record["seq"]) == (False, 4)
 
 
 def test_nothing_on_record_is_refused_with_a_remedy() -> None:

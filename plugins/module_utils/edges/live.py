@@ -115,6 +115,15 @@ def restoration(task: Task, target: Document, records: release.Records, found: D
     return {**restored, "settings": wanted}
 
 
+def chosen(task: Task, choice: restore.Choice, records: release.Records, found: Document) -> Document | None:
+    """What the choice of a rollback comes to; None where there is nothing to go back to."""
+    if choice.record is None:
+        return None
+    if choice.stands:
+        return restore.standing(choice.record, records)
+    return restoration(task, choice.record, records, found)
+
+
 def whole(task: Task) -> Live:
     """A service, its revision and its target groups with all attributes: what a plan is made from."""
     service = asked(task)

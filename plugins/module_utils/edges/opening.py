@@ -44,8 +44,9 @@ class Look:
     """The plan, as it may be shown."""
     who: str = ""
     nonce: str = ""
+    choice: restore.Choice | None = None
+    """Where a rollback goes, and ``target``: what it restores. None for a deployment."""
     target: Document | None = None
-    """What a rollback restores; None for a deployment."""
     theirs: dict[str, Difference] = field(default_factory=dict)
     """Attributes that a rollback leaves to their owner, by their names in ``not_restorable``."""
     opening: release.Opening | None = None
@@ -63,6 +64,9 @@ class Look:
         """Settle what is to be opened, and answer the writes. Raises Failure where it cannot be meant."""
         self.seen = _said(head)
         self.target = self._target(head, records)
+        if self.choice and self.choice.stands:
+            self.opening, self.settles = None, head["open"] is not None
+            return release.nothing_to_open(head, records, self.nonce, now)
         request = self._request()
         left = release.opened(head, records)
         differs = left is not None and self.target is None and _content_differs(self.task, left, self.live)
@@ -76,10 +80,10 @@ class Look:
     def _target(self, head: Document, records: release.Records) -> Document | None:
         if self.task.params["kind"] != ROLLBACK:
             return None
-        choice = restore.choose(head, records, self.live, self.task.params["restores"])
-        if choice.record is None:
+        self.choice = choice = restore.choose(head, records, self.live, self.task.params["restores"])
+        restored = live.chosen(self.task, choice, records, self.live)
+        if restored is None:
             raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
-        restored = live.restoration(self.task, choice.record, records, self.live)
         if self.task.params["owner"] not in ownership.ELSEWHERE:
             return restored
         self.theirs = ownership.not_restored(restored["attributes"], self.live["attributes"])
@@ -143,7 +147,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
 
     def deciding(head: Document, records: release.Records) -> tuple[list[release.Write], None]:
         writes = found.decide(head, records, hold.store.now())
-        _as_said(before.target, found.target)
+        _as_said(before.choice, found.choice)
         if whole:
             allowed.approved(task, whole, found.resumes)
         if not found.resumes and found.opening:
@@ -154,13 +158,13 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     return found
 
 
-def _as_said(before: Document | None, now: Document | None) -> None:
-    """A rollback goes where its first look has said: two that are typed at once must not go back twice."""
-    if before and now and before["seq"] != now["seq"]:
+def _as_said(before: restore.Choice | None, now: restore.Choice | None) -> None:
+    """A rollback goes where its first look has said, or nowhere."""
+    if before and now and before.goes_to != now.goes_to:
         raise Failure(
-            f"This rollback was to restore release {before['seq']}; another run has ended while it waited, and from "
-            f"what is live now it would go back to release {now['seq']}. Nothing was changed by this run. Look at "
-            "status and history; to go back further all the same, run the same command again.",
+            f"This rollback was to restore release {before.goes_to}; another run has ended while it waited, and from "
+            f"what is live now it would go back to release {now.goes_to}. Nothing was changed by this run. Look at "
+            "status and history; to go back all the same, run the same command again.",
             reason="overtaken",
         )
 
@@ -188,6 +192,11 @@ def announce(task: Task, target: Document, found: Look) -> list[Difference]:
         lines = "\n".join(ownership.told(task.params["owner"], [*found.theirs.values()]))
         task.warn(f"Not restored from here, for another owner has it, and release {target['seq']} had it so: {lines}")
     return differences
+
+
+def announce_standing(task: Task, choice: restore.Choice) -> None:
+    """A rollback that is typed again: whoever was cut off, or did not see the last word, learns what it was."""
+    task.report(f"{choice.reason} Nothing is restored. {choice.remedy}")
 
 
 def announce_baseline(task: Task, baseline: Document) -> None:

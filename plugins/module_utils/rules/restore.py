@@ -4,7 +4,8 @@
 
 Undoing a release that is open goes back exactly to where it started from, a baseline included. The operator's
 rollback goes to the last *proven* release before the live one; what was never proven is a way back only where nothing
-proven exists. Going back twice goes back further: it never returns to the release that was left.
+proven exists. Typed again, a rollback that is live goes nowhere, for whoever was cut off, or did not see the last word,
+types the same command again: to go further back the release is named. No rollback returns to the release that was left.
 """
 
 from __future__ import annotations
@@ -52,14 +53,24 @@ class Choice:
     record: Document | None
     reason: str
     remedy: str = ""
+    stands: bool = False
+    """The record is that of the rollback that is wanted, which is live already: nothing is to be restored."""
+
+    @property
+    def goes_to(self) -> int | None:
+        """The number of the release that is wanted back."""
+        return None if self.record is None else int(self.record["restores" if self.stands else "seq"])
 
 
 def choose(head: Document, records: Records, live: Document, wanted: str | int | None = None) -> Choice:
     """The release that a rollback restores now; ``wanted`` names one (``rollback_to``), see :mod:`named_release`."""
+    head = settled(head, records)
+    standing = _standing(head, records, live)
     if wanted is not None:
         named = named_release.find(records, str(wanted))
+        if standing and named.record and named.record["seq"] in (standing["seq"], standing["restores"]):
+            return _stands(standing, records)
         return Choice(named.record, named.reason, named.remedy)
-    head = settled(head, records)
     if head["current"] is None:
         return Choice(
             None,
@@ -67,6 +78,8 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
             "Deploy once: the first release writes down what was live before it. Until then "
             "`aws ecs update-service --task-definition FAMILY:REVISION` goes back by hand.",
         )
+    if standing:
+        return _stands(standing, records)
     open_record = opened(head, records)
     if open_record:
         return _undone(open_record, records)
@@ -133,6 +146,21 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     }
 
 
+def standing(target: Document, records: Records) -> Document:
+    """The same of a rollback that is live: nothing is put back, and what it brought back is verified again."""
+    return {
+        "seq": target["seq"],
+        "kind": target["kind"],
+        "proven": proven(target),
+        "task_definition": state_of(target, records)["task_definition"],
+        "images": recorded(target),
+        "attributes": {},
+        "settings": {},
+        "force": False,
+        "not_restorable": [],
+    }
+
+
 def rules_of_pairs(restored: Document, records: Records, live: Document) -> list[str]:
     """ARNs of the production rules of the pairs in which target groups ever were that are to be restored and are not
     there: ECS alternates between the groups of a pair, so the one that was named then may have no traffic any more
@@ -184,9 +212,9 @@ def way_back(record: Document, records: Records) -> Document | None:
 
 def command(playbook: str, record: Document, base: Document, records: Records) -> str:
     """What to type to go back from this very release: the rollback goes there by itself from the newest one only, and
-    only when that succeeded."""
+    only when that succeeded and is no rollback."""
     newest = max(number for number, each in records.items() if each["kind"] in RELEASES)
-    goes_there = record["seq"] == newest and record["state"] == SUCCEEDED
+    goes_there = record["seq"] == newest and record["state"] == SUCCEEDED and record["kind"] != ROLLBACK
     return playbook if goes_there else f"{playbook} -e rollback_to={base['seq']}"
 
 
@@ -243,6 +271,25 @@ def _fixed_since(target: Document, records: Records) -> list[Document]:
     """The releases after this one that declared a count."""
     later = [each for number, each in records.items() if number > target["seq"]]
     return [each for each in later if each["intent"]["count_policy"]["mode"] == "fixed"]
+
+
+def _standing(head: Document, records: Records, live: Document) -> Document | None:
+    """The rollback that was the last release to succeed, as long as what is live is its work and nothing is open."""
+    if head["open"] is not None or head["current"] is None:
+        return None
+    current = records[head["current"]]
+    return current if current["kind"] == ROLLBACK and not differences(state_of(current, records), live) else None
+
+
+def _stands(current: Document, records: Records) -> Choice:
+    start = _before(current, records)
+    further = _proven_from(start, records, "").record if start else None
+    return Choice(
+        current,
+        f"release {current['seq']}, a rollback to release {current['restores']}, is live already.",
+        f"To go further back, name the release: -e rollback_to={further['seq']}." if further else "Nothing is older.",
+        stands=True,
+    )
 
 
 def _undone(record: Document, records: Records) -> Choice:

@@ -105,9 +105,7 @@ def carried_out(plan: Plan, see: Callable[[int, Ended], None] = _unseen) -> Done
         cloud.seconds += AGAIN
         if number == 0 and plan.then:
             expected = after_crash(cloud, plan)
-        elif has_ended(ended[-1].outcome.word, scenario.proves and plan.then != "bad") or went_back(
-            cloud, command, start
-        ):
+        elif has_ended(ended[-1].outcome.word, scenario.proves and plan.then != "bad"):
             break
     done.outcomes = [_word(each) for each in ended]
     done.calls = sum(len(each.run.trace) for each in ended)
@@ -141,13 +139,6 @@ def has_ended(word: str | None, proves: bool) -> bool:
     return word in DONE if proves else word == "failed_rolled_back"
 
 
-def went_back(cloud: Cloud, command: Command, start: int) -> bool:
-    """Whether a rollback is over although its process died before it said so: typed again, it would go back further."""
-    head, records = documents(cloud)
-    last = records.get(head["open"] or head["current"])
-    return command.playbook == "rollback" and last is not None and last["seq"] > start and succeeded(last)
-
-
 def _shown(cloud: Cloud, ended: list[Ended]) -> list[str]:
     """Secrets, defects, and handlers that raised."""
     wrong = [each for run in ended for each in run.run.wrong]
@@ -161,8 +152,7 @@ def _end(cloud: Cloud, plan: Plan, ended: list[Ended]) -> list[str]:
     """What must be so whatever was wanted: the last word said, nothing open, no record that lies."""
     proves = BY_NAME[plan.scenario].proves and plan.then != "bad"
     words, wrong = [_word(each) for each in ended], []
-    over = plan.scenario == "rollback" and words[-1] == "killed"
-    if not has_ended(ended[-1].outcome.word, proves) and not over:
+    if not has_ended(ended[-1].outcome.word, proves):
         wrong.append(f"{words}: {ended[-1].outcome.detail}")
     for each in ended:
         if not each.outcome.killed and each.outcome.word is None:
@@ -172,7 +162,7 @@ def _end(cloud: Cloud, plan: Plan, ended: list[Ended]) -> list[str]:
     strong = {each.kind for each in plan.faults} <= MILD | PASSES
     if proves and strong and len(plan.faults) < 2:
         wrong += [f"one fault, and a release failed: {words}" for each in words if each.startswith("failed")]
-    return wrong + tidy(cloud, "unchanged" if over else words[-1])
+    return wrong + tidy(cloud, words[-1])
 
 
 def tidy(cloud: Cloud, last: str) -> list[str]:

@@ -47,6 +47,6 @@ def _ill(place: Place, player: Player) -> None:
 
 
 DEPLOY = Scenario("deploy", "deploy.yml", ("proven", "unchanged"), "deploy", "succeeded", _fresh)
-ROLLBACK = Scenario("rollback", "rollback.yml", ("proven",), "rollback", "succeeded", _released)
+ROLLBACK = Scenario("rollback", "rollback.yml", ("proven", "unchanged"), "rollback", "succeeded", _released)
 FAILING = Scenario("failing", "deploy.yml", ("failed_rolled_back",), "deploy", "rolled_back", _ill)
 SCENARIOS = {each.name: each for each in (DEPLOY, ROLLBACK, FAILING)}

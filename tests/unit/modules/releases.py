@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.steady.ecs.plugins.module_utils.edges.held import NOTHING_OPENED
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task
 from ansible_collections.steady.ecs.plugins.modules import release
 
@@ -137,3 +138,10 @@ class World:
         return Task(
             params=all_of_them, connection=self, check_mode=check_mode, report=self.lines.append, warn=self.lines.append
         )
+
+
+def assert_stands(answer: dict[str, Any], seq: int) -> None:
+    """Nothing was opened, and what that rollback has brought back is named for the verification."""
+    assert (answer["changed"], answer["release"], answer["differences"]) == (False, None, [])
+    assert answer["permit"] == NOTHING_OPENED
+    assert (answer["target"]["seq"], answer["target"]["force"]) == (seq, False)
