@@ -195,6 +195,14 @@ def test_a_rollback_typed_again_stays_and_says_how_to_go_further_back() -> None:
     assert (last.stands, last.goes_to, last.remedy) == (True, 1, "Nothing is older.")
 
 
+def test_from_what_was_found_first_there_is_no_way_back() -> None:
+    service = Service()
+    service.deploy(75, "100", outcome="failed")
+    choice = service.choose()
+    assert choice.record is None and choice.goes_to is None
+    assert choice.reason == "Nothing is older than release 1, which is live." and choice.remedy.startswith("Deploy")
+
+
 def test_a_rollback_that_is_not_live_any_more_is_gone_back_to() -> None:
     service = Service()
     service.deploy(75, "100")

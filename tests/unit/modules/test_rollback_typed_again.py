@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 from tests.unit.modules.releases import DURATION, World, assert_stands
 from tests.unit.modules.test_release import DECLARED, act, deploy, on_file, world
@@ -69,3 +70,28 @@ def test_a_rollback_typed_again_goes_no_further_back(
         closed[name] for name in ("open", "lease", "current")
     ]
     assert on_file(tmp_path) == records
+
+
+def test_who_waited_for_a_release_that_was_undone_does_not_undo_the_one_before(
+    act: Any, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(act, world)  # 2, over the baseline 1
+    world.attributes[DURATION] = "7200"
+    world.release(tmp_path, "opened", **{**DECLARED, "attributes": {DURATION: 7200}})
+    world.release(tmp_path, "closed", outcome="proven", verdict="succeeded")  # 4, over a baseline of that edit
+    world.release(tmp_path, "opened", **{**DECLARED, "attributes": {DURATION: 60}})
+    first, sleep, before = world.opened, world.sleep, sorted(on_file(tmp_path))
+
+    def the_first_is_undone(seconds: float) -> None:
+        monkeypatch.setattr(world, "sleep", sleep)
+        sleep(seconds)
+        world.release(tmp_path, "rolling_back", release=first)
+        world.release(tmp_path, "closed", release=first, outcome="failed_rolled_back")
+
+    monkeypatch.setattr(world, "sleep", the_first_is_undone)
+    with pytest.raises(Failure, match=r"restore release 4; .* release 2\..*the same command again") as refused:
+        act("opened", kind="rollback")
+    assert refused.value.fields["reason"] == "overtaken"
+    head = json.loads(next(tmp_path.rglob("head.json")).read_text())
+    assert (head["lease"], head["open"], head["current"]) == (None, None, 4)
+    assert sorted(on_file(tmp_path)) == before
