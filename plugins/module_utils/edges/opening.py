@@ -45,8 +45,9 @@ class Look:
     who: str = ""
     nonce: str = ""
     choice: restore.Choice | None = None
-    """Where a rollback goes, and ``target``: what it restores. None for a deployment."""
+    """Where a rollback goes; None for a deployment."""
     target: Document | None = None
+    """What a rollback restores, or has restored already; None for a deployment."""
     theirs: dict[str, Difference] = field(default_factory=dict)
     """Attributes that a rollback leaves to their owner, by their names in ``not_restorable``."""
     opening: release.Opening | None = None
