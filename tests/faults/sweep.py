@@ -2,6 +2,7 @@
 
 ./steady sweep --shard 1/4 --seed 7 [--kind plays] [--minutes 30]
 ./steady sweep --kind plays --plan files/deploy/call-17/reset_after
+./steady sweep --kind plays --like '*/rollback/*'
 ./steady sweep --summary
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fnmatch
 import os
 import subprocess
 import sys
@@ -135,12 +137,13 @@ def iam() -> Iterator[Sweep]:
 KINDS = {"plays": plays, "users": users, "deployers": deployers, "iam": iam}
 
 
-def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: str | None) -> None:
-    """One shard of one kind; what the ledger has is not run again."""
+def sweep(kind: str, shard: Shard, ledger: Ledger, minutes: float | None, only: str | None, like: str) -> None:
+    """One shard of one kind, of the plans that a mend touches if `like` says which; what the ledger has is not run
+    again."""
     end = time.monotonic() + 60 * minutes if minutes else None
     with KINDS[kind]() as (known, run):
         done = ledger.done(kind)
-        tiers = [[name for name in shard.of(tier) if name not in done] for tier in known]
+        tiers = [[name for name in shard.of(fnmatch.filter(tier, like)) if name not in done] for tier in known]
         left = [only] if only else sum(tiers, [])
         counts = " + ".join(f"{len(mine)} of {len(tier)}" for mine, tier in zip(tiers, known, strict=True))
         say(f"{kind}: {counts} plans left in shard {shard.number}/{shard.count}")
@@ -174,6 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="order of the plans (1)")
     parser.add_argument("--kind", choices=["model", *KINDS], action="append", help="one kind; all without it")
     parser.add_argument("--plan", help="this one plan of the kind, whatever the ledger says")
+    parser.add_argument("--like", default="*", help="only plans whose names match, of kinds other than model (all)")
     parser.add_argument("--minutes", type=float, help="begin no plan after so many minutes")
     parser.add_argument("--summary", action="store_true", help="only print what the ledger has")
     parser.add_argument("--results", type=Path, default=PLACE, help="the ledger (.state/sweep/results.jsonl)")
@@ -185,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
         timed += ["--plan", given.plan] if given.plan else []
         ill = model(ledger, "--shard", given.shard, "--seed", str(given.seed), *timed, *["--summary"] * given.summary)
     for kind in [] if given.summary else [each for each in kinds if each != "model"]:
-        sweep(kind, shard, ledger, given.minutes, given.plan)
+        sweep(kind, shard, ledger, given.minutes, given.plan, given.like)
     say(ledger.summary())
     return 1 if ill or not all(line["ok"] for line in ledger.lines().values()) else 0
 

@@ -100,6 +100,8 @@ class Result:
     problems: list[str] = field(default_factory=list)
     reached: bool = True
     runs: list[Ended] = field(default_factory=list)
+    anew: int = 0
+    """Runs that began when the bad release was undone and its record closed, and the head not yet: new attempts."""
     requests: int = 0
     """Of users at work meanwhile, where there were some."""
 
@@ -224,6 +226,7 @@ class Stage:
             if last in scenario.final and not over:
                 result.problems.append(f"run {len(result.runs)} says {last}, and no record is {scenario.state}")
                 return
+            result.anew += over and scenario.state == "rolled_back"
             result.runs.append(self.player.run(*arguments))
         result.problems.append(f"not at its end after {TRIES} more runs; outcomes {outcomes(result)}")
 
@@ -231,8 +234,7 @@ class Stage:
         self, scenario: Scenario, place: Place, known: int, before: int, wanted: Undisturbed, result: Result
     ) -> None:
         attempts = [each for each in made(scenario, place, known) if each["state"] == scenario.state]
-        # Ended as it must, but cut off before the head was cleared: the command again is a new attempt (a bad release).
-        most = len(attempts) if scenario.state == "rolled_back" else 1
+        most = 1 + result.anew
         checks: dict[str, tuple[Any, Any]] = {
             "end state": (wanted.state, place.state()),
             "deployments": (wanted.deployments * most, place.deployments() - before),
@@ -242,8 +244,14 @@ class Stage:
             "other records": ([], others(scenario, place, known)),
             "secret in an output or document": ([], leaks(place, result)),
             "dishonest outcomes": ([], dishonest(scenario, result)),
+            "exit status": ([], [run.outcome for run in result.runs if (run.status == 0) != went_well(scenario, run)]),
         }
         result.problems += [f"{name}: expected {a}, found {b}" for name, (a, b) in checks.items() if a != b]
+
+
+def went_well(scenario: Scenario, run: Ended) -> bool:
+    """Whether a run has to end with 0."""
+    return run.outcome in scenario.final and scenario.state != "rolled_back"
 
 
 def rule_of(plan: Plan) -> Answer:
