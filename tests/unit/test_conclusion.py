@@ -149,6 +149,9 @@ def test_a_url_that_is_wrong_before_and_after_is_no_failure_of_the_way_back(chec
         assert closing(run)["rolled_back_by"] == "us"
 
 
+PLANNED = {"differences": [{"path": "x"}]}
+NOTHING_LEFT = {"release": None, "differences": []}
+"""Another run has released it while this one waited for the lease."""
 NOT_AS_DECLARED = {"name": "task definition", "expected": "as declared", "found": "FEATURE is off", "ok": False}
 ILL = {"failed": True, "reason": "unhealthy", "msg": "web runs web:76; 1 check failed"}
 
@@ -160,7 +163,8 @@ ILL = {"failed": True, "reason": "unhealthy", "msg": "web runs web:76; 1 check f
         pytest.param(EMPTY, {}, {**NOT_AS_DECLARED, "name": "attributes of web"}, "superseded", id="attributes"),
         pytest.param(EMPTY, {}, {**NOT_AS_DECLARED, "name": "task count"}, "failed", id="ill, and as declared"),
         pytest.param({}, {}, NOT_AS_DECLARED, "failed", id="verify, which compares once"),
-        pytest.param({"differences": [{"path": "x"}]}, OPENED, NOT_AS_DECLARED, "failed", id="its own release"),
+        pytest.param(PLANNED, OPENED, NOT_AS_DECLARED, "failed", id="its own release"),
+        pytest.param(PLANNED, NOTHING_LEFT, NOT_AS_DECLARED, "superseded", id="nothing differed when it had waited"),
     ],
 )
 def test_a_run_with_nothing_to_release_is_overtaken_not_failed(plan: Any, opened: Any, check: Any, word: str) -> None:

@@ -28,8 +28,6 @@ COMPARED = ("task definition", "attributes of ")
 JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_RAN, "unhealthy"}
 """Reasons of the way back that are its own last word: what was live before does not get healthy again."""
 
-RUN_ROLLBACK = "Run the rollback playbook"
-
 CUT_OFF = {
     *("no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"),
     *("connection", "wrong_account", "too_late"),
@@ -184,8 +182,7 @@ def _undone(run: Run) -> str:
         return ""
     if not _is_back(run):
         failed = failed or "it did not come to its end."
-        next_step = "Run the same command again, or the rollback playbook," if _is_half_way(run) else RUN_ROLLBACK
-        return f"the way back failed: {failed} {next_step} to go on with it. It was taken because: "
+        return f"the way back failed: {failed} {_further(run)} It was taken because: "
     said = "everything that this run changed was put back"
     kept = [name for step in run.undoing for name in (step.get("target") or {}).get("not_restorable", [])]
     if kept:
@@ -198,19 +195,32 @@ def _undone(run: Run) -> str:
     return f"{said}. "
 
 
+def _further(run: Run) -> str:
+    """What to type when the way back has failed. Where it is judged, what was live before may be back and not healthy:
+    then the rollback playbook by itself would leave that, too."""
+    if _is_half_way(run):
+        return "Run the same command again, or the rollback playbook, to go on with it."
+    named = f"-e rollback_to={run.release['base']}" if run.release.get("base") else "the rollback playbook"
+    return (
+        f"Mend that, and go on with it: {named} begins it again. The rollback playbook alone goes further back when "
+        "all of it is live already."
+    )
+
+
 def _meanwhile(run: Run) -> str:
     """What to do about a verification that finds what the plan did not."""
     if not _was_overtaken(run):
         return ""
     return (
-        "nothing differed when this run began, and it changed nothing: somebody has changed the service since. Run the "
-        "same command again to have what is declared. "
+        "nothing differed when it was this run's turn, and it changed nothing: somebody has changed the service since. "
+        "Run the same command again to have what is declared. "
     )
 
 
 def _was_overtaken(run: Run) -> bool:
-    """Whether the one comparison, made twice in a run that had nothing to release, has come to two answers."""
-    if run.release or not run.plan or run.plan.get("differences"):
+    """Whether the one comparison, made twice in a run that had nothing to release, has come to two answers. What it had
+    planned, another run may have released while this one waited for it: what counts is the plan under the lease."""
+    if run.release or not run.plan or run.opened.get("differences", run.plan.get("differences")):
         return False
     wrong = checks.failed(run.health.get("checks") or [])
     return any(each["name"].startswith(COMPARED) for each in wrong)

@@ -12,7 +12,7 @@ from tests.faults.model import chains, ecs, scenarios
 from tests.faults.model.ecs import BAD, CLUSTER, SERVICE
 from tests.faults.model.judge import carried_out, of_intent, of_world, plan_of
 from tests.faults.model.scenarios import BY_NAME, Command
-from tests.faults.model.wire import Run
+from tests.faults.model.wire import Run, set_current
 
 FOUND = {
     "rollback|s3|0:32:outage|": "a rollback that failed halfway, typed again, restored the release that was to be left",
@@ -45,9 +45,11 @@ def test_what_was_found_once_holds(plan: str) -> None:
 class Overtaken(Run):
     """Somebody changes the service by hand when this run has made its plan."""
 
+    moment = "target_group_attributes"
+
     def begin_task(self, task: Task, name: str) -> None:
         super().begin_task(task, name)
-        if name == "target_group_attributes":
+        if name == self.moment:
             self.cloud.attributes[scenarios.DURATION] = "17"
             self.cloud.settings["healthCheckGracePeriodSeconds"] = 17
 
@@ -64,6 +66,25 @@ def test_a_run_that_had_nothing_to_release_changes_nothing_that_came_later() -> 
     assert (ended.outcome.word, ended.outcome.failed) == ("superseded", True)
     assert "Run the same command again" in ended.outcome.detail and not run.wrong
     assert scenarios.play(cloud, Command("deploy", scenarios.SECOND)).outcome.word == "proven"
+
+
+def test_a_run_whose_plan_was_released_while_it_waited_is_overtaken_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Race 58 of real deployers: what it had planned counted, though nothing was left of that under the lease."""
+    cloud, taking = BY_NAME["deploy"].start(), held.take
+    run, other = Overtaken(cloud), [Command("deploy", scenarios.SECOND)]
+    run.moment = "service_health"
+
+    def late(task: Task, why: str) -> held.Held:
+        if other:
+            assert scenarios.play(cloud, other.pop()).outcome.word == "proven"
+            set_current(run)
+        return taking(task, why)
+
+    monkeypatch.setattr(held, "take", late)
+    ended = scenarios.play(cloud, Command("deploy", scenarios.SECOND), run)
+    assert not [each.method for each in run.trace if each.write and each.service == "ecs"] and not run.wrong
+    assert (ended.outcome.word, ended.outcome.failed) == ("superseded", True)
+    assert "Run the same command again" in ended.outcome.detail
 
 
 def test_a_release_whose_writes_never_leave_in_time_is_interrupted_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
