@@ -223,8 +223,7 @@ def run(task: Task) -> dict[str, Any]:
     head = release.settled(store.head(), records)
     found = live.state(task, scales(head, records))
     current = records.get(head["current"])
-    choice = restore.choose(head, records, found, task.params["rollback_to"])
-    target = live.chosen(task, choice, records, found)
+    choice, target = live.chosen(task, head, records, found, task.params["rollback_to"])
     unfinished = release.opened(head, records)
     return {
         "changed": False,

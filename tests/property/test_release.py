@@ -138,8 +138,7 @@ class World:
                 continue  # somebody has changed it by hand since
             choice = restore.choose(self.store.head(), known, self.live(), number or None)
             # What is live already, as a rollback to it, is not gone back to once more.
-            reached = {choice.goes_to, choice.record and choice.record["seq"]}
-            assert base["seq"] in reached, (record["seq"], choice)
+            assert base["seq"] in choice.reaches, (record["seq"], choice)
 
     def act(self, what: str, dies: int, outcome: str) -> None:
         self.left = dies

@@ -46,6 +46,18 @@ class Conflict(Failure):
         )
 
 
+class Missing(Failure, KeyError):
+    """A record that the head or another record names is not there: somebody, or a lifecycle rule, has deleted it."""
+
+    def __init__(self, place: str, seq: int) -> None:
+        super().__init__(
+            f"{place}/{record_name(seq)} is not there, and the head or another record names it: somebody has deleted "
+            "it, or a lifecycle rule of the bucket has. Bring it back from a backup (of a versioned bucket: delete its "
+            f"delete marker). Without it, move all of {place} away: the next deployment begins a history of its own.",
+            reason="no_such_release",
+        )
+
+
 class Changed(Exception):
     """The document is not the version that was to be written over."""
 
@@ -68,18 +80,21 @@ class Records(Mapping[int, Document]):
     (:func:`release.as_it_runs`). One is read when it is asked for, and only once.
 
     So a deployment reads the few records that its decision needs, however long the history is. Whoever iterates over
-    the values reads them all. What cannot be trusted raises Failure when it is reached.
+    the values reads them all. What cannot be trusted raises Failure when it is reached, and what is not there Missing,
+    which is a KeyError to a mapping.
     """
 
-    def __init__(self, read: Callable[[int], Document | None], numbers: Callable[[], list[int]]) -> None:
-        self._read, self._list = read, numbers
+    def __init__(self, read: Callable[[int], Document | None], numbers: Callable[[], list[int]], place: str) -> None:
+        self._read, self._list, self._place = read, numbers, place
         self._numbers: list[int] | None = None
         self._documents: dict[int, Document | None] = {}
 
     def __getitem__(self, seq: int) -> Document:
-        document = self._written(seq) if isinstance(seq, int) else None
-        if document is None:
+        if not isinstance(seq, int):
             raise KeyError(seq)
+        document = self._written(seq)
+        if document is None:
+            raise Missing(self._place, seq)
         return as_it_runs(document, self._later(seq))
 
     def _written(self, seq: int) -> Document | None:
@@ -159,7 +174,7 @@ class Documents(ABC):
 
     def records(self) -> Records:
         """All records, each read when it is asked for, as its release runs by now."""
-        return Records(self._record, self.numbers)
+        return Records(self._record, self.numbers, self.place)
 
     def apply(self, writes: list[Write]) -> None:
         """Write documents in their order, each only over the version that this store last read or wrote.

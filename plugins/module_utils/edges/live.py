@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import autoscaling, reads, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    checks,
     images,
     looks,
     ownership,
@@ -115,13 +116,31 @@ def restoration(task: Task, target: Document, records: release.Records, found: D
     return {**restored, "settings": wanted}
 
 
-def chosen(task: Task, choice: restore.Choice, records: release.Records, found: Document) -> Document | None:
-    """What the choice of a rollback comes to; None where there is nothing to go back to."""
-    if choice.record is None:
-        return None
+def chosen(
+    task: Task, head: Document, records: release.Records, found: Document, wanted: str | None
+) -> tuple[restore.Choice, Document | None]:
+    """Where a rollback goes, and what that comes to; None where there is nothing to go back to."""
+    choice = restore.choose(head, records, found, wanted)
+    record = choice.record
+    if record is None:
+        return choice, None
+    if choice.stands and (damage := _damage(task, record)):
+        choice = restore.once_more(record, damage)
     if choice.stands:
-        return restore.standing(choice.record, records)
-    return restoration(task, choice.record, records, found)
+        return choice, restore.standing(record, records)
+    return choice, restoration(task, record, records, found)
+
+
+def _damage(task: Task, record: Document) -> str:
+    """What is wrong with the tasks of a release that is live, although its state is: its deployment has failed, or they
+    run another content than it left (case C68); empty when nothing is."""
+    names = task.params["cluster"], task.params["service"]
+    primary = looks.primary(reads.service(task, *names))
+    if primary.get("rolloutState") == "FAILED":
+        return f"deployment {primary['id']} of it has failed"
+    expected = images.recorded(record)
+    wrong = checks.failed(images.compared(reads.tasks(task, *names), expected)) if expected else []
+    return "; ".join(f"{each['name']}: expected {each['expected']}, found {each['found']}" for each in wrong)
 
 
 def whole(task: Task) -> Live:

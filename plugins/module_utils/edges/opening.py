@@ -81,10 +81,10 @@ class Look:
     def _target(self, head: Document, records: release.Records) -> Document | None:
         if self.task.params["kind"] != ROLLBACK:
             return None
-        self.choice = choice = restore.choose(head, records, self.live, self.task.params["restores"])
-        restored = live.chosen(self.task, choice, records, self.live)
+        self.choice, restored = live.chosen(self.task, head, records, self.live, self.task.params["restores"])
         if restored is None:
-            raise Failure(f"{choice.reason} {choice.remedy}", reason="nothing_to_restore", remedy=choice.remedy)
+            why, remedy = self.choice.reason, self.choice.remedy
+            raise Failure(f"{why} {remedy}", reason="nothing_to_restore", remedy=remedy)
         if self.task.params["owner"] not in ownership.ELSEWHERE:
             return restored
         self.theirs = ownership.not_restored(restored["attributes"], self.live["attributes"])
@@ -161,11 +161,12 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
 
 def _as_said(before: restore.Choice | None, now: restore.Choice | None) -> None:
     """A rollback goes where its first look has said, or nowhere."""
-    if before and now and before.goes_to != now.goes_to:
+    if before and now and before.reaches.isdisjoint(now.reaches):
+        instead = "" if now.stands else f" From what is live now it would go back to release {min(now.reaches)}."
         raise Failure(
-            f"This rollback was to restore release {before.goes_to}; another run has ended while it waited, and from "
-            f"what is live now it would go back to release {now.goes_to}. Nothing was changed by this run. Look at "
-            "status and history; to go back all the same, run the same command again.",
+            f"This rollback was to restore release {min(before.reaches)}, and another run has ended while it waited: "
+            f"{now.reason.rstrip('.')}.{instead} Nothing was changed by this run. Look at status and history; to go "
+            "back all the same, run the same command again.",
             reason="overtaken",
         )
 

@@ -12,7 +12,13 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import RELEASES, SUCCEEDED, Document, proven
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    RELEASES,
+    ROLLBACK,
+    SUCCEEDED,
+    Document,
+    proven,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
 
@@ -38,7 +44,9 @@ def find(records: Records, wanted: str) -> Named:
     if REVISION.fullmatch(wanted):
         return _chosen(records, [each for each in _whole(records) if _is_of(each, wanted)], f"of revision {wanted}")
     if COMMIT.fullmatch(wanted.lower()):
-        found = [each for each in _whole(records) if any(_begin(each, wanted.lower()))]
+        # A rollback is made where the inventory stands by then, which is the commit of what it leaves.
+        whole = [each for each in _whole(records) if each["kind"] != ROLLBACK]
+        found = [each for each in whole if any(_begin(each, wanted.lower()))]
         return _chosen(records, found, f"of commit {wanted}")
     return Named(
         None,
@@ -65,6 +73,9 @@ def _chosen(records: Records, found: list[Document], words: str) -> Named:
     if not found:
         return Named(None, f"No release on record is {words}.", _possible(records))
     best = [each for each in found if proven(each)] or found
+    numbers = {each["seq"] for each in best}
+    # A rollback is the release that it restores: whoever names that by its revision does not mean another one.
+    best = [each for each in best if each["kind"] != ROLLBACK or each["restores"] not in numbers]
     newest = max(best, key=lambda each: int(each["seq"]))
     if all(_same(each, newest) for each in best):
         return Named(newest, f"release {newest['seq']} is the newest {words}")

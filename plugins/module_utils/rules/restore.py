@@ -5,7 +5,8 @@
 Undoing a release that is open goes back exactly to where it started from, a baseline included. The operator's
 rollback goes to the last *proven* release before the live one; what was never proven is a way back only where nothing
 proven exists. Typed again, a rollback that is live goes nowhere, for whoever was cut off, or did not see the last word,
-types the same command again: to go further back the release is named. No rollback returns to the release that was left.
+types the same command again: to go further back the release is named. Where its count, its tasks or its deployment are
+not what it left, it is brought back once more. No rollback returns to the release that was left.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     proven,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, explained, opened, settled
-from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE, SCALING
+from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE, SCALING, tag_key
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     changed_settings,
@@ -57,9 +58,10 @@ class Choice:
     """The record is that of the rollback that is wanted, which is live already: nothing is to be restored."""
 
     @property
-    def goes_to(self) -> int | None:
-        """The number of the release that is wanted back."""
-        return None if self.record is None else int(self.record["restores" if self.stands else "seq"])
+    def reaches(self) -> set[int]:
+        """The numbers of the releases that are live then: a rollback is the one that it restores, too."""
+        found = self.record or {}
+        return {int(found[name]) for name in ("seq", "restores") if found.get(name) is not None}
 
 
 def choose(head: Document, records: Records, live: Document, wanted: str | int | None = None) -> Choice:
@@ -68,8 +70,8 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
     standing = _standing(head, records, live)
     if wanted is not None:
         named = named_release.find(records, str(wanted))
-        if standing and named.record and named.record["seq"] in (standing["seq"], standing["restores"]):
-            return _stands(standing, records)
+        if standing and named.record and named.record["seq"] in _restored(standing, records):
+            return _stands(standing, records, live)
         return Choice(named.record, named.reason, named.remedy)
     if head["current"] is None:
         return Choice(
@@ -79,7 +81,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
             "`aws ecs update-service --task-definition FAMILY:REVISION` goes back by hand.",
         )
     if standing:
-        return _stands(standing, records)
+        return _stands(standing, records, live)
     open_record = opened(head, records)
     if open_record:
         return _undone(open_record, records)
@@ -89,10 +91,20 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
         if halfway is not None:
             return Choice(records[halfway["restores"]], f"rollback {halfway['seq']} got halfway only")
         return _proven_from(current, records, f"what is live is not release {current['seq']}")
+    failed = _failed_since(current, records)
+    if failed and _has_left(failed, live):
+        return _proven_from(current, records, f"release {failed['seq']} failed, and some of what it set is still there")
     start = _before(current, records)
     if start is None:
         return Choice(None, f"Nothing is older than release {current['seq']}, which is live.", _other(current, records))
     return _proven_from(start, records, f"release {current['seq']} is live")
+
+
+def once_more(rollback: Document, why: str) -> Choice:
+    """The choice of a rollback that would stand, but whose work is damaged: it is brought back again."""
+    return Choice(
+        rollback, f"release {rollback['seq']}, a rollback to release {rollback['restores']}, is live, but {why}"
+    )
 
 
 def restoration(target: Document, records: Records, live: Document) -> Document:
@@ -234,13 +246,14 @@ def changes(restored: Document, live: Document) -> list[Difference]:
 def _count(target: Document, records: Records, live: Document) -> dict[str, int]:
     """The desired count, only where the target fixed it and nothing says that it belongs to others by now.
 
-    A release that is open is undone whole, its count too, as long as nobody has moved it since. A rollback that is open
-    goes on to the count that it began with.
+    A release that is open, or has failed since, is undone whole, its count too, as long as nobody has moved it since. A
+    rollback that is open goes on to the count that it began with.
     """
+    failed = _failed_since(target, records)
     for each in _fixed_since(target, records):
         before, ours = each["before"].get("desired"), each["intent"]["count_policy"]["count"]
         is_undone = each["kind"] != ROLLBACK and each["state"] not in FINAL and each["base"] == target["seq"]
-        if is_undone and before is not None and "desired" in live:
+        if (is_undone or each is failed) and before is not None and "desired" in live:
             return {COUNT: before} if live["desired"] == ours else {}
     now = _since_live(target, records)
     last = now[-1] if now else target
@@ -248,7 +261,7 @@ def _count(target: Document, records: Records, live: Document) -> dict[str, int]
         policies = [last["intent"]["count_policy"]]
     else:
         policies = [each["intent"]["count_policy"] for each in (target, *now)]
-    return {COUNT: policies[0]["count"]} if now and all(each["mode"] == "fixed" for each in policies) else {}
+    return {COUNT: policies[0]["count"]} if all(each["mode"] == "fixed" for each in policies) else {}
 
 
 def _since_live(target: Document, records: Records) -> list[Document]:
@@ -274,22 +287,56 @@ def _fixed_since(target: Document, records: Records) -> list[Document]:
 
 
 def _standing(head: Document, records: Records, live: Document) -> Document | None:
-    """The rollback that was the last release to succeed, as long as what is live is its work and nothing is open."""
+    """The rollback that was the last release to succeed, as long as what is live is its work, nothing is open, and no
+    release over it has failed, which is another reason to go back than the one it was made for."""
     if head["open"] is not None or head["current"] is None:
         return None
     current = records[head["current"]]
-    return current if current["kind"] == ROLLBACK and not differences(state_of(current, records), live) else None
+    is_live = current["kind"] == ROLLBACK and not differences(state_of(current, records), live)
+    return current if is_live and _failed_since(current, records) is None else None
 
 
-def _stands(current: Document, records: Records) -> Choice:
+def _failed_since(base: Document, records: Records) -> Document | None:
+    """The newest release, when it is a deployment over this one that failed and was not undone."""
+    newest = records[max(number for number, each in records.items() if each["kind"] in RELEASES)]
+    is_failed = newest["kind"] == DEPLOY and newest["state"] in (FAILED, ABANDONED)
+    return newest if is_failed and newest["base"] == base["seq"] else None
+
+
+def _has_left(failed: Document, live: Document) -> bool:
+    """Whether the count or a tag of a failed release, neither of which is part of the state that is compared, is still
+    what it set."""
+    before, intent = failed["before"], failed["intent"]
+    count, now = intent["count_policy"]["count"], live.get("desired")
+    if count is not None and count == now and before.get("desired") not in (None, count):
+        return True
+    was, wanted, found = (flat_settings(each["settings"]) for each in (before, intent, live))
+    tags = [path for path in wanted if tag_key(path)]
+    return any(found.get(path) == wanted[path] != was.get(path) for path in tags)
+
+
+def _restored(rollback: Document, records: Records) -> set[int]:
+    """The numbers of a rollback, of the release that it restored, and of what that restored in turn."""
+    found = {int(rollback["seq"])}
+    while rollback["restores"] is not None and rollback["restores"] in records:
+        rollback = records[rollback["restores"]]
+        found.add(int(rollback["seq"]))
+    return found
+
+
+def _stands(current: Document, records: Records, live: Document) -> Choice:
     start = _before(current, records)
     further = _proven_from(start, records, "").record if start else None
-    return Choice(
+    choice = Choice(
         current,
         f"release {current['seq']}, a rollback to release {current['restores']}, is live already.",
         f"To go further back, name the release: -e rollback_to={further['seq']}." if further else "Nothing is older.",
         stands=True,
     )
+    count, desired = _count(current, records, live).get(COUNT), live.get("desired")
+    if count is None or desired in (None, count):
+        return choice
+    return once_more(current, f"{desired} tasks are wanted instead of {count}")
 
 
 def _undone(record: Document, records: Records) -> Choice:

@@ -89,7 +89,7 @@ def test_who_waited_for_a_release_that_was_undone_does_not_undo_the_one_before(
         world.release(tmp_path, "closed", release=first, outcome="failed_rolled_back")
 
     monkeypatch.setattr(world, "sleep", the_first_is_undone)
-    with pytest.raises(Failure, match=r"restore release 4; .* release 2\..*the same command again") as refused:
+    with pytest.raises(Failure, match=r"restore release 4, .* release 2\..*the same command again") as refused:
         act("opened", kind="rollback")
     assert refused.value.fields["reason"] == "overtaken"
     head = json.loads(next(tmp_path.rglob("head.json")).read_text())
