@@ -12,20 +12,22 @@ from tests.faults.plays.plans import Plan, Stage, outcomes
 from tests.faults.plays.scenarios import SCENARIOS
 
 SAMPLE = [
-    ("deploy", "RegisterTaskDefinition", "reset_after"),
-    ("deploy", "UpdateService", "SIGKILL_after"),
-    pytest.param("rollback", "UpdateService", "SIGTERM_after", marks=pytest.mark.walk),
-    pytest.param("failing", "DescribeServiceDeployments", "expired", marks=pytest.mark.walk),
+    ("files", "deploy", "RegisterTaskDefinition", "reset_after"),
+    ("files", "deploy", "UpdateService", "SIGKILL_after"),
+    ("s3", "rollback", "PutObject", "reset_after"),
+    pytest.param("files", "rollback", "UpdateService", "SIGTERM_after", marks=pytest.mark.walk),
+    pytest.param("files", "failing", "DescribeServiceDeployments", "expired", marks=pytest.mark.walk),
+    pytest.param("s3", "failing", "PutObject", "SIGKILL_after", marks=pytest.mark.walk),
 ]
 
 
-@pytest.mark.parametrize(("scenario", "operation", "what"), SAMPLE)
+@pytest.mark.parametrize(("store", "scenario", "operation", "what"), SAMPLE)
 def test_a_disturbed_command_comes_to_the_undisturbed_end(
-    stage: Stage, scenario: str, operation: str, what: str
+    stage: Stage, store: str, scenario: str, operation: str, what: str
 ) -> None:
-    calls = stage.undisturbed(scenario, "files").calls
+    calls = stage.undisturbed(scenario, store).calls
     number = next(n for n, call in enumerate(calls, 1) if call.endswith(f":{operation}"))
-    result = stage.perform(Plan(scenario, f"call-{number}", what))
+    result = stage.perform(Plan(scenario, f"call-{number}", what, store))
     assert result.reached, "the disturbance happened"
     assert result.problems == [], result.text()
 
