@@ -1,13 +1,16 @@
 # Copyright: The steady.ecs authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Plays whose every output is kept: stdout and stderr at ``-vvv --diff``, Ansible's log, records, reports, what
-callback plugins are given, and temporary folders."""
+callback plugins are given, temporary folders, and the command lines of all processes."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ class Runs:
         for each in (self.folder, self.temporary, folder / "results"):
             each.mkdir()
         self.count, self.text = 0, ""
+        self.command_lines: set[bytes] = set()
 
     def play(self, playbook: str, *words: str, environment: dict[str, str] | None = None, **declared: Any) -> int:
         """Run a playbook at ``-vvv --diff``; its exit status."""
@@ -68,13 +72,35 @@ class Runs:
 
     def ended(self, process: subprocess.Popen[str]) -> int:
         """Wait for the end of what was started; its exit status. What it printed is ``text``."""
-        self.text = process.communicate(timeout=280)[0]
+        with self._watched_processes():
+            self.text = process.communicate(timeout=280)[0]
         (self.folder / f"output-{self.count}").write_text(self.text)
         return process.returncode
 
+    @contextmanager
+    def _watched_processes(self) -> Iterator[None]:
+        """Look at the process list again and again, which every user of the machine may."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.05):
+                for each in Path("/proc").glob("[0-9]*"):
+                    with suppress(OSError):
+                        if str(self.temporary).encode() in (each / "environ").read_bytes():
+                            self.command_lines.add((each / "cmdline").read_bytes())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def found(self) -> dict[str, set[bytes]]:
-        """Canaries by the file that has them, in whatever the plays wrote."""
-        return {
+        """Canaries by the file that has them, in whatever the plays wrote; and those of the process list."""
+        listed = set(CANARY.findall(b"\n".join(self.command_lines)))
+        return ({"process list": listed} if listed else {}) | {
             str(path): canaries
             for folder in (self.folder, self.temporary)
             for path in folder.rglob("*")

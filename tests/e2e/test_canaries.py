@@ -86,6 +86,7 @@ def test_c91_no_canary_leaves_a_deployment_that_goes_well_or_a_rollback(runs: Ru
     assert list((runs.folder / "store").rglob("0*.json"))
     assert list(runs.folder.rglob("report.md"))
     assert json.loads((runs.folder / "callback.json").read_text().splitlines()[0])
+    assert any(b"ansible-playbook" in each for each in runs.command_lines), "the process list was looked at"
 
 
 @pytest.mark.walk

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, waits, writes
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
 from tests.testbed.beds import Bed, World
@@ -238,6 +239,14 @@ def test_c86_a_role_that_was_made_a_moment_ago_is_waited_for(
     assert lines == [
         f"ECS cannot use a role of RegisterTaskDefinition of {world.name}-new yet; asking again for up to 120 s"
     ]
+
+
+def test_c86_the_wrong_ends_at_the_first_refusal(world: World, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not know the refusal for what it is fails, and the same command works a minute later."""
+    monkeypatch.setattr(refusals, "unusable_role", lambda _failure: False)
+    refusing(world, "ClientException", "Role is not valid", times=4)
+    with pytest.raises(Failure, match="Role is not valid"):
+        writes.register_task_definition(task, {**definition(world), "executionRoleArn": ROLE}, nothing_arrived)
 
 
 @pytest.mark.parametrize(("code", "message"), NOT_YET)

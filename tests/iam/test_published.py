@@ -52,6 +52,39 @@ def test_no_policy_deletes_or_creates(name: str) -> None:
     assert ("ecs:DeregisterTaskDefinition" in actions(ALL[name])) == (name == "prune")
 
 
+CLUSTER = {
+    "ArnEquals": {"ecs:cluster": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/${Cluster}"}
+}
+NO_SHELL = {"BoolIfExists": {"ecs:enable-execute-command": "false"}}
+FAMILY = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${Family}:*"
+LIMITED: dict[str, list[dict[str, dict[str, str]]]] = {
+    "ecs:ListTasks": [CLUSTER],
+    "ecs:DescribeTasks": [CLUSTER],
+    "ecs:RegisterTaskDefinition": [{"Bool": {"ecs:privileged": "false"}}],
+    "ecs:RunTask": [{**CLUSTER, **NO_SHELL}],
+    "ecs:UpdateService": [
+        {**CLUSTER, **NO_SHELL, "ArnLikeIfExists": {"ecs:task-definition": FAMILY}},
+        {**CLUSTER, **NO_SHELL, "Null": {"ecs:task-definition": "true"}},
+    ],
+    "iam:PassRole": [
+        {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        {"StringEquals": {"iam:PassedToService": "ecs.amazonaws.com"}},
+    ],
+    "s3:ListBucket": [{"StringLike": {"s3:prefix": "${Prefix}/*"}}],
+}
+"""Conditions without which a statement would allow more than the playbook needs; a verb may have one of several."""
+EVERY_CLUSTER = {("prune", "ecs:ListTasks"), ("prune", "ecs:DescribeTasks")}
+"""It keeps what tasks of any cluster run."""
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_statement_is_limited_by_its_conditions(name: str) -> None:
+    for statement in ALL[name]["Statement"]:
+        for action in LIMITED.keys() & statement["Action"]:
+            if (name, action) not in EVERY_CLUSTER:
+                assert statement.get("Condition") in LIMITED[action], (name, action)
+
+
 def test_each_policy_belongs_to_a_role_or_a_person() -> None:
     resources = template.template()["Resources"]
     roles = [r["Properties"]["ManagedPolicyArns"] for r in resources.values() if r["Type"] == "AWS::IAM::Role"]

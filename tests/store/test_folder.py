@@ -98,6 +98,27 @@ class Disk:
         self.put(path, data, place)
 
 
+def test_a_document_is_on_the_disk_before_it_has_its_name_and_its_name_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a machine that loses its power has an empty file under the right name, or the new record under none."""
+    seen: list[str] = []
+
+    def told(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            kind = "folder" if name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode) else name
+            seen.append(kind)
+            return act(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", told("fsync", os.fsync))
+    for place in (os.replace, os.link):
+        seen.clear()
+        files.put(tmp_path / f"by-{place.__name__}", b"{}", told("named", place))
+        assert seen == ["fsync", "named", "folder"]
+
+
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     found = Disk()

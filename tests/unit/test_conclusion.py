@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion
 from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import (
     CUT_OFF,
     Run,
@@ -152,6 +153,27 @@ def test_a_url_that_is_wrong_before_and_after_is_no_failure_of_the_way_back(chec
 PLANNED = {"differences": [{"path": "x"}]}
 NOTHING_LEFT = {"release": None, "differences": []}
 """Another run has released it while this one waited for the lease."""
+
+
+def test_c78_credentials_that_end_in_the_wait_say_nothing_of_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(opened=OPENED, deployment={**SUCCEEDED, "verdict": "unknown"}, failure=EXPIRED)
+    assert (outcome(run), rolls_back(run)) == ("interrupted", False)
+    # The Wrong: a call that failed is a release that failed, which is put back.
+    monkeypatch.setattr(conclusion, "CUT_OFF", set())
+    monkeypatch.setattr(conclusion, "GOES_ON", set())
+    assert (outcome(run), rolls_back(run)) == ("failed", True)
+
+
+def test_a_way_back_that_is_judged_ill_is_gone_on_with_by_name() -> None:
+    """The rollback playbook alone would leave what was live before, where that is back and ill."""
+    step = {"failed": True, "reason": "unhealthy", "msg": "web runs web:1; 1 check failed."}
+    opened = {"release": {"seq": 4, "base": 3}}
+    run = Run(opened=opened, deployment=FAILED, failure=BROKEN, undoing=[step])
+    assert "-e rollback_to=3 begins it again" in detail(run)
+    half = Run(opened=opened, deployment=FAILED, failure=BROKEN, undoing=[{**step, "reason": "connection"}])
+    assert "same command again" in detail(half) and "rollback_to" not in detail(half)
+
+
 NOT_AS_DECLARED = {"name": "task definition", "expected": "as declared", "found": "FEATURE is off", "ok": False}
 ILL = {"failed": True, "reason": "unhealthy", "msg": "web runs web:76; 1 check failed"}
 

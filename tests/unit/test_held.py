@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, credentials, held, stores, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import aws, credentials, held, store_files, stores, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, lease
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate, interruptible, shielded
 
@@ -264,6 +264,34 @@ def test_a_call_is_sent_only_when_it_ends_within_the_lease(run: Run, world: Worl
         hold.in_time()
     hold.renew()
     hold.in_time()
+
+
+@pytest.mark.parametrize("moment", ["take", "renew"])
+def test_the_lease_counts_from_when_its_write_was_sent_not_from_its_answer(
+    run: Run, world: World, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Others count from when it arrived: an answer that takes long must not make ours longer than theirs."""
+    put = store_files.FileStore.put
+
+    def slow(*arguments: Any) -> str:
+        world.sleep(20)
+        return put(*arguments)
+
+    if moment == "renew":
+        hold = run.take()
+        world.sleep(30)
+    monkeypatch.setattr(store_files.FileStore, "put", slow)
+    if moment == "renew":
+        hold.renew()
+    else:
+        hold = run.take()
+    monkeypatch.undo()
+    monkeypatch.setattr(waits, "clock", world)
+    world.sleep(45)
+    hold.in_time()
+    world.sleep(1)
+    with pytest.raises(TooLate):
+        hold.in_time()
 
 
 def test_a_lease_that_was_taken_away_is_lost_to_the_next_task(run: Run) -> None:

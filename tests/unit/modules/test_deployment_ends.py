@@ -68,6 +68,19 @@ def test_a_task_that_failed_earlier_is_not_the_cause_of_what_others_ended(
     assert any("exited with code 3" in each["text"] for each in found["timeline"]), "it is told when it happens"
 
 
+@pytest.mark.parametrize("code", ["SpotInterruption", "InfrastructureHealth"])
+def test_a_task_that_aws_takes_away_in_the_rollout_is_no_failure_of_the_release(world: World, code: str) -> None:
+    """ECS starts another in its place: the release has to wait for that, and is proven."""
+    lost = {**crashed(2, 7), "stopCode": code, "stoppedReason": "The host is gone."}
+    world.at(2, lambda: world.tasks.append(task(2, 7)))
+    world.at(5, lambda: world.tasks.__setitem__(-1, lost))
+    world.at(20, world.start_tasks)
+    world.at(40, world.complete)
+    found = roll(world, task_definition="web:2")
+    assert (found["verdict"], found["cause"], "msg" in found) == ("succeeded", None, False)
+    assert not [line for line in world.lines if "failed" in line]
+
+
 GONE_PAST = {**HOOK, "status": "TIMED_OUT", "timeoutAction": "CONTINUE"}
 BREAKER = "Service deployment rolled back because the circuit breaker threshold was exceeded."
 

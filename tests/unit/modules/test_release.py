@@ -54,6 +54,22 @@ def deploy(act: Any, world: World, outcome: str = "proven") -> int:
     return seq
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_count_that_autoscaling_has_moved_is_no_change_by_hand(
+    act: Any, world: World, tmp_path: Path, fixed: bool
+) -> None:
+    """A baseline would say so, and be what the next rollback restores."""
+    more = {"settings": {"desiredCount": 3}} if fixed else {}
+    act("opened", **DECLARED, **more)
+    act("applied", steps={"attributes": "done", "task_definition": f"{FAMILY}:75", "registered": True})
+    world.deployed()
+    act("closed", outcome="proven", verdict="succeeded")
+    world.settings["desiredCount"] = 5
+    found = act("opened", changes={"cpu": "512"}, differences=PLAN)
+    assert (found["release"]["base"], found["release"]["baseline"]) == (2, None)
+    assert sorted(on_file(tmp_path)) == [1, 2, 3]
+
+
 def test_the_first_deploy_writes_a_baseline_and_its_record(act: Any, info: Any, world: World, tmp_path: Path) -> None:
     assert deploy(act, world) == 2
     records = on_file(tmp_path)

@@ -184,6 +184,23 @@ def test_what_was_changed_by_hand_and_is_not_declared_counts_when_asked(system: 
     assert (counted["status"], counted["differences"]) == ("DRIFTED", [])
 
 
+@pytest.mark.parametrize("on_record", [False, True])
+def test_a_count_that_nobody_declares_is_nobodys_change_wherever_autoscaling_has_it(
+    system: System, tmp_path: Path, on_record: bool
+) -> None:
+    settled(system)
+    declared: dict[str, Any] = {"attributes": {DURATION: 86400}}
+    if on_record:
+        released(system, tmp_path, **declared)
+    asked = {"undeclared": True, "store": str(tmp_path), **declared}
+    before = system.run(service_drift, **asked)
+    system.service["desiredCount"] += 2
+    after = system.run(service_drift, **asked)
+    compared = ("status", "undeclared", "differences", "findings")
+    assert [after[name] for name in compared] == [before[name] for name in compared]
+    assert not on_record or after["status"] == "IN_SYNC"
+
+
 def test_ignored_differences_are_listed_and_count_again_after_their_day(system: System) -> None:
     entry = {"path": DURATION, "resource": None, "reason": "load test", "until": "2999-12-31"}
     declared = {"attributes": {DURATION: 86400}}

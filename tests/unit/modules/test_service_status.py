@@ -146,6 +146,17 @@ def test_a_verb_without_an_end_is_named_with_who_since_when_and_what_next(
     assert status(world)["services"][0]["operation"] is None
 
 
+def test_json_is_one_document_and_so_is_the_file(world: VerbWorld, tmp_path: Path) -> None:
+    world.kept.released(2)
+    place = tmp_path / "out/status.json"
+    found = status(world, format="json", file=str(place), host="web-host")
+    shown = json.loads(next(line for line in world.lines if line.startswith("[")))
+    assert [each["service"] for each in shown] == [each["service"] for each in found["services"]] == ["web"]
+    assert shown[0]["last_proven"]["seq"] == found["services"][0]["last_proven"]["seq"] == 2
+    written = json.loads(place.read_text())["hosts"]["web-host"]
+    assert (written["services"], written["outcome"]) == (shown, "unchanged")
+
+
 def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld, tmp_path: Path) -> None:
     world.kept.released(2)
     world.fail("describe_target_group_attributes", refused("AccessDeniedException", "not authorized"))
