@@ -138,7 +138,7 @@ class World:
                 continue  # somebody has changed it by hand since
             choice = restore.choose(self.store.head(), known, self.live(), number or None)
             # What is live already, as a rollback to it, is not gone back to once more.
-            assert base["seq"] in choice.reaches, (record["seq"], choice)
+            assert choice.record and base["seq"] in restore.reached(choice.record, known), (record["seq"], choice)
 
     def act(self, what: str, dies: int, outcome: str) -> None:
         self.left = dies

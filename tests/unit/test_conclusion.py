@@ -169,7 +169,7 @@ def test_a_way_back_that_is_judged_ill_is_gone_on_with_by_name() -> None:
     step = {"failed": True, "reason": "unhealthy", "msg": "web runs web:1; 1 check failed."}
     opened = {"release": {"seq": 4, "base": 3}}
     run = Run(opened=opened, deployment=FAILED, failure=BROKEN, undoing=[step])
-    assert "-e rollback_to=3 begins it again" in detail(run)
+    assert "the rollback playbook with -e rollback_to=3 begins it again" in detail(run)
     half = Run(opened=opened, deployment=FAILED, failure=BROKEN, undoing=[{**step, "reason": "connection"}])
     assert "same command again" in detail(half) and "rollback_to" not in detail(half)
 

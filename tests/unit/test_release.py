@@ -186,20 +186,21 @@ def test_a_rollback_typed_again_stays_and_says_how_to_go_further_back() -> None:
     assert service.records[4]["restores"] == 2 and service.live["task_definition"] == f"{FAMILY}:75"
     for named in (None, 2, 4):
         choice = service.choose(named)
-        assert choice.record is not None and (choice.stands, choice.record["seq"], choice.reaches) == (True, 4, {4, 2})
+        assert choice.record is not None and (choice.stands, choice.record["seq"]) == (True, 4)
+        assert restore.reached(choice.record, service.records) == [4, 2]
         assert "release 4, a rollback to release 2, is live" in choice.reason and "rollback_to=1" in choice.remedy
     further = service.choose(1)
-    assert (further.stands, further.reaches) == (False, {1})
+    assert (further.stands, further.record) == (False, service.records[1])
     service.roll_back(1)
     last = service.choose()
-    assert (last.stands, last.reaches, last.remedy) == (True, {5, 1}, "Nothing is older.")
+    assert (last.stands, last.record, last.remedy) == (True, service.records[5], "Nothing is older.")
 
 
 def test_from_what_was_found_first_there_is_no_way_back() -> None:
     service = Service()
     service.deploy(75, "100", outcome="failed")
     choice = service.choose()
-    assert choice.record is None and not choice.reaches
+    assert choice.record is None
     assert choice.reason == "Nothing is older than release 1, which is live." and choice.remedy.startswith("Deploy")
 
 

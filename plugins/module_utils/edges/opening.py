@@ -148,7 +148,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
 
     def deciding(head: Document, records: release.Records) -> tuple[list[release.Write], None]:
         writes = found.decide(head, records, hold.store.now())
-        _as_said(before.choice, found.choice)
+        _as_said(before.choice, found.choice, records)
         if whole:
             allowed.approved(task, whole, found.resumes)
         if not found.resumes and found.opening:
@@ -159,12 +159,13 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     return found
 
 
-def _as_said(before: restore.Choice | None, now: restore.Choice | None) -> None:
+def _as_said(before: restore.Choice | None, now: restore.Choice | None, records: release.Records) -> None:
     """A rollback goes where its first look has said, or nowhere."""
-    if before and now and before.reaches.isdisjoint(now.reaches):
-        instead = "" if now.stands else f" From what is live now it would go back to release {min(now.reaches)}."
+    wanted, found = (restore.reached(each.record, records) if each and each.record else [] for each in (before, now))
+    if before and now and not set(wanted) & set(found):
+        instead = "" if now.stands else f" From what is live now it would go back to release {found[-1]}."
         raise Failure(
-            f"This rollback was to restore release {min(before.reaches)}, and another run has ended while it waited: "
+            f"This rollback was to restore release {wanted[-1]}, and another run has ended while it waited: "
             f"{now.reason.rstrip('.')}.{instead} Nothing was changed by this run. Look at status and history; to go "
             "back all the same, run the same command again.",
             reason="overtaken",

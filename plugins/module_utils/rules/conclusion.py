@@ -200,10 +200,9 @@ def _further(run: Run) -> str:
     then the rollback playbook by itself would leave that, too."""
     if _is_half_way(run):
         return "Run the same command again, or the rollback playbook, to go on with it."
-    named = f"-e rollback_to={run.release['base']}" if run.release.get("base") else "the rollback playbook"
     return (
-        f"Mend that, and go on with it: {named} begins it again. The rollback playbook alone goes further back when "
-        "all of it is live already."
+        f"Mend that, then go on with it: the rollback playbook with -e rollback_to={run.release.get('base')} begins it "
+        "again; without a name it goes further back, where all of that is live already."
     )
 
 

@@ -57,12 +57,6 @@ class Choice:
     stands: bool = False
     """The record is that of the rollback that is wanted, which is live already: nothing is to be restored."""
 
-    @property
-    def reaches(self) -> set[int]:
-        """The numbers of the releases that are live then: a rollback is the one that it restores, too."""
-        found = self.record or {}
-        return {int(found[name]) for name in ("seq", "restores") if found.get(name) is not None}
-
 
 def choose(head: Document, records: Records, live: Document, wanted: str | int | None = None) -> Choice:
     """The release that a rollback restores now; ``wanted`` names one (``rollback_to``), see :mod:`named_release`."""
@@ -70,7 +64,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
     standing = _standing(head, records, live)
     if wanted is not None:
         named = named_release.find(records, str(wanted))
-        if standing and named.record and named.record["seq"] in _restored(standing, records):
+        if standing and named.record and named.record["seq"] in reached(standing, records):
             return _stands(standing, records, live)
         return Choice(named.record, named.reason, named.remedy)
     if head["current"] is None:
@@ -98,6 +92,16 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
     if start is None:
         return Choice(None, f"Nothing is older than release {current['seq']}, which is live.", _other(current, records))
     return _proven_from(start, records, f"release {current['seq']} is live")
+
+
+def reached(record: Document, records: Records) -> list[int]:
+    """The numbers of the releases that are live where this one is: a rollback is the one that it restored, and that may
+    be one in its turn."""
+    found = [int(record["seq"])]
+    while record["restores"] is not None and record["restores"] in records:
+        record = records[record["restores"]]
+        found.append(int(record["seq"]))
+    return found
 
 
 def once_more(rollback: Document, why: str) -> Choice:
@@ -287,18 +291,20 @@ def _fixed_since(target: Document, records: Records) -> list[Document]:
 
 
 def _standing(head: Document, records: Records, live: Document) -> Document | None:
-    """The rollback that was the last release to succeed, as long as what is live is its work, nothing is open, and no
-    release over it has failed, which is another reason to go back than the one it was made for."""
+    """The rollback that was the last release to succeed, as long as what is live is its work alone, nothing is open,
+    and no release over it has failed, which is another reason to go back than the one it was made for."""
     if head["open"] is not None or head["current"] is None:
         return None
     current = records[head["current"]]
-    is_live = current["kind"] == ROLLBACK and not differences(state_of(current, records), live)
-    return current if is_live and _failed_since(current, records) is None else None
+    if current["kind"] != ROLLBACK or differences(state_of(current, records), live):
+        return None
+    failed = _failed_since(current, records)
+    return None if failed and (failed["state"] == FAILED or _has_left(failed, live)) else current
 
 
 def _failed_since(base: Document, records: Records) -> Document | None:
     """The newest release, when it is a deployment over this one that failed and was not undone."""
-    newest = records[max(number for number, each in records.items() if each["kind"] in RELEASES)]
+    newest = next(records[number] for number in sorted(records, reverse=True) if records[number]["kind"] in RELEASES)
     is_failed = newest["kind"] == DEPLOY and newest["state"] in (FAILED, ABANDONED)
     return newest if is_failed and newest["base"] == base["seq"] else None
 
@@ -313,15 +319,6 @@ def _has_left(failed: Document, live: Document) -> bool:
     was, wanted, found = (flat_settings(each["settings"]) for each in (before, intent, live))
     tags = [path for path in wanted if tag_key(path)]
     return any(found.get(path) == wanted[path] != was.get(path) for path in tags)
-
-
-def _restored(rollback: Document, records: Records) -> set[int]:
-    """The numbers of a rollback, of the release that it restored, and of what that restored in turn."""
-    found = {int(rollback["seq"])}
-    while rollback["restores"] is not None and rollback["restores"] in records:
-        rollback = records[rollback["restores"]]
-        found.add(int(rollback["seq"]))
-    return found
 
 
 def _stands(current: Document, records: Records, live: Document) -> Choice:

@@ -252,6 +252,17 @@ def _given_up(store: Path, seq: int) -> None:
     head.write_text(json.dumps({**content, "open": None, "lease": None}))
 
 
+def test_over_a_release_that_was_given_up_before_it_changed_anything_it_stands(
+    act: Any, world: World, tmp_path: Path
+) -> None:
+    """Nothing is known against what is live."""
+    deploy(act, world)
+    second(act, world)
+    done = back(act, world)
+    _given_up(tmp_path, act("opened", changes={"cpu": "1024"}, differences=PLAN)["release"]["seq"])
+    assert_stands(act("opened", kind="rollback"), done)
+
+
 def test_over_a_release_whose_way_back_was_judged_ill_it_goes_further_back(act: Any, world: World) -> None:
     """What is live has failed by itself: that is no rollback typed again, whoever typed one days ago."""
     deploy(act, world)
