@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -192,20 +193,33 @@ def test_who_names_its_release_goes_there_from_wherever_another_rollback_has_gon
     assert found["release"]["restores"] == 2
 
 
-SET: dict[str, dict[str, Any]] = {
-    "count": {"settings": {"desiredCount": 10}},
-    "tag": {"settings": {"tags": {"team": "new"}}},
-    "setting": {"settings": {"healthCheckGracePeriodSeconds": 99}},
-    "attribute": {"attributes": {DURATION: 60}},
-    "revision": {"changes": {"cpu": "1024"}},
+@dataclass(frozen=True)
+class Set:
+    """One thing that a release sets: its declaration, the live service with it, and what restores it."""
+
+    declared: dict[str, Any]
+    settings: dict[str, Any] = field(default_factory=dict)
+    revision: int | None = None
+    duration: str | None = None
+    restored: dict[str, Any] = field(default_factory=dict)
+
+
+TAG = [{"key": "team", "value": "new"}]
+GRACE = "healthCheckGracePeriodSeconds"
+SETS = {
+    "count": Set({"settings": {"desiredCount": 10}}, {"desiredCount": 10}, restored={"desiredCount": 3}),
+    "tag": Set({"settings": {"tags": {"team": "new"}}}, {"tags": TAG}, restored={"tags": {"team": None}}),
+    "setting": Set({"settings": {GRACE: 99}}, {GRACE: 99}, restored={GRACE: 60}),
+    "attribute": Set({"attributes": {DURATION: 60}}, duration="60"),
+    "revision": Set({"changes": {"cpu": "1024"}}, revision=80),
 }
 
 
 @pytest.mark.parametrize("over", ["rollback", "deploy"])
 @pytest.mark.parametrize("end", ["failed", "abandoned"])
-@pytest.mark.parametrize("what", SET)
+@pytest.mark.parametrize("what", SETS.values(), ids=SETS)
 def test_what_a_failed_release_has_left_is_undone_and_no_more(
-    act: Any, world: World, tmp_path: Path, what: str, end: str, over: str
+    act: Any, world: World, tmp_path: Path, what: Set, end: str, over: str
 ) -> None:
     """Whatever it was that it set: it went one release too far where that is part of no state, as count and tags."""
     world.settings["desiredCount"] = 3
@@ -213,33 +227,20 @@ def test_what_a_failed_release_has_left_is_undone_and_no_more(
     base = second(act, world)
     if over == "rollback":
         base = back(act, world)
-    was = (world.revision, world.attributes[DURATION])
-    failed = act("opened", differences=PLAN, **SET[what])["release"]
-    world.settings.update(
-        {"count": {"desiredCount": 10}, "tag": {"tags": [{"key": "team", "value": "new"}]}}.get(
-            what, {"healthCheckGracePeriodSeconds": 99} if what == "setting" else {}
-        )
-    )
-    world.revision, world.attributes[DURATION] = (
-        80 if what == "revision" else was[0],
-        "60" if what == "attribute" else was[1],
-    )
-    revision = {"task_definition": f"{FAMILY}:80", "registered": True} if what == "revision" else {}
+    was = world.revision
+    failed = act("opened", differences=PLAN, **what.declared)["release"]["seq"]
+    world.settings.update(what.settings)
+    world.revision, world.attributes[DURATION] = what.revision or was, what.duration or world.attributes[DURATION]
+    revision = {"task_definition": f"{FAMILY}:{what.revision}", "registered": True} if what.revision else {}
     act("applied", steps={"deployment": "ecs-svc/x", **revision})
     if end == "failed":
         act("closed", outcome="failed", verdict="failed")
     else:
-        _given_up(tmp_path, failed["seq"])
+        _given_up(tmp_path, failed)
     found = act("opened", kind="rollback")
     assert found["release"]["restores"] == base
-    restored = {
-        "count": {"desiredCount": 3},
-        "tag": {"tags": {"team": None}},
-        "setting": {"healthCheckGracePeriodSeconds": 60},
-    }
-    assert found["target"]["settings"] == restored.get(what, {})
-    assert found["target"]["task_definition"] == f"{FAMILY}:{was[0]}"
-    assert found["target"]["not_restorable"] == []
+    assert (found["target"]["settings"], found["target"]["not_restorable"]) == (what.restored, [])
+    assert found["target"]["task_definition"] == f"{FAMILY}:{was}"
 
 
 def _given_up(store: Path, seq: int) -> None:
