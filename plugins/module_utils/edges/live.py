@@ -8,7 +8,6 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import autoscaling, reads, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import (
-    checks,
     images,
     looks,
     ownership,
@@ -124,23 +123,13 @@ def chosen(
     record = choice.record
     if record is None:
         return choice, None
-    if choice.stands and (damage := _damage(task, record)):
-        choice = restore.once_more(record, damage)
-    if choice.stands:
-        return choice, restore.standing(record, records)
-    return choice, restoration(task, record, records, found)
-
-
-def _damage(task: Task, record: Document) -> str:
-    """What is wrong with the tasks of a release that is live, although its state is: its deployment has failed, or they
-    run another content than it left (case C68); empty when nothing is."""
-    names = task.params["cluster"], task.params["service"]
-    primary = looks.primary(reads.service(task, *names))
-    if primary.get("rolloutState") == "FAILED":
-        return f"deployment {primary['id']} of it has failed"
-    expected = images.recorded(record)
-    wrong = checks.failed(images.compared(reads.tasks(task, *names), expected)) if expected else []
-    return "; ".join(f"{each['name']}: expected {each['expected']}, found {each['found']}" for each in wrong)
+    if not choice.stands:
+        return choice, restoration(task, record, records, found)
+    cluster, name = task.params["cluster"], task.params["service"]
+    looked = reads.service(task, cluster, name), reads.tasks(task, cluster, name)
+    if damage := restore.damage(record, records, found, *looked):
+        return restore.once_more(record, damage), restoration(task, record, records, found)
+    return choice, restore.standing(record, records)
 
 
 def whole(task: Task) -> Live:

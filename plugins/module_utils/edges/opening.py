@@ -161,8 +161,10 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
 
 def _as_said(before: restore.Choice | None, now: restore.Choice | None, records: release.Records) -> None:
     """A rollback goes where its first look has said, or nowhere."""
-    wanted, found = (restore.reached(each.record, records) if each and each.record else [] for each in (before, now))
-    if before and now and not set(wanted) & set(found):
+    if not (before and before.record and now and now.record):
+        return
+    wanted, found = restore.reached(before.record, records), restore.reached(now.record, records)
+    if not set(wanted) & set(found):
         instead = "" if now.stands else f" From what is live now it would go back to release {found[-1]}."
         raise Failure(
             f"This rollback was to restore release {wanted[-1]}, and another run has ended while it waited: "

@@ -328,8 +328,10 @@ def _buried(head: Document, records: Records, now: str) -> tuple[list[Write], di
 
     Whoever opened the current release has buried what was older, so a long history is not read.
     """
-    current = [] if head["current"] is None else [head["current"]]  # asked for by its number: it may have been deleted
-    known = {n: records[n] for n in [*current, *(number for number in records if number > (head["current"] or 0))]}
+    numbers = [number for number in records if number > (head["current"] or 0)]
+    if head["current"] is not None:
+        numbers.insert(0, head["current"])  # by its number, not from the listing: it may have been deleted
+    known = {number: records[number] for number in numbers}
     dead = [number for number in sorted(known) if known[number]["state"] not in FINAL]
     known.update({number: moved(known[number], ABANDONED, now) for number in dead})
     return [Write(REPLACE, known[number]) for number in dead], known

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, redact, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import failed
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
-from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.images import compared, recorded
+from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import groups_of, primary
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ABANDONED,
     DEPLOY,
@@ -65,7 +66,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
     if wanted is not None:
         named = named_release.find(records, str(wanted))
         if standing and named.record and named.record["seq"] in reached(standing, records):
-            return _stands(standing, records, live)
+            return _stands(standing, records)
         return Choice(named.record, named.reason, named.remedy)
     if head["current"] is None:
         return Choice(
@@ -75,7 +76,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
             "`aws ecs update-service --task-definition FAMILY:REVISION` goes back by hand.",
         )
     if standing:
-        return _stands(standing, records, live)
+        return _stands(standing, records)
     open_record = opened(head, records)
     if open_record:
         return _undone(open_record, records)
@@ -85,9 +86,9 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
         if halfway is not None:
             return Choice(records[halfway["restores"]], f"rollback {halfway['seq']} got halfway only")
         return _proven_from(current, records, f"what is live is not release {current['seq']}")
-    failed = _failed_since(current, records)
-    if failed and _has_left(failed, live):
-        return _proven_from(current, records, f"release {failed['seq']} failed, and some of what it set is still there")
+    left = _failed_since(current, records)
+    if left and _has_left(left, live):
+        return _proven_from(current, records, f"release {left['seq']} failed, and some of what it set is still there")
     start = _before(current, records)
     if start is None:
         return Choice(None, f"Nothing is older than release {current['seq']}, which is live.", _other(current, records))
@@ -97,11 +98,20 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
 def reached(record: Document, records: Records) -> list[int]:
     """The numbers of the releases that are live where this one is: a rollback is the one that it restored, and that may
     be one in its turn."""
-    found = [int(record["seq"])]
-    while record["restores"] is not None and record["restores"] in records:
-        record = records[record["restores"]]
-        found.append(int(record["seq"]))
-    return found
+    return [int(each["seq"]) for each in _chain(record, records)]
+
+
+def damage(rollback: Document, records: Records, live: Document, service: Document, tasks: list[Document]) -> str:
+    """What is wrong with a rollback that is live, although its state is: another count is wanted than it restored, its
+    deployment has failed, or its tasks run another content than it left (case C68); empty when nothing is."""
+    count, desired = _count(rollback, records, live).get(COUNT), live.get("desired")
+    if count is not None and desired not in (None, count):
+        return f"{desired} tasks are wanted instead of {count}"
+    lead = primary(service)
+    if lead.get("rolloutState") == "FAILED":
+        return f"deployment {lead['id']} of it has failed"
+    wrong = failed(compared(tasks, recorded(rollback)))
+    return "; ".join(f"{each['name']}: expected {each['expected']}, found {each['found']}" for each in wrong)
 
 
 def once_more(rollback: Document, why: str) -> Choice:
@@ -253,11 +263,11 @@ def _count(target: Document, records: Records, live: Document) -> dict[str, int]
     A release that is open, or has failed since, is undone whole, its count too, as long as nobody has moved it since. A
     rollback that is open goes on to the count that it began with.
     """
-    failed = _failed_since(target, records)
+    left = _failed_since(target, records)
     for each in _fixed_since(target, records):
         before, ours = each["before"].get("desired"), each["intent"]["count_policy"]["count"]
         is_undone = each["kind"] != ROLLBACK and each["state"] not in FINAL and each["base"] == target["seq"]
-        if (is_undone or each is failed) and before is not None and "desired" in live:
+        if (is_undone or each is left) and before is not None and "desired" in live:
             return {COUNT: before} if live["desired"] == ours else {}
     now = _since_live(target, records)
     last = now[-1] if now else target
@@ -298,8 +308,8 @@ def _standing(head: Document, records: Records, live: Document) -> Document | No
     current = records[head["current"]]
     if current["kind"] != ROLLBACK or differences(state_of(current, records), live):
         return None
-    failed = _failed_since(current, records)
-    return None if failed and (failed["state"] == FAILED or _has_left(failed, live)) else current
+    left = _failed_since(current, records)
+    return None if left and (left["state"] == FAILED or _has_left(left, live)) else current
 
 
 def _failed_since(base: Document, records: Records) -> Document | None:
@@ -309,10 +319,10 @@ def _failed_since(base: Document, records: Records) -> Document | None:
     return newest if is_failed and newest["base"] == base["seq"] else None
 
 
-def _has_left(failed: Document, live: Document) -> bool:
+def _has_left(record: Document, live: Document) -> bool:
     """Whether the count or a tag of a failed release, neither of which is part of the state that is compared, is still
     what it set."""
-    before, intent = failed["before"], failed["intent"]
+    before, intent = record["before"], record["intent"]
     count, now = intent["count_policy"]["count"], live.get("desired")
     if count is not None and count == now and before.get("desired") not in (None, count):
         return True
@@ -321,19 +331,15 @@ def _has_left(failed: Document, live: Document) -> bool:
     return any(found.get(path) == wanted[path] != was.get(path) for path in tags)
 
 
-def _stands(current: Document, records: Records, live: Document) -> Choice:
+def _stands(current: Document, records: Records) -> Choice:
     start = _before(current, records)
     further = _proven_from(start, records, "").record if start else None
-    choice = Choice(
+    return Choice(
         current,
         f"release {current['seq']}, a rollback to release {current['restores']}, is live already.",
         f"To go further back, name the release: -e rollback_to={further['seq']}." if further else "Nothing is older.",
         stands=True,
     )
-    count, desired = _count(current, records, live).get(COUNT), live.get("desired")
-    if count is None or desired in (None, count):
-        return choice
-    return once_more(current, f"{desired} tasks are wanted instead of {count}")
 
 
 def _undone(record: Document, records: Records) -> Choice:
@@ -359,9 +365,16 @@ def _halfway(current: Document, records: Records, live: Document) -> Document | 
 
 def _before(record: Document, records: Records) -> Document | None:
     """What was current before a release; for a rollback, before the release that it restored."""
-    while record["restores"] is not None and record["restores"] in records:
-        record = records[record["restores"]]
-    return None if record["base"] is None else records.get(record["base"])
+    base = _chain(record, records)[-1]["base"]
+    return None if base is None else records.get(base)
+
+
+def _chain(record: Document, records: Records) -> list[Document]:
+    """A release; for a rollback, the one that it restored after it, and so on."""
+    found = [record]
+    while found[-1]["restores"] is not None and found[-1]["restores"] in records:
+        found.append(records[found[-1]["restores"]])
+    return found
 
 
 def _proven_from(start: Document, records: Records, reason: str) -> Choice:

@@ -226,7 +226,8 @@ class Stage:
             if last in scenario.final and not over:
                 result.problems.append(f"run {len(result.runs)} says {last}, and no record is {scenario.state}")
                 return
-            result.anew += over and scenario.state == "rolled_back"
+            if over and scenario.state == "rolled_back":
+                result.anew += 1
             result.runs.append(self.player.run(*arguments))
         result.problems.append(f"not at its end after {TRIES} more runs; outcomes {outcomes(result)}")
 

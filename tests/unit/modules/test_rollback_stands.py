@@ -19,18 +19,15 @@ __all__ = ["act", "world"]
 DELAY = "deregistration_delay.timeout_seconds"
 IMAGE = "640080112933.dkr.ecr.us-east-1.amazonaws.com/coral:1.2"
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-AGAIN = "is live, but"
 
 
 def second(act: Any, world: World, **more: Any) -> int:
     """A proven release of 76 over the first."""
-    seq: int = act("opened", changes={"cpu": "512"}, attributes={DURATION: 7200}, differences=PLAN, **more)["release"][
-        "seq"
-    ]
+    opened = act("opened", changes={"cpu": "512"}, attributes={DURATION: 7200}, differences=PLAN, **more)
     act("applied", steps={"task_definition": f"{FAMILY}:76", "registered": True, "deployment": "ecs-svc/76"})
     world.revision, world.attributes[DURATION] = 76, "7200"
     act("closed", outcome="proven", verdict="succeeded")
-    return seq
+    return int(opened["release"]["seq"])
 
 
 def back(act: Any, world: World, revision: int = 75, images: dict[str, str] | None = None, **named: Any) -> int:
