@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Reads the release records and the live state of the service. Nothing is written.
   - While a release is open, the target is the state that it started from. Otherwise it is the last proven release
-    before the live one; a baseline, which nobody verified, only where nothing proven exists. A rollback that is live, and
-    whole, stays.
+    before the live one; a baseline, which nobody verified, only where nothing proven exists. A rollback that is live,
+    and whole, stays.
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
