@@ -24,8 +24,11 @@ unit() { pytest -n 2 tests/house tests/unit tests/property; }
 # These wait more than they compute, so four side by side use two cores well; each has a bed of its own.
 worlds() { pytest -n 4 --dist worksteal -m "not walk and not long and not verdicts" "$@"; }
 walks() { pytest -n 4 --dist worksteal -m "walk and not long" tests; }
-# The state machine lives for ten minutes here.
-long() { pytest -n 4 --dist worksteal -m long tests --machine-seconds 600; }
+# The state machine lives for ten minutes here, and properties are tried with values that nobody has tried.
+long() {
+    pytest -n 4 --dist worksteal -m long tests --machine-seconds 600
+    pytest -n 2 --hypothesis-profile "by chance" -m "hypothesis and not walk and not long" tests
+}
 bed() { worlds tests/testbed tests/conformance tests/edges tests/store tests/cases; }
 e2e() { worlds tests/e2e tests/iam; }
 # The sweeps' short form (./steady sweep has the long one), and stores and clocks that fail.

@@ -85,6 +85,8 @@ def words_of(value: Any, shape: Any, path: str = "") -> dict[str, tuple[str, lis
 
 @given(DECLARED)
 @example({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r", "filesystemType": "true"}}]})
+@example({"placementConstraints": [{"type": "text"}]})
+@example({"placementConstraints": [{"type": "5"}]})
 @hypothesis_settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
 def test_what_passes_is_what_the_sdk_and_aws_take(declared: Answer) -> None:
     now = live()
@@ -96,7 +98,8 @@ def test_what_passes_is_what_the_sdk_and_aws_take(declared: Answer) -> None:
     assert not report.has_errors(), report.generate_report()
     # A word like none of AWS's, in the case of theirs, may be newer than the SDK, and is taken.
     for word, known in words_of(sent, INPUT).values():
-        assert word in known or (word in NEWER and known[0].islower()), (word, known)
+        is_alike = word in NEWER and known[0][0].islower() and word[0].islower()
+        assert word in known or is_alike, (word, known)
 
 
 @given(DECLARED)

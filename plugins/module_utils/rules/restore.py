@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, redact, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, redact, scaling, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import failed
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import compared, recorded
@@ -106,7 +106,7 @@ def damage(rollback: Document, records: Records, live: Document, service: Docume
     deployment has failed, or its tasks run another content than it left (case C68); empty when nothing is."""
     count, desired = _count(rollback, records, live).get(COUNT), live.get("desired")
     if count is not None and desired not in (None, count):
-        return f"{desired} tasks are wanted instead of {count}"
+        return f"its desired count is {desired} instead of {count}"
     lead = primary(service)
     if lead.get("rolloutState") == "FAILED":
         return f"deployment {lead['id']} of it has failed"
@@ -155,7 +155,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         known = {path: value for path, value in known.items() if not path.startswith(SCALING)}
     unknown += sorted(paths - set(known))
     settings: dict[str, Any] = {path: known[path] for path in sorted(paths) if path in known}
-    count = _count(target, records, live)
+    count = _held(_count(target, records, live), nested_settings(settings), live)
     settings.update(count)
     if not count and _fixed_since(target, records) and not _is_as_it_was(target, records, live):
         unknown.append(COUNT)
@@ -276,6 +276,12 @@ def _count(target: Document, records: Records, live: Document) -> dict[str, int]
     else:
         policies = [each["intent"]["count_policy"] for each in (target, *now)]
     return {COUNT: policies[0]["count"]} if all(each["mode"] == "fixed" for each in policies) else {}
+
+
+def _held(count: dict[str, int], settings: Document, live: Document) -> dict[str, int]:
+    """The same; none where Application Auto Scaling, as it is restored, would move it at once: it is awake again."""
+    wanted, there = settings.get(SCALING) or {}, live.get("settings", {}).get(SCALING) or {}
+    return {} if count and wanted and scaling.moves(count[COUNT], wanted, there) else count
 
 
 def _since_live(target: Document, records: Records) -> list[Document]:

@@ -96,14 +96,21 @@ def refuse_contradictions(declared: Answer, live: Answer) -> None:
     if low is not None and high is not None and low > high:
         raise DeclarationError(f"{SCALING}.minCapacity {low} is above its maxCapacity {high}. Swap or correct them.")
     count = _number(declared, {}, "desiredCount")
-    suspended = wanted.get("suspendedState", {})
-    if suspended is not None and _rests({**((there or {}).get("suspendedState") or {}), **suspended}):
-        return
-    if count is not None and not (low or 0) <= count <= (count if high is None else high):
+    if count is not None and moves(count, wanted, there or {}):
         raise DeclarationError(
             f"desiredCount {count} is outside of {SCALING} {low} to {high}: Application Auto Scaling would move it "
             "back at once. Leave desiredCount out, or correct it."
         )
+
+
+def moves(count: int, wanted: Answer, there: Answer) -> bool:
+    """Whether Application Auto Scaling would move a count, where its range (``there``) becomes the one that is
+    ``wanted``."""
+    suspended = wanted.get("suspendedState", {})
+    if suspended is not None and _rests({**(there.get("suspendedState") or {}), **suspended}):
+        return False
+    low, high = (_number(wanted, there, each) for each in ("minCapacity", "maxCapacity"))
+    return not (low or 0) <= count <= (count if high is None else high)
 
 
 def _rests(suspended: Answer) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +148,8 @@ def _word(value: Any, words: tuple[str, ...], path: str) -> str:
     """A word. It may be newer than the installed SDK: one in the case of those it knows, and like none of them, is
     taken."""
     found, meant = text(path, value), nearest(value, words)
-    strange = any(all(map(form, words)) and not form(found) for form in (str.isupper, str.islower))
+    forms: tuple[Callable[[str], bool], ...] = (str.isupper, str.islower, lambda word: word[:1].islower())
+    strange = any(all(map(form, words)) and not form(found) for form in forms)
     if found not in words and (meant or strange):
         raise DeclarationError(f"{path}: no such word is known. {meant}Words: {', '.join(sorted(words))}.")
     return found
