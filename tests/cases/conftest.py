@@ -103,8 +103,9 @@ class Place(World):
 SOON = {"wait_delay": 1, "stable_seconds": 5}
 
 
-def released(place: Place, settings: Answer, **rollout: Any) -> Answer:
-    """A release of these settings (and of a revision), from the plan to its last record; what its rollout answers."""
+def released(place: Place, settings: Answer, ends: str = "succeeded", **rollout: Any) -> Answer:
+    """A release of these settings (and of a revision), from the plan to its last record, which says how it ``ends``;
+    what its rollout answers."""
     looked = place.run(service_drift, settings=settings)
     assert "differences" in looked, looked["msg"]
     plan = looked["differences"]
@@ -114,8 +115,9 @@ def released(place: Place, settings: Answer, **rollout: Any) -> Answer:
     assert not found.get("failed"), found["msg"]
     steps = {"task_definition": rollout.get("task_definition")}
     place.run(release, state="applied", release=opened["release"], steps=steps)
-    closed = place.run(release, state="closed", release=opened["release"], outcome="proven", verdict="succeeded")
-    assert closed["release"]["state"] == "succeeded", closed
+    outcome = "proven" if ends == "succeeded" else ends
+    closed = place.run(release, state="closed", release=opened["release"], outcome=outcome, verdict="succeeded")
+    assert closed["release"]["state"] == ends, closed
     return found
 
 

@@ -68,6 +68,18 @@ def test_a_range_is_planned_set_recorded_and_given_back(place: Place) -> None:
     assert place.service()["desiredCount"] == 4, "the count is autoscaling's"
 
 
+@pytest.mark.parametrize("earlier", [[], [{"healthCheckGracePeriodSeconds": 7}]])
+def test_a_range_that_a_failed_release_has_left_is_given_back(place: Place, earlier: list[Answer]) -> None:
+    """It was the first one to declare any, and stayed to be looked at (rollback_on_failure: false)."""
+    scaled(place)
+    for settings in earlier:
+        released(place, settings)
+    released(place, RANGE, ends="failed")
+    assert live(place)[:2] == (4, 8)
+    gone_back(place)
+    assert live(place)[:2] == (2, 6)
+
+
 def test_a_suspension_is_set_and_given_back(place: Place) -> None:
     scaled(place)
     released(place, RANGE)

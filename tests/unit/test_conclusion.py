@@ -197,6 +197,14 @@ def test_a_run_with_nothing_to_release_is_overtaken_not_failed(plan: Any, opened
     assert ("somebody has changed the service since" in detail(run)) == (word == "superseded")
 
 
+def test_a_rollback_that_is_overtaken_says_what_to_type_as_a_rollback() -> None:
+    """What stood was changed between its first look and its verification; typed again it brings that back."""
+    opened = {"release": None, "differences": [], "target": {"seq": 7}}
+    run = Run(plan=opened, opened=opened, health={"ok": False, "checks": [NOT_AS_DECLARED]}, failure=ILL)
+    assert outcome(run) == "superseded"
+    assert "Run the same command again to bring release 7 back." in detail(run)
+
+
 def test_a_way_back_that_fails_says_so_before_the_cause() -> None:
     item = {"failed": True, "msg": "ModifyTargetGroupAttributes was refused."}
     loop = {"failed": True, "msg": "One or more items failed", "results": [{"msg": "fine"}, item]}

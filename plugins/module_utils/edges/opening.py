@@ -182,6 +182,8 @@ def announce(task: Task, target: Document, found: Look) -> list[Difference]:
     """What a rollback will change, after it was said: at three in the morning people want to read it first."""
     differences = restore.changes(target, found.live)
     proof = "" if target["proven"] else ", which nobody verified"
+    if found.choice:
+        task.report(found.choice.reason.rstrip("."))
     task.report(f"restores release {target['seq']} ({target['kind']}{proof}): service first, then attributes")
     for each in differences:
         task.report(each.as_text())
@@ -189,7 +191,8 @@ def announce(task: Task, target: Document, found: Look) -> list[Difference]:
         task.report(f"{target['task_definition']} is live already: its tasks are replaced by new ones")
     for name in target["not_restorable"]:
         if name == states.COUNT:
-            task.warn(f"{name} stays: somebody has moved it since, or release {target['seq']} had left it to others.")
+            owner = f"release {target['seq']} had left it to others, or autoscaling would move it"
+            task.warn(f"{name} stays: somebody has moved it since, {owner}.")
         elif name not in found.theirs:
             reason = f"what it was is not on record of release {target['seq']}"
             task.warn(f"{name} was declared later, and {reason}: it stays.")

@@ -210,9 +210,11 @@ def _meanwhile(run: Run) -> str:
     """What to do about a verification that finds what the plan did not."""
     if not _was_overtaken(run):
         return ""
+    standing = run.opened.get("target")
+    wish = f"bring release {standing['seq']} back" if standing else "have what is declared"
     return (
         "nothing differed when it was this run's turn, and it changed nothing: somebody has changed the service since. "
-        "Run the same command again to have what is declared. "
+        f"Run the same command again to {wish}. "
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, target_group, together
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLED_BACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import RELEASES, ROLLED_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import (
     GRACE,
     NO_DEFAULT,
@@ -90,11 +90,11 @@ def as_found(live: Document, intent: Document) -> Document:
 
 
 def scales(head: Document, records: Mapping[int, Document]) -> bool:
-    """Whether the current release or the open one knows a scalable target: then its state is one of what releases
-    change, whoever declares it now."""
-    numbers = [head[name] for name in ("current", "open") if head[name] is not None]
-    named = [records[number] for number in numbers if number in records]
-    return any(SCALING in each[part]["settings"] for each in named for part in ("before", "intent"))
+    """Whether the current release, or one after it that may have left something, knows a scalable target: then that is
+    one of the things that releases change, whoever declares it now."""
+    since = [each for number, each in records.items() if number >= (head["current"] or 0) and each["kind"] in RELEASES]
+    left = [each for each in since if each["state"] != ROLLED_BACK]
+    return any(SCALING in each[part]["settings"] for each in left for part in ("before", "intent"))
 
 
 def state_of(record: Document, records: Mapping[int, Document] | None = None) -> Document:

@@ -145,6 +145,8 @@ def test_a_count_that_was_restored_and_is_another_by_now_is_restored_again(
     world.settings["desiredCount"] = 1
     found = act("opened", kind="rollback", restores=named)
     assert found["release"] is not None and found["target"]["settings"] == {"desiredCount": 3}
+    why = f"release {done}, a rollback to release 2, is live, but its desired count is 1 instead of 3"
+    assert world.lines[world.lines.index(why) + 1].startswith(f"restores release {done} (rollback)")
 
 
 # -- releases that failed over it --------------------------------------------------------------------------------------
