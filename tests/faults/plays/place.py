@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from tests.faults.plays.front import Front
 from tests.testbed.beds import BREAKER, NETWORK, ROLE, Bed, until
 
 CLUSTER = "sweep"
@@ -35,6 +36,7 @@ class Place:
     def __init__(self, bed: Bed, folder: Path, store: str | None = None, count: int = 1) -> None:
         """`store` as `release_store` takes it; the default is a folder inside `folder`."""
         self.bed, self.folder, self.declared = bed, folder, RELEASE
+        self.front: Front | None = None
         self.cluster = CLUSTER
         self.name = f"plan-{uuid.uuid4().hex[:10]}"
         self.place = folder / self.name
@@ -168,6 +170,12 @@ class Place:
         status, answer = self.bed.admin("PUT", "/_bed/health", {f"{self.name}:{n}": "unhealthy" for n in BROKEN})
         assert status == 200, answer
 
+    def unproven(self) -> None:
+        """Whatever is released from now on is well for ECS, and its endpoint is not: only a verification finds out."""
+        first = self.service()["taskDefinition"]
+        self.front = Front(lambda: self.service()["taskDefinition"] == first)
+        self.declared = {**self.declared, "health_endpoints": [self.front.url], "health_wait_timeout": 40}
+
     # -- making and ending it ------------------------------------------------------------------------------------------
 
     def _group(self) -> str:
@@ -207,6 +215,12 @@ class Place:
 
     def remove(self) -> None:
         """Take the service away, so that the bed has no more to do for it."""
+        self.close()
         with contextlib.suppress(self.ecs.exceptions.ServiceNotFoundException):  # a test has deleted it
             self.ecs.delete_service(cluster=self.cluster, service=self.name, force=True)
         self.elb.delete_load_balancer(LoadBalancerArn=self.balancer)
+
+    def close(self) -> None:
+        """End what answers for the application."""
+        if self.front:
+            self.front.close()

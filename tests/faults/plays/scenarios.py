@@ -1,4 +1,4 @@
-"""The three commands that a plan disturbs, and what must be true of each in the end."""
+"""The commands that a plan disturbs, and what must be true of each in the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Scenario:
 
     def arguments(self, place: Place, **declared: Any) -> tuple[str, ...]:
         """The command, the same at each try."""
-        return ("-i", place.inventory(**place.declared, **TIME, **declared), self.playbook)
+        return ("-i", place.inventory(**{**TIME, **place.declared, **declared}), self.playbook)
 
 
 def _fresh(place: Place, player: Player) -> None:
@@ -46,7 +46,14 @@ def _ill(place: Place, player: Player) -> None:
     place.ill()
 
 
+def _unproven(place: Place, player: Player) -> None:
+    """What the release brings is well for ECS, and does not pass the verification."""
+    place.unproven()
+
+
 DEPLOY = Scenario("deploy", "deploy.yml", ("proven", "unchanged"), "deploy", "succeeded", _fresh)
 ROLLBACK = Scenario("rollback", "rollback.yml", ("proven", "unchanged"), "rollback", "succeeded", _released)
 FAILING = Scenario("failing", "deploy.yml", ("failed_rolled_back",), "deploy", "rolled_back", _ill)
-SCENARIOS = {each.name: each for each in (DEPLOY, ROLLBACK, FAILING)}
+UNPROVEN = Scenario("unproven", "deploy.yml", ("failed_rolled_back",), "deploy", "rolled_back", _unproven)
+"""Unlike a failing one, which the circuit breaker takes back, all of this one is for us to take back."""
+SCENARIOS = {each.name: each for each in (DEPLOY, ROLLBACK, FAILING, UNPROVEN)}

@@ -23,7 +23,7 @@ class Served(Place):
     """The one production service; each plan has a store of its own, and begins at revision 74."""
 
     def __init__(self, bed: Bed, folder: Path) -> None:
-        self.bed, self.folder, self.number = bed, folder, next(_numbers)
+        self.bed, self.folder, self.number, self.front = bed, folder, next(_numbers), None
         self.cluster, self.name = production.CLUSTER, production.SERVICE
         self.place = folder / f"served-{self.number}"
         self.place.mkdir(parents=True)
@@ -57,6 +57,7 @@ class Served(Place):
 
     def remove(self) -> None:
         """As it was before, by the API."""
+        self.close()
         first = f"{production.FAMILY}:{production.REVISIONS_BEFORE + 1}"
         self.elb.modify_target_group_attributes(
             TargetGroupArn=self.group, Attributes=[{"Key": k, "Value": v} for k, v in production.ATTRIBUTES.items()]

@@ -41,6 +41,17 @@ def test_a_cut_between_two_tasks_is_gone_on_from(stage: Stage) -> None:
 
 
 @pytest.mark.walk
+@pytest.mark.parametrize("what", ["SIGKILL_after", "reset_after"])
+def test_our_own_way_back_is_gone_on_with(stage: Stage, what: str) -> None:
+    """ECS was content with the release, so nobody but us takes it back: disturbed when the service is told so."""
+    calls = stage.undisturbed("unproven", "files").calls
+    number = max(n for n, call in enumerate(calls, 1) if call.endswith(":UpdateService"))
+    result = stage.perform(Plan("unproven", f"call-{number}", what))
+    assert result.reached, "the disturbance happened"
+    assert result.problems == [], result.text()
+
+
+@pytest.mark.walk
 @pytest.mark.parametrize("store", ["files", "s3"])
 def test_a_copied_release_is_taken_back_as_one_that_a_play_made(stage: Stage, store: str) -> None:
     """Rollbacks begin from a copy: it must lead to the same calls and the same end as the play's own release."""

@@ -1,12 +1,16 @@
-"""The referee of several deployers: what it must see, on a history and a call log that are written down here."""
+"""The referee of several deployers: what it must see, on a history and a call log that are written down here; and two
+races of real ansible-playbook processes, of the hundred that ./steady sweep has."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.plays.races import Deployer, LeaseWatch, strangers
+from tests.faults.plays.races import Course, Deployer, LeaseWatch, strangers
+from tests.faults.sweep import SCALE
+from tests.testbed.beds import running
 
 HISTORY = [(10.0, "ada"), (20.0, None), (21.0, "bob"), (30.0, None)]
 
@@ -54,3 +58,14 @@ def test_a_call_that_takes_effect_after_its_lease_is_found_out() -> None:
 
 def test_reads_and_other_peoples_calls_do_not_matter() -> None:
     assert judged(call("ada", 25.0, "DescribeServices"), call("emulator", 25.0)) == []
+
+
+@pytest.mark.walk
+@pytest.mark.parametrize("number", [29, 58])
+def test_three_deployers_at_one_service(tmp_path: Path, number: int) -> None:
+    """Two rollbacks and a deployment, one of them paused and one killed; three deployments, one of which waits for the
+    other two."""
+    bed = running(tmp_path / "state", "--engine", "none", "--scale", SCALE)
+    with bed as it, Course.made(it, tmp_path / "course") as course:
+        race = course.perform(number)
+    assert race.result.problems == [], race.result.text()
