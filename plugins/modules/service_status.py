@@ -112,7 +112,8 @@ services:
       type: dict
       sample: {seq: 41, kind: deploy, task_definition: "arn:...:75", who: "arn:...:user/ada"}
     live_is_proven:
-      description: Whether what is live is what that release made; null where none is proven.
+      description: Whether what is live is what that release made; null where none is proven, or what is live could
+        not be read.
       type: bool
       sample: true
     differences:
@@ -121,8 +122,8 @@ services:
       elements: dict
       sample: []
     store_read:
-      description: Whether its releases could be read; if not, C(lease), C(open), C(operation) and C(last_proven) say
-        nothing.
+      description: Whether its releases could be read; if not, what is null of C(lease), C(open), C(operation) and
+        C(last_proven) says nothing.
       type: bool
       sample: true
     problems:
@@ -166,9 +167,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import (
     result_files,
     watch,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, release, status
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import proven
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import live_settings
+from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, looks, release, states, status
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import verdict
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, plain
 
@@ -216,8 +216,7 @@ def _one(task: Task, name: str, answer: Answer | None) -> Answer:
         return status.missing(name)
     problems: list[str] = []
     found = status.service(answer, _read(problems, lambda: _rolling(task, answer), None))
-    known = _read(problems, lambda: _releases(task, name, answer), status.UNKNOWN)
-    return {**found, **known, "problems": problems}
+    return {**found, **_on_record(task, name, answer, problems), "problems": problems}
 
 
 # pylint: disable-next=using-generic-type-syntax-in-unsupported-version  # Python 3.12
@@ -243,22 +242,34 @@ def _rolling(task: Task, service: Answer) -> Answer | None:
     return status.deployment(service, seen.service_deployment, verdict(ours, seen), arn)
 
 
-def _releases(task: Task, name: str, service: Answer) -> Answer:
-    """What is on record of the service, compared with what is live."""
+def _on_record(task: Task, name: str, service: Answer, problems: list[str]) -> Answer:
+    """What is on record of the service, compared with what is live: as much of it as can be read, who is at work on it
+    first."""
     store = live.store(dataclasses.replace(task, params={**task.params, "service": name}))
+    head = _read(problems, store.head, None)
+    if head is None:
+        return status.UNKNOWN
     records = store.records()
-    head = release.settled(store.head(), records)
-    numbers = sorted(records, reverse=True)
-    last = next((records[number] for number in numbers if proven(records[number])), None)
-    now = {
+    known = {**status.UNKNOWN, "lease": lease.holder(head)}
+    work = _read(problems, lambda: status.at_work(head, records), None)
+    if work is None:
+        return known
+    walked = _read(problems, lambda: (status.last_proven(records),), None)
+    if walked is None:
+        return {**known, **work}
+    (last,) = walked
+    now = None if last is None else _read(problems, lambda: _live(task, service, head, records), None)
+    return {**known, **work, **status.proof(last, records, now)}
+
+
+def _live(task: Task, service: Answer, head: Document, records: release.Records) -> Document:
+    """The state of the service, as a release on record is compared with it."""
+    found = live.scaled(task, service, states.scales(head, records))
+    return {
         "task_definition": service.get("taskDefinition"),
-        "settings": live_settings(service),
-        "attributes": {}
-        if last is None
-        else {arn: reads.target_group_attributes(task, arn) for arn in live.group_arns(service)},
+        "settings": states.live_settings(found),
+        "attributes": {arn: reads.target_group_attributes(task, arn) for arn in live.group_arns(service)},
     }
-    newest = records[numbers[0]] if numbers else None
-    return status.releases(head, release.opened(head, records), last, newest, now)
 
 
 def main() -> None:

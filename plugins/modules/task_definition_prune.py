@@ -13,6 +13,8 @@ description:
     cluster of account and Region, no EventBridge rule, no schedule, and none of the releases that are kept.
   - Keeps the revisions of the last O(keep) proven releases and those before them, and whatever is newer than every
     proven release. Refuses while no release is proven, and while one is open.
+  - Other services that run the family keep what the same O(keep) releases of theirs need, as far as their records are
+    in the same store; while a release of one is open, whatever is newer than what that began from, too.
   - Takes the lease on the service and leaves a record. A deregistered revision can be read and registered again; it is
     not deleted.
 author:
@@ -85,6 +87,7 @@ line:
   sample: "outcome: proven: 4 revisions were deregistered, 6 are kept (12 s)"
 """
 
+import dataclasses
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import (
@@ -138,13 +141,29 @@ def _plan(task: Task, store: stores.Store) -> pruning.Plan:
     refusal = pruning.refusal(head, records, task.params["keep"])
     if refusal:
         raise Failure(f"{refusal} Nothing was changed.", reason="not_to_be_pruned")
+    active, found = usage.active_revisions(task, family), usage.services(task)
     named = [
-        *usage.by_services(task),
+        *usage.by_services(found),
+        *_needed_by_others(task, usage.sharing(found, family), active),
         *usage.by_tasks(task, family),
-        *usage.by_service_deployments(task, family),
+        *usage.by_service_deployments(task, found),
         *_scheduled(task),
     ]
-    return pruning.plan(usage.active_revisions(task, family), head["current"], records, task.params["keep"], named)
+    return pruning.plan(active, head["current"], records, task.params["keep"], named)
+
+
+def _needed_by_others(task: Task, places: list[tuple[str, str]], active: list[str]) -> usage.Named:
+    """What the other services of the family have on record, in the same store. Raises Failure where it cannot be read:
+    their way back must stay."""
+    needed: usage.Named = []
+    for cluster, name in places:
+        if (cluster, name) == (task.params["cluster"], task.params["service"]):
+            continue
+        store = live.store(dataclasses.replace(task, params={**task.params, "cluster": cluster, "service": name}))
+        records, keep = store.records(), task.params["keep"]
+        head = release.settled(store.head(), records)
+        needed += pruning.of_another(head, records, keep, f"service {name} of cluster {cluster}", active)
+    return needed
 
 
 def _scheduled(task: Task) -> usage.Named:

@@ -95,8 +95,9 @@ def history(stage: Stage) -> Plays:
 
 
 def status(stage: Stage) -> Plays:
-    """Of a service whose deployment is under way."""
-    stage.given("deploy")
+    """Of a service whose range was declared, and whose deployment is under way."""
+    stage.owned()
+    stage.given("deploy", **BESIDE)
     stage.under_way()
     yield "unchanged", stage.play("status")
 

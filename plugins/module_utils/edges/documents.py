@@ -9,6 +9,8 @@ runs never overwrite one another: the later of the two is told (:class:`Conflict
 from __future__ import annotations
 
 import json
+import math
+import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -28,9 +30,11 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, Write, as_it_runs
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import HEAD as HEAD_WRITE
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import unreadable
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 HEAD_NAME = "head.json"
+RECORD_NAME = re.compile(r"releases/([0-9]{8,12})\.json")
 UNLUCKY = (Failure, OSError, LookupError, TypeError, ValueError, RuntimeError)
 """What a signal handler's write may end with; the next run finds out by itself what was not noted."""
 
@@ -73,6 +77,15 @@ class Found:
 def record_name(seq: int) -> str:
     """``releases/00000042.json``: known without a listing, and in order when listed."""
     return f"releases/{seq:08d}.json"
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)  # 1e999
 
 
 class Records(Mapping[int, Document]):
@@ -202,7 +215,7 @@ class Documents(ABC):
         record = self._read(record_name(seq), RECORD)
         if record is None:
             return None
-        wrong = strangers(record, self.identity, seq)
+        wrong = strangers(record, self.identity, seq) or unreadable(record)
         if wrong:
             raise self._untrusted(record_name(seq), wrong)
         if record["state"] in FINAL:
@@ -217,7 +230,7 @@ class Documents(ABC):
         if len(found.data) > SIZE_LIMIT:
             raise self._untrusted(name, [f"it is larger than {SIZE_LIMIT // 1024} KB"])
         try:
-            document: Any = json.loads(found.data)
+            document: Any = json.loads(found.data, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError):
             raise self._untrusted(name, ["it is not JSON"]) from None
         accepted, wrong = read_back(document, shape)

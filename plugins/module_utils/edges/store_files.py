@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import files
-from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import UNLUCKY, Changed, Documents, Found
+from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import (
+    RECORD_NAME,
+    UNLUCKY,
+    Changed,
+    Documents,
+    Found,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import SIZE_LIMIT, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import CREATE, HEAD, Write
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
@@ -35,7 +41,7 @@ def utc_now() -> str:
 def root(named: str | None, environment: Mapping[str, str]) -> Path:
     """The store's folder: the named one, else ``${XDG_STATE_HOME:-~/.local/state}/steady``. Raises Failure."""
     if named:
-        return Path(named).expanduser().absolute()
+        return _at_home(named).absolute()
     if environment.get("CI", "").lower() in ("true", "1", "yes"):
         raise Failure(
             "CI is set, and the default folder of a build machine does not outlive its job: the next run would know "
@@ -44,7 +50,19 @@ def root(named: str | None, environment: Mapping[str, str]) -> Path:
         )
     state = environment.get("XDG_STATE_HOME", "")
     # The XDG Base Directory Specification: a relative path is invalid and must be ignored.
-    return (Path(state) if state.startswith("/") else Path("~/.local/state").expanduser()) / "steady"
+    return (Path(state) if state.startswith("/") else _at_home("~/.local/state")) / "steady"
+
+
+def _at_home(named: str) -> Path:
+    """A path with its ``~`` replaced, for which some containers' users have nothing. Raises Failure."""
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as wrong:
+        raise Failure(
+            f"The release store {named} has no place: {wrong} Set release_store to s3://BUCKET/PREFIX, or to the whole "
+            "path of a folder.",
+            reason="store_not_named",
+        ) from None
 
 
 class FileStore(Documents):
@@ -96,7 +114,8 @@ class FileStore(Documents):
 
     def numbers(self) -> list[int]:
         """The numbers of the files in ``releases``."""
-        return [int(path.stem) for path in (self.folder / "releases").glob("*.json") if path.stem.isdigit()]
+        names = [f"releases/{path.name}" for path in (self.folder / "releases").glob("*.json")]
+        return [int(found[1]) for found in map(RECORD_NAME.fullmatch, names) if found]
 
     def apply(self, writes: list[Write]) -> None:
         """As every store, under the lock. The reserve is made before a release is opened and goes when it is closed."""

@@ -12,7 +12,6 @@ import dataclasses
 import datetime
 import email.utils
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,13 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import store_files, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, translated, writing
-from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import UNLUCKY, Changed, Documents, Found
+from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import (
+    RECORD_NAME,
+    UNLUCKY,
+    Changed,
+    Documents,
+    Found,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import SIZE_LIMIT, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.store_place import Bucket
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -41,7 +46,6 @@ TAKEN = {"PreconditionFailed", "412"}
 ABSENT = {"NoSuchKey", "404"}
 SAME_MOMENT = {"ConditionalRequestConflict", "OperationAborted", "409"}
 """409: a conflicting operation was under way; S3 says to send the request again."""
-_RECORD_KEY = re.compile(r"releases/([0-9]{8,12})\.json")
 
 
 class S3Store(Documents):
@@ -125,7 +129,7 @@ class S3Store(Documents):
             pages = reading(self._task, "s3").get_paginator("list_objects_v2")
             asked = pages.paginate(**self._place(), Prefix=f"{start}releases/")
             keys = [each["Key"].removeprefix(start) for page in asked for each in page.get("Contents", [])]
-        return [int(found[1]) for found in map(_RECORD_KEY.fullmatch, keys) if found]
+        return [int(found[1]) for found in map(RECORD_NAME.fullmatch, keys) if found]
 
     def in_handler(self, act: Callable[[], object]) -> bool:
         """Call ``act`` in a thread of its own, for a limited time.

@@ -16,6 +16,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Ta
 Answer = dict[str, Any]
 Named = list[tuple[str, str]]
 """Pairs of a task definition as it is named (an ARN, ``family:revision``, or a bare family) and of who names it."""
+Services = dict[tuple[str, str], Answer]
+"""Services as DescribeServices answers them, by cluster and name."""
 Unread = Callable[[Failure], None]
 """Called with why something cannot be read: raises, or returns where the rest is to be read all the same."""
 UNCLEAR = "schedule"
@@ -32,16 +34,33 @@ def active_revisions(task: Task, family: str) -> list[str]:
     return [arn for arn in arns if family_of(arn) == family]
 
 
-def by_services(task: Task) -> Named:
-    """What every service of every cluster names: itself, its deployments, its task sets."""
-    found: Named = []
-    for cluster in reads.cluster_names(task):
-        names = reads.service_names(task, cluster)
-        for name, service in reads.services(task, cluster, names).items():
-            who = f"service {name} of cluster {cluster}"
-            holders = [service, *service.get("deployments", []), *service.get("taskSets", [])]
-            found += [(each["taskDefinition"], who) for each in holders if each.get("taskDefinition")]
-    return found
+def services(task: Task) -> Services:
+    """Every service of every cluster of account and Region."""
+    return {
+        (cluster, name): service
+        for cluster in reads.cluster_names(task)
+        for name, service in reads.services(task, cluster, reads.service_names(task, cluster)).items()
+    }
+
+
+def by_services(found: Services) -> Named:
+    """What each service names: itself, its deployments, its task sets."""
+    return [
+        (named, f"service {name} of cluster {cluster}")
+        for (cluster, name), service in found.items()
+        for named in _named_by(service)
+    ]
+
+
+def _named_by(service: Answer) -> list[str]:
+    holders = [service, *service.get("deployments", []), *service.get("taskSets", [])]
+    return [each["taskDefinition"] for each in holders if each.get("taskDefinition")]
+
+
+def sharing(found: Services, family: str) -> list[tuple[str, str]]:
+    """Clusters and names of the services that run revisions of a family, as staging and production of one account
+    may."""
+    return [place for place, service in found.items() if family in map(family_of, _named_by(service))]
 
 
 def by_tasks(task: Task, family: str) -> Named:
@@ -57,18 +76,14 @@ def by_tasks(task: Task, family: str) -> Named:
     return found
 
 
-def by_service_deployments(task: Task, family: str) -> Named:
-    """What ECS would go back to by itself: both sides of each deployment under way of a service of this family.
+def by_service_deployments(task: Task, found: Services) -> Named:
+    """What ECS would go back to by itself: both sides of each deployment under way.
 
-    While alarms are watched after a deployment, the service itself lists the new side only.
+    While alarms are watched after a deployment, the service itself lists the new side only, which may be of another
+    family than the one that it comes from.
     """
-    found: Named = []
-    for cluster in reads.cluster_names(task):
-        names = reads.service_names(task, cluster)
-        for name, service in reads.services(task, cluster, names).items():
-            if family_of(service.get("taskDefinition") or "") == family and _under_way(service):
-                found += _sides(task, cluster, name)
-    return found
+    under_way = [place for place, service in found.items() if _under_way(service)]
+    return [named for cluster, name in under_way for named in _sides(task, cluster, name)]
 
 
 def family_of(named: str) -> str:

@@ -94,12 +94,14 @@ def result(given: Document, record: Document, now: str) -> Document:
         seconds = (datetime.fromisoformat(now) - began).total_seconds()
     return {
         "result": given["verdict"],
-        "reason": None if given["reason"] is None else _short(given["reason"]),
+        "reason": None if given["reason"] is None else shortened(given["reason"]),
         "rolled_back_by": given["rolled_back_by"],
         "checks": recorded_checks(given["checks"]),
         "images": {name: image for name, image in given["images"].items() if digest_of(str(image))},
         "cause": recorded_cause(given["cause"]),
-        "timeline": [{"seconds": float(each["seconds"]), "text": _short(each["text"])} for each in given["timeline"]],
+        "timeline": [
+            {"seconds": float(each["seconds"]), "text": shortened(each["text"])} for each in given["timeline"]
+        ],
         "duration_seconds": float(seconds),
     }
 
@@ -108,7 +110,7 @@ def recorded_checks(checks: list[dict[str, Any]]) -> list[Document]:
     """Checks as a record keeps them. A detail is kept except for the environment, whose values stay out of records."""
     return [
         {
-            "name": _short(each.get("name", "")),
+            "name": shortened(each.get("name", "")),
             "ok": each.get("ok"),
             "detail": None if "environment" in str(each.get("name", "")).lower() else _detail(each),
         }
@@ -121,20 +123,20 @@ def recorded_cause(cause: Document | None) -> Document | None:
     may keep its lines for a day. Whoever read them has masked the environment's values (:func:`causes.masked`)."""
     if not cause:
         return None
-    kept = {name: _short(value) if isinstance(value, str) else value for name, value in cause.items()}
+    kept = {name: shortened(value) if isinstance(value, str) else value for name, value in cause.items()}
     for name in ("log_lines", "events"):
-        kept[name] = [_short(each) for each in (cause.get(name) or [])[-LOG_LINES:]]
+        kept[name] = [shortened(each) for each in (cause.get(name) or [])[-LOG_LINES:]]
     return kept
+
+
+def shortened(text: Any) -> str:
+    """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
+    return one_line(str(text)[: 4 * LONGEST_TEXT])[:LONGEST_TEXT]  # cleaning goes letter by letter
 
 
 def _detail(check: Document) -> str:
     if check.get("ok") is None:
-        return _short(check.get("reason") or "not checked")
+        return shortened(check.get("reason") or "not checked")
     if check["ok"]:
-        return _short(check.get("found"))
-    return _short(f"expected {check.get('expected')}, found {check.get('found')}")
-
-
-def _short(text: Any) -> str:
-    """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
-    return one_line(str(text)[: 4 * LONGEST_TEXT])[:LONGEST_TEXT]  # cleaning goes letter by letter
+        return shortened(check.get("found"))
+    return shortened(f"expected {check.get('expected')}, found {check.get('found')}")

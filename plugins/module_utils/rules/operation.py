@@ -8,7 +8,9 @@ release calls abandoned.
 
 from __future__ import annotations
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import release
+from typing import Any
+
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     APPLYING,
     FAILED,
@@ -19,6 +21,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     moved,
     written,
 )
+
+MOST_NAMES = 200
+"""Of a longer list, such as the deregistered revisions of a family, the record keeps the first and the last ones."""
 
 NOTHING: Document = {
     "task_definition": {"family": None, "revision": None, "images": [], "changes": []},
@@ -60,5 +65,21 @@ def closed(record: Document, result: Document | None, reason: str | None, second
         now,
         verdict={**record["verdict"], "reason": reason, "duration_seconds": round(float(seconds), 1)},
         audit={**record["audit"], "finished": now},
-        operation={**record["operation"], "result": result},
+        operation={**record["operation"], "result": None if result is None else recorded(result)},
     )
+
+
+def recorded(result: Document) -> Document:
+    """What a verb came to as its record keeps it: of any length that AWS and its callers make it, the closing write is
+    never refused for it."""
+    kept = {name: _shortened(value) for name, value in result.items()}
+    return {**kept, "cause": intent.recorded_cause(result["cause"])} if "cause" in result else kept
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return intent.shortened(value)
+    if not isinstance(value, list) or len(value) <= MOST_NAMES:
+        return value
+    half = MOST_NAMES // 2
+    return [*value[:half], f"and {len(value) - MOST_NAMES} more", *value[-half:]]

@@ -74,6 +74,22 @@ def plan(
     )
 
 
+def of_another(
+    head: Document, records: Mapping[int, Document], keep: int, whose: str, active: list[str]
+) -> list[tuple[str, str]]:
+    """What another service of the same family needs, as pairs for :func:`plan`: the same of its records as of ours;
+    and while a release of it is open, whatever is newer than what that began from, for it may have registered it.
+    ``head`` is settled."""
+    kept = _kept(head["current"], records, keep)
+    found = [(name, f"release {number} of {whose}") for number in kept for name in _names(records[number])]
+    if head["open"] is not None:
+        began = records[head["open"]]["before"]["task_definition"]
+        is_same = name_of(began).rsplit(":", 1)[0] in {name_of(arn).rsplit(":", 1)[0] for arn in active}
+        newer = [arn for arn in active if not is_same or number_of(arn) > number_of(began)]
+        found += [(arn, f"{whose} has release {head['open']} open, which may have registered it") for arn in newer]
+    return found
+
+
 def number_of(arn: str) -> int:
     """The revision's number."""
     return int(arn.rsplit(":", 1)[1])

@@ -210,7 +210,10 @@ def read_back(document: Any, shape: Document) -> tuple[Document, list[str]]:
         return {}, ["it is not a JSON object"]
     if document.get("schema") != SCHEMA:
         return {}, [f"its schema is {document.get('schema')!r}, and this version reads schema {SCHEMA} only"]
-    checked = ArgumentSpecValidator(shape).validate(document)
+    try:
+        checked = ArgumentSpecValidator(shape).validate(document)
+    except (TypeError, ValueError, ArithmeticError) as wrong:  # text in the place of an object, a number beyond all
+        return {}, [f"a value in it is of another type ({wrong})"]
     return checked.validated_parameters, list(checked.error_messages) or _null(document, shape)
 
 
@@ -237,6 +240,9 @@ def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
         wrong.append(f"it says seq {record['seq']}")
     if {name: record["target"][name] for name in identity.as_dict()} != identity.as_dict():
         wrong.append("it belongs to another service")
+    for name in ("base", "restores"):
+        if record[name] is not None and not 0 < record[name] < seq:
+            wrong.append(f"its {name} {record[name]} is no earlier release")
     before, intent, steps = record["before"], record["intent"], record["steps"]
     named, noted = intent["task_definition"]["revision"], steps["task_definition"]
     revisions = [before["task_definition"], named, noted, steps.get("rollback_task_definition")]

@@ -53,6 +53,17 @@ def flat_settings(settings: Document) -> Document:
     return found
 
 
+def unreadable(record: Document) -> list[str]:
+    """What is wrong with the settings on a record, which its shape leaves open (empty when they may be used)."""
+    wrong = []
+    for part in ("before", "intent"):
+        try:
+            flat_settings(record[part]["settings"])
+        except (AttributeError, TypeError, ValueError):
+            wrong.append(f"the settings in its {part} are not in the form of this version")
+    return wrong
+
+
 def nested_settings(flat: Document) -> Document:
     """The reverse of :func:`flat_settings`: AWS's own nesting, as the module ``deployment`` takes it."""
     found: Document = {}

@@ -15,7 +15,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ROLLBACK,
     ROLLING_BACK,
     Document,
+    proven,
 )
+from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records, opened, settled
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.verdict import Verdict
 
@@ -62,23 +64,36 @@ def service(answer: Answer, rolling: Answer | None) -> Answer:
     }
 
 
-def releases(
-    head: Document, opened: Document | None, last: Document | None, newest: Document | None, live: Document
-) -> Answer:
-    """What the store says of it. ``opened``: the open release, ``last``: the last proven one, ``newest``: the newest
-    record, ``live``: a state."""
-    found = [] if last is None else differences(state_of(last), live)
+def at_work(head: Document, records: Records) -> Answer:
+    """Who is at work on it, what is open, and which verb has no end, by the newest records alone."""
+    head = settled(head, records)
+    open_record, numbers = opened(head, records), list(records)
     return {
         "lease": lease.holder(head),
-        "open": opened and {**{name: opened[name] for name in ("seq", "kind", "state")}, **_audit(opened)},
-        "operation": _without_end(head, newest),
+        "open": open_record
+        and {**{name: open_record[name] for name in ("seq", "kind", "state")}, **_audit(open_record)},
+        "operation": _without_end(head, records[max(numbers)] if numbers else None),
+    }
+
+
+def last_proven(records: Records) -> Document | None:
+    """The last release that somebody verified."""
+    return next((records[number] for number in sorted(records, reverse=True) if proven(records[number])), None)
+
+
+def proof(last: Document | None, records: Records, live: Document | None) -> Answer:
+    """What was proven ``last``, and whether it is what is ``live``: a state, or None where that could not be read."""
+    made = last and state_of(last, records)
+    found = differences(made, live) if made and live else []
+    return {
         "last_proven": last
+        and made
         and {
             **{name: last[name] for name in ("seq", "kind")},
-            "task_definition": state_of(last)["task_definition"],
+            "task_definition": made["task_definition"],
             **_audit(last),
         },
-        "live_is_proven": None if last is None else not found,
+        "live_is_proven": not found if made and live else None,
         "differences": [each.as_dict() for each in found],
         "store_read": True,
     }
@@ -149,14 +164,19 @@ def summary(found: list[Answer]) -> str:
     if len(found) == 1:
         return f"{lines(found[0])[0]}; {_proof(found[0])}"
     rolling = sum(1 for each in found if each.get("deployment"))
-    unread = [each["service"] for each in found if not each["store_read"]]
-    unproven = [each["service"] for each in found if each["store_read"] and each["live_is_proven"] is not True]
+    unread = [each["service"] for each in found if _unread(each)]
+    unproven = [each["service"] for each in found if not _unread(each) and each["live_is_proven"] is not True]
     said = f"{len(found)} services, {rolling} with a deployment under way"
-    said += f"; releases that could not be read: {', '.join(unread)}" if unread else ""
+    said += f"; could not be read, or compared: {', '.join(unread)}" if unread else ""
     others = "all are" if not unread else "the others are"
     return said + (
         f"; not what was last proven: {', '.join(unproven)}" if unproven else f"; {others} what was last proven"
     )
+
+
+def _unread(found: Answer) -> bool:
+    """Whether it is not known if it is what was last proven."""
+    return not found["store_read"] or (found["last_proven"] is not None and found["live_is_proven"] is None)
 
 
 def _without_end(head: Document, newest: Document | None) -> Answer | None:
@@ -175,9 +195,12 @@ def _audit(record: Document) -> Answer:
 def _proof(found: Answer) -> str:
     last = found["last_proven"]
     if not found["store_read"]:
-        return "its releases could not be read, so nobody knows what was proven or who is at work on it"
+        at_work = "" if found["lease"] else " or who is at work on it"
+        return f"its releases could not be read, so nobody knows what was proven{at_work}"
     if last is None:
         return "no release is proven"
+    if found["live_is_proven"] is None:
+        return f"whether it is release {last['seq']}, the last proven one, is not known"
     if found["live_is_proven"]:
         return f"it is release {last['seq']}, the last proven one"
     names = [f"{each['path']} of {each['resource']}" for each in found["differences"]]

@@ -158,15 +158,61 @@ def test_json_is_one_document_and_so_is_the_file(world: VerbWorld, tmp_path: Pat
 
 
 def test_what_may_not_be_read_is_a_problem_and_the_rest_is_said(world: VerbWorld, tmp_path: Path) -> None:
+    """A target group that is gone says nothing of who is at work, and what was proven."""
     world.kept.released(2)
-    world.fail("describe_target_group_attributes", refused("AccessDeniedException", "not authorized"))
+    seq = world.kept.opened(changes={"cpu": "2"})
+    world.kept.leased()
+    world.fail(
+        "describe_target_group_attributes", refused("TargetGroupNotFound", "One or more target groups not found")
+    )
     one = status(world)["services"][0]
     assert one["running_count"] == 3
-    assert one["live_is_proven"] is None
-    assert "AWS refused it" in one["problems"][0]
-    assert not one["store_read"]
-    assert "no release is proven" not in world.lines[-1]
-    assert "could not be read" in world.lines[-1]
+    assert (one["lease"]["host"], one["open"]["seq"], one["last_proven"]["seq"]) == ("runner-9", seq, 2)
+    assert (one["live_is_proven"], one["store_read"], len(one["problems"])) == (None, True, 1)
+    assert "whether it is release 2, the last proven one, is not known" in world.lines[-1]
+
+
+def damaged(world: VerbWorld, name: str) -> None:
+    """A document of a later version."""
+    path = world.kept.store.folder / name
+    path.write_text(path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 2'), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "lease", "opened"),
+    [
+        ("releases/00000002.json", "runner-9", 3),
+        ("releases/00000003.json", "runner-9", None),
+        ("head.json", None, None),
+    ],
+)
+def test_of_records_that_cannot_be_trusted_the_others_say_who_is_at_work(
+    world: VerbWorld, unreadable: str, lease: str | None, opened: int | None
+) -> None:
+    world.kept.released(2)
+    world.kept.opened(changes={"cpu": "2"})
+    world.kept.leased()
+    damaged(world, unreadable)
+    one = status(world)["services"][0]
+    assert (one["lease"] and one["lease"]["host"], one["open"] and one["open"]["seq"]) == (lease, opened)
+    assert (one["last_proven"], one["live_is_proven"], one["store_read"]) == (None, None, False)
+    assert f"{unreadable} is not used" in one["problems"][0]
+    assert "no release is proven" not in world.lines[-1] and "could not be read" in world.lines[-1]
+    assert ("who is at work" in world.lines[-1]) == (lease is None)
+
+
+@pytest.mark.parametrize(("highest", "is_proven"), [(10, True), (3, False)])
+def test_the_range_of_autoscaling_is_one_of_what_was_proven(world: VerbWorld, highest: int, is_proven: bool) -> None:
+    world.kept.live["settings"] = {"scalableTarget": {"minCapacity": 1, "maxCapacity": 4}}
+    world.kept.released(1, settings={"scalableTarget": {"minCapacity": 2, "maxCapacity": 10}})
+    world.scalable = {"MinCapacity": 2, "MaxCapacity": highest, "SuspendedState": {}}
+    assert status(world)["services"][0]["live_is_proven"] is is_proven
+
+
+def test_nobody_is_asked_who_scales_a_service_of_which_no_release_declares_it(world: VerbWorld) -> None:
+    world.kept.released(1)
+    assert status(world)["services"][0]["live_is_proven"]
+    assert not world.called("describe_scalable_targets")
 
 
 def test_a_service_that_does_not_exist_ends_it(world: VerbWorld, tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.rules import release
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
 from ansible_collections.steady.ecs.plugins.modules import task_definition_prune as module
 
 from tests.unit.answers import ACCOUNT, revision, task
+from tests.unit.modules.records_of import NOW, Kept
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import no_answer, refused
 
@@ -234,6 +236,71 @@ def named_by(world: Account, name: str) -> None:
             "sourceServiceRevisions": [{"arn": "arn:sr"}],
         }
         world.rollouts, world.sides = {"arn:sd": rollout}, {"arn:sr": revision(2)}
+
+
+def elsewhere(number: int, family: str = "web", state: str = "COMPLETED") -> Answer:
+    """A service ``shop`` that runs a revision."""
+    named = revision(number).replace("/web:", f"/{family}:")
+    deployment = {"taskDefinition": named, "rolloutState": state}
+    return {"serviceName": "shop", "status": "ACTIVE", "taskDefinition": named, "deployments": [deployment]}
+
+
+def test_c65_the_way_back_of_another_service_of_the_family_stays(world: Account, tmp_path: Path) -> None:
+    """Staging and production in two clusters of an account; what of the other one is nowhere but on record."""
+    shop = Kept(tmp_path, "c2", "shop")
+    for number in (2, 3, 4, 5):
+        shop.released(number)
+    world.elsewhere["shop"] = elsewhere(5)
+    found = world.verb(module, keep=2)
+    assert world.gone() == [1, 2, 6, 7], "5 and 4 of shop are kept, and 3, from which 4 started"
+    assert found["kept"]["web:3"] == ["release 4 of service shop of cluster c2"]
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["its revision is on record", "its run has not noted it yet"])
+def test_c65_what_an_open_release_of_another_service_may_need_stays(
+    world: Account, tmp_path: Path, noted: bool
+) -> None:
+    shop = Kept(tmp_path, "c2", "shop")
+    shop.released(3)
+    record = shop.store.record(shop.opened(changes={"cpu": "4"}))
+    if noted:
+        record = release.step(record, {"task_definition": revision(4), "registered": True}, NOW)
+        shop.store.apply([release.Write(release.REPLACE, record)])
+    world.elsewhere["shop"] = elsewhere(3)
+    found = world.verb(module, keep=2)
+    assert world.gone() == [2], "1 is what shop started from"
+    assert "service shop of cluster c2 has release 3 open" in "; ".join(found["kept"]["web:4"])
+
+
+def test_c64_what_a_service_goes_back_to_stays_though_it_is_of_another_family_by_now(world: Account) -> None:
+    """While alarms are watched after a deployment, ECS would go back by itself."""
+    world.elsewhere["shop"] = elsewhere(1, "shop", "IN_PROGRESS")
+    sides = {"sourceServiceRevisions": [{"arn": "arn:sr"}]}
+    world.rollouts = {"arn:sd": {"serviceDeploymentArn": "arn:sd", "status": "IN_PROGRESS", **sides}}
+    world.sides = {"arn:sr": revision(2)}
+    world.verb(module, keep=1)
+    assert 2 not in world.gone() and 1 in world.gone()
+
+
+def test_what_another_service_needs_and_cannot_be_read_keeps_everything(world: Account, tmp_path: Path) -> None:
+    Kept(tmp_path, "c2", "shop").released(3)
+    next(tmp_path.rglob("shop/releases/*.json")).write_text("{}", encoding="utf-8")
+    world.elsewhere["shop"] = elsewhere(3)
+    assert "is not used" in world.verb(module, keep=2)["msg"]
+    assert world.gone() == []
+
+
+def test_of_thousands_that_go_the_record_keeps_the_first_and_the_last(world: Account) -> None:
+    """The first clean-up of a family is what it is for; its closing write is not refused for its length."""
+    world.active = [revision(number) for number in range(1, 8001)]
+    world.kept.released(8000)
+    serves(world, 8000)
+    found = world.verb(module, keep=1)
+    assert (found["outcome"], len(found["removed"])) == ("proven", 7998)
+    kept = world.newest()["operation"]["result"]["removed"]
+    assert (world.newest()["state"], kept[0], kept[100], kept[-1]) == (
+        "succeeded", "web:1", "and 7798 more", "web:7999",
+    )  # fmt: skip
 
 
 def test_c65_nothing_is_deregistered_before_a_release_is_proven(
