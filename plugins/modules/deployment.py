@@ -197,7 +197,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
-from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import undone, went_back
+from ansible_collections.steady.ecs.plugins.module_utils.rules.fence import own, undone, went_back
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, shielded
 
 SPEC = Spec(
@@ -236,8 +236,8 @@ class Rollout:
         self.before = looks.primary(self.live)
         in_progress = self.before.get("rolloutState") == "IN_PROGRESS"
         updates = [each for each in self.differences if not settings.beside(each.path)]
-        self.newest = self.newest_service_deployment() if self.left and updates else None
-        self.undone = self.left is not None and went_back(self.left, self.live, self.newest)
+        self.own = self.own_service_deployment(self.left) if self.left else None
+        self.undone = self.left is not None and went_back(self.left, self.live, self.own)
         self.resumes = self.undone or (in_progress and not updates)
         left_over = in_progress and self.left is not None  # between the two calls of service.calls, say
         self.begun = self.resumes or (left_over and not any(each.path == "taskDefinition" for each in updates))
@@ -260,9 +260,11 @@ class Rollout:
         waits.clock.sleep(writes.PAUSE)
         return live.asked(self.task)
 
-    def newest_service_deployment(self) -> Answer | None:
-        """The newest service deployment, where they are offered."""
-        return looks.newest_service_deployment(following.listed(self.task, self.cluster, self.name))
+    def own_service_deployment(self, left: Answer) -> Answer | None:
+        """That of a release which goes on, where they are offered; a verb may have begun others meanwhile."""
+        verbs = fence.steps_of_verbs(self.hold, left) if self.hold else []
+        begun = {each["service_deployment"] for each in verbs}
+        return own(left, following.listed(self.task, self.cluster, self.name), begun)
 
     def forced_already(self) -> bool:
         """Whether tasks were started anew since the release was opened: of all updates this one alone would do it
@@ -306,11 +308,11 @@ class Rollout:
 
     def follow_what_was_undone(self, left: Answer) -> None:
         """The interrupted run's deployment is replaced by one of what was before. Begun anew it would fail anew: its
-        own end is the verdict, and who says so stands in its service deployment, the newest."""
-        ours = undone(left, self.live, self.newest)
+        own end is the verdict, and who says so stands in its service deployment."""
+        ours = undone(left, self.live, self.own)
         if ours is None:
             raise fence.refusal(self.name, left, "what was before it is live again, and it was not ECS that went back")
-        self.following.arn = str(self.newest["serviceDeploymentArn"]) if self.newest else None
+        self.following.arn = str(self.own["serviceDeploymentArn"]) if self.own else None
         self.following.progress = progress.Progress(ours, self.params["stable_seconds"], False)
 
     def note(self) -> None:

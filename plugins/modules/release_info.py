@@ -153,6 +153,10 @@ target:
       description: By container, the image with its digest that ran then, as far as it is on record.
       type: dict
       sample: {coral: "pardon/coral-server:latest@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddf"}
+    endpoints:
+      description: By the name of its check, what each endpoint answered when that release was verified.
+      type: dict
+      sample: {"endpoint https://pardon.example.com/health": "200"}
     attributes:
       description: By target-group ARN, the attributes that later releases declared.
       type: dict

@@ -49,6 +49,13 @@ options:
       - ARN of the revision that must run, as after a rollback. O(changes), O(definition) and O(images) are not
         compared then.
     type: str
+  recorded_endpoints:
+    description:
+      - Of a release that was gone back to, what each endpoint answered when that was verified, by the name of the
+        check, as C(target.endpoints) of M(steady.ecs.release) has it. O(endpoints) may be of a later release.
+      - An endpoint that answers so again holds, whatever O(endpoints) expects. One that is not among them is not
+        checked where it answers something else without an error of the server.
+    type: dict
   recorded_images:
     description: By container, the image with its digest that must run, as a release's record has it, for tags move.
     type: dict
@@ -193,6 +200,7 @@ SPEC = Spec(
         "safe_environment": {"type": "list", "elements": "str", "default": []},
         "task_definition": {"type": "str"},
         "recorded_images": {"type": "dict", "default": {}},
+        "recorded_endpoints": {"type": "dict"},
         "containers": {"type": "list", "elements": "str", "default": []},
         "desired_count": {"type": "int"},
         "settings": {"type": "dict", "default": {}},
@@ -316,8 +324,12 @@ class Verification:
 
     def endpoint(self, declared: Any, skips: str) -> checks.Check:
         """A URL that must answer as is declared. ``skips``: why it is not asked."""
-        wanted = endpoints.endpoint(declared)
-        return health.not_asked(wanted, skips) if skips else health.endpoint(wanted, *visits.asked(wanted.url))
+        wanted, recorded = endpoints.endpoint(declared), self.params["recorded_endpoints"]
+        if skips:
+            return health.not_asked(wanted, skips)
+        answered = visits.asked(wanted.url)
+        found = health.endpoint(wanted, *answered)
+        return found if recorded is None else health.as_restored(found, answered[0], recorded)
 
     def stickiness(self, seen: looks.Look, attributes: dict[str, str] | None, holds: bool) -> checks.Check:
         """Whether users stay on one task."""

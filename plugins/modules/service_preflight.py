@@ -191,6 +191,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     rates,
     refusals,
     release,
+    restore,
     runnable,
     task_definition,
     variables,
@@ -310,8 +311,13 @@ class Preflight:
     @functools.cached_property
     def left(self) -> Answer | None:
         """The record of the release that a run has open, alive or dead."""
+        return release.opened(*self.on_record)
+
+    @functools.cached_property
+    def on_record(self) -> tuple[Answer, release.Records]:
+        """The head and the records."""
         store = live.store(self.task)
-        return release.opened(store.head(), store.records())
+        return store.head(), store.records()
 
     def window(self) -> None:
         """Whether the service may be changed at this time. What a run left open goes on at any: it is half done."""
@@ -376,7 +382,7 @@ def run(task: Task) -> Answer:
     names = ("url", "endpoints", "task_identity", "sticky_requests", "containers")
     verification = wording.Verification(*(params[name] for name in names))
     flight.add(*preflight.declaration(declared, verification, now, model, going_back))
-    left = None if going_back else flight.left
+    left = None if going_back else restore.begun_by_us(*flight.on_record, now.service)
     flight.add(preflight.under_way(declared, now, model, going_back, left))
     if not going_back:
         flight.window()

@@ -174,6 +174,14 @@ def test_a_way_back_that_is_judged_ill_is_gone_on_with_by_name() -> None:
     assert "same command again" in detail(half) and "rollback_to" not in detail(half)
 
 
+@pytest.mark.parametrize("reason", ["revision_gone", "target_group_deleted", "declaration", "sdk_too_old"])
+def test_a_way_back_that_would_never_come_to_its_end_has_failed(reason: str) -> None:
+    step = {"failed": True, "reason": reason, "msg": "A deleted task definition cannot be brought back."}
+    run = Run(opened=OPENED, deployment=FAILED, failure=BROKEN, undoing=[step])
+    assert (outcome(run), last_note(run)) == ("failed", "closed")
+    assert "the nearest release that can run" in detail(run) and "same command again" not in detail(run)
+
+
 NOT_AS_DECLARED = {"name": "task definition", "expected": "as declared", "found": "FEATURE is off", "ok": False}
 ILL = {"failed": True, "reason": "unhealthy", "msg": "web runs web:76; 1 check failed"}
 
@@ -246,12 +254,17 @@ def test_a_superseded_run_names_what_stays_of_it() -> None:
         "differences": [
             {"resource": "target group tg", "path": "stickiness.enabled"},
             {"resource": "service", "path": "x"},
+            {"resource": "service", "path": "taskDefinition"},
+            {"resource": "task definition", "path": "cpu"},
         ]
     }
     run = Run(failure=BROKEN, opened=OPENED, plan=plan, deployment={**FAILED, "verdict": "superseded"})
-    assert detail(run).startswith(
-        "What this run set beside the deployment stays: stickiness.enabled of target group tg."
+    stays = (
+        "What this run set stays, unless they have set it since: stickiness.enabled of target group tg, x of service."
     )
+    assert detail(run).startswith(stays)
+    fenced = {"failed": True, "reason": "fenced", "msg": "Somebody else has changed web."}
+    assert detail(Run(failure=BROKEN, opened=OPENED, plan=plan, deployment=FAILED, undoing=[fenced])).startswith(stays)
     assert detail(run).endswith(BROKEN["msg"])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, intent, records, release
 
-from tests.unit.answers import GROUP, deployment, revision, service
+from tests.unit.answers import GROUP, deployment, moment, revision, service
 
 IDENTITY = records.Identity("111122223333", "us-east-1", "c1", "web")
 NOW = "2026-11-27T10:00:00Z"
@@ -83,34 +83,83 @@ def test_a_way_back_through_a_new_revision_is_our_own_although_its_deployment_wa
     assert fence.problem(record, service(deployment(8, taskDefinition=revision(4))))
 
 
-BROKEN = {"serviceDeploymentArn": "arn:2", "status": "ROLLBACK_SUCCESSFUL"}
-OLDER = {"serviceDeploymentArn": "arn:1", "status": "ROLLBACK_SUCCESSFUL"}
+def listed(*status: str) -> list[dict[str, Any]]:
+    """Service deployments ``arn:1``, ``arn:2`` and so on, one a minute."""
+    return [
+        {"serviceDeploymentArn": f"arn:{number}", "status": each, "createdAt": moment(60 * number)}
+        for number, each in enumerate(status, 1)
+    ]
+
+
+OLDER = "ROLLBACK_SUCCESSFUL"
+"""Of ``arn:1``, which was the newest when the release was opened."""
+BACK = service(deployment(7, taskDefinition=revision(1)))
+"""Another deployment of the revision from before is PRIMARY."""
 
 
 @pytest.mark.parametrize(
-    ("noted", "live_now", "newest", "undone"),
+    ("noted", "live_now", "since", "undone"),
     [
-        pytest.param("ecs-svc/2", live(1), None, True, id="ECS went back to the deployment from before"),
-        pytest.param("ecs-svc/2", live(7, taskDefinition=revision(1)), None, False, id="another revision is PRIMARY"),
-        pytest.param(
-            "ecs-svc/2", service(deployment(7, taskDefinition=revision(1))), None, True, id="by one of its own"
-        ),
-        pytest.param("ecs-svc/2", live(2), None, False, id="ours is live"),
-        pytest.param(None, live(1), None, False, id="nothing was begun"),
-        pytest.param(None, live(1), OLDER, False, id="ECS went back from one before us"),
-        pytest.param(None, live(1), BROKEN, True, id="ECS went back from the one that nobody noted"),
-        pytest.param(None, live(1), {**BROKEN, "status": "SUCCESSFUL"}, False, id="that one is somebody else's"),
+        pytest.param("ecs-svc/2", live(1), [], True, id="ECS went back to the deployment from before"),
+        pytest.param("ecs-svc/2", live(7, taskDefinition=revision(1)), [], False, id="another revision is PRIMARY"),
+        pytest.param("ecs-svc/2", BACK, [], True, id="by one of its own"),
+        pytest.param("ecs-svc/2", live(2), [], False, id="ours is live"),
+        pytest.param(None, live(1), [], False, id="nothing was begun"),
+        pytest.param(None, live(1), ["ROLLBACK_SUCCESSFUL"], True, id="ECS went back from one that nobody noted"),
+        pytest.param(None, BACK, ["ROLLBACK_IN_PROGRESS"], True, id="and does so by a new one"),
+        pytest.param(None, live(1), ["SUCCESSFUL"], False, id="that one is somebody else's"),
+        pytest.param(None, BACK, [], False, id="a restart by hand"),
+        pytest.param("ecs-svc/2", BACK, ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL"], True, id="a restart after it"),
     ],
 )
 def test_whether_a_release_that_goes_on_is_undone_already(
-    noted: str | None, live_now: dict[str, Any], newest: dict[str, Any] | None, undone: bool
+    noted: str | None, live_now: dict[str, Any], since: list[str], undone: bool
 ) -> None:
     record = release.step(opened(), {"task_definition": revision(2), "deployment": noted}, NOW)
     record["before"] = {**record["before"], "service_deployment": "arn:1"}
-    assert fence.went_back(record, live_now, newest) is undone
-    assert fence.went_back(release.rolling_back(record, NOW), live_now, newest) is False
-    unchanged = release.step(opened(), {"task_definition": revision(1), "deployment": noted}, NOW)
-    assert fence.went_back(unchanged, live_now, newest) is False, "there is no other revision to go back from"
+    rollout = fence.own(record, listed(OLDER, *since), set())
+    assert fence.went_back(record, live_now, rollout) is undone
+    assert fence.went_back(release.rolling_back(record, NOW), live_now, rollout) is False
+
+
+@pytest.mark.parametrize("now", [live(1), BACK], ids=["the deployment from before", "a new one"])
+@pytest.mark.parametrize(("status", "undone"), [("ROLLBACK_SUCCESSFUL", True), ("SUCCESSFUL", False)])
+def test_of_a_release_that_keeps_the_revision_its_service_deployment_says_it(
+    now: dict[str, Any], status: str, undone: bool
+) -> None:
+    record = release.step(opened(changes={}), {"task_definition": revision(1), "deployment": "ecs-svc/2"}, NOW)
+    rollout = fence.own(record, listed(status), set())
+    assert fence.went_back(record, now, rollout) is undone
+    found = fence.undone(record, now, rollout)
+    assert (found and found["id"]) == ("ecs-svc/2" if undone else None), "never the one that it went back to"
+    assert fence.went_back(record, live(2, taskDefinition=revision(1)), rollout) is False, "its own is PRIMARY"
+
+
+def test_the_service_deployment_of_a_release_is_the_noted_one_else_the_first_since_that_is_no_verbs() -> None:
+    record = opened()
+    record["before"] = {**record["before"], "service_deployment": "arn:1"}
+    known = listed("SUCCESSFUL", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL")
+
+    def own(record: dict[str, Any], *others: str) -> str | None:
+        found = fence.own(record, known, set(others))
+        return found and found["serviceDeploymentArn"]
+
+    assert (own(record), own(record, "arn:2"), own(record, "arn:2", "arn:3", "arn:4")) == ("arn:2", "arn:3", None)
+    noted = release.step(record, {"task_definition": revision(2), "service_deployment": "arn:4"}, NOW)
+    assert own(noted) == "arn:4"
+
+
+def test_what_ecs_returned_to_from_the_deployment_of_a_way_back_is_nobody_elses() -> None:
+    record = release.step(opened(), {"task_definition": revision(2), "deployment": "ecs-svc/2"}, NOW)
+    record["before"] = {**record["before"], "service_deployment": "arn:1"}
+    again, elsewhere = service(deployment(9, taskDefinition=revision(2))), live(9)
+    back = listed("SUCCESSFUL", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL")[-1]
+    on_its_way = release.rolling_back(record, NOW)
+    assert fence.returned(on_its_way, again, back)
+    assert not fence.returned(record, again, back), "while it goes forward, ECS returns to what was before it"
+    assert not fence.returned(on_its_way, elsewhere, back), "that is another revision"
+    assert not fence.returned(on_its_way, again, {**back, "status": "SUCCESSFUL"}), "somebody has deployed it"
+    assert not fence.returned(on_its_way, again, {**back, "serviceDeploymentArn": "arn:1"}) and back
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, waits
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
-from ansible_collections.steady.ecs.plugins.module_utils.rules import fence
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import OPERATIONS
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
 Answer = dict[str, Any]
@@ -108,16 +109,28 @@ class Fenced:
             return made if problem is None else None
 
         made = waits.until(judged, SECOND_LOOK, SECOND_LOOK)
-        if made is None and not _put_back_by_ecs(self.task, record):
+        if made is None and not self._is_known(record):
             raise refusal(name, record, problems[-1])
         self.looked = waits.clock.now() if made is None else made
 
+    def _is_known(self, record: Answer) -> bool:
+        """Whether what is PRIMARY is nobody else's work: since the release was opened nobody has begun a deployment, so
+        ECS itself has gone back to an earlier one, from what a dead run had left in progress; it has gone back from
+        that of our way back; or one of our verbs has begun it while the release waited for its next run."""
+        cluster, name = self.task.params["cluster"], self.task.params["service"]
+        newest = looks.newest_service_deployment(reads.service_deployments(self.task, cluster, name) or [])
+        if newest is not None and newest["serviceDeploymentArn"] == record["before"].get("service_deployment"):
+            return True
+        now = reads.service(self.task, cluster, name)
+        begun = {each["deployment"] for each in steps_of_verbs(self.hold, record)}
+        return fence.returned(record, now, newest) or looks.primary(now).get("id") in begun
 
-def _put_back_by_ecs(task: Task, record: Answer) -> bool:
-    """Whether nobody has begun a deployment since the release was opened: then ECS itself has gone back to an earlier
-    one, from what a dead run had left in progress."""
-    newest = live.newest_service_deployment(task)
-    return newest is not None and newest == record["before"].get("service_deployment")
+
+def steps_of_verbs(hold: Held, record: Answer) -> list[Answer]:
+    """What the operator's verbs noted (a restart, say) that came after a release and are on record."""
+    records = hold.store.records()
+    later = [records[number] for number in records if number > record["seq"]]
+    return [each["steps"] for each in later if each["kind"] in OPERATIONS]
 
 
 def refusal(service: str, record: Answer, problem: str) -> Failure:

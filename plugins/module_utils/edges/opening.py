@@ -219,8 +219,8 @@ def unfinished(record: Document) -> str:
     """Why a run that wanted to deploy goes back: an earlier one of the same intent was on its way back when it died."""
     reason = record["verdict"]["reason"] or "why is not on record"
     return (
-        f"Release {record['seq']} has failed, and the run that went back from it was interrupted: {reason} It is "
-        "undone now. Correct what is declared, then deploy again."
+        f"Release {record['seq']} has failed, and the run that went back from it was interrupted: {reason} Its way "
+        "back is gone on with first. Correct what is declared, then deploy again."
     )
 
 

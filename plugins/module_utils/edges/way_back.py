@@ -97,11 +97,13 @@ def checks(task: Task, records: release.Records, chosen: Answer, live: Answer) -
 
 def to_restore(task: Task, now: plan.Live, wanted: str | None) -> list[Check]:
     """Whether the release that a rollback would restore can run. That there is none is said by who opens it."""
-    store, service = live_edge.store(task), now.service
+    store = live_edge.store(task)
     head, records = store.head(), store.records()
+    service = live_edge.scaled(task, now.service, states.scales(head, records))
     state = {
         "task_definition": service["taskDefinition"],
         "settings": states.live_settings(service),
+        "desired": service["desiredCount"],
         "attributes": now.attributes,
     }
     choice = restore.choose(head, records, state, wanted)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import checks, verdict
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import NAMED
 from ansible_collections.steady.ecs.plugins.module_utils.rules.refusals import THROTTLED, UNAVAILABLE
 
 Answer = dict[str, Any]
@@ -22,11 +23,17 @@ LOST, FENCED, OVERTAKEN, UNFINISHED = "lease_lost", "fenced", "overtaken", "roll
 """Reasons: another run has the service; somebody else has changed it; somebody did so since this run looked, which has
 nothing to do with it; an earlier run was on its way back."""
 
+BESIDE = ("service", "target group")
+"""What a release changes that no deployment of somebody else replaces."""
+
 COMPARED = ("task definition", "attributes of ")
 """Checks of the verification that compare what the plan has compared."""
 
 JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_RAN, "unhealthy"}
 """Reasons of the way back that are its own last word: what was live before does not get healthy again."""
+
+GONE = {"revision_gone", "target_group_deleted", "declaration", "sdk_too_old"}
+"""Reasons for which the way back would never come to its end, however often it is begun."""
 
 CUT_OFF = {
     *("no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"),
@@ -115,7 +122,7 @@ def outcome(run: Run) -> str:
 def detail(run: Run) -> str:
     """The outcome in one sentence; after a failure its cause, last."""
     if run.failure:
-        return f"{_undone(run)}{_left(run)}{_meanwhile(run)}{run.failure.get('msg', 'a task failed without a message')}"
+        return f"{_left(run)}{_undone(run)}{_meanwhile(run)}{run.failure.get('msg', 'a task failed without a message')}"
     if run.check_mode and not run.health.get("ok"):
         if not (run.plan or run.deployment):
             return "check mode after a plan: nothing was looked at, for what is declared is not live yet"
@@ -152,7 +159,7 @@ def closing(run: Run) -> Answer:
 def _is_half_way(run: Run) -> bool:
     """Whether what was to be put back is not, for a reason that says nothing of what was live before."""
     reasons = {str(each.get("reason")) for each in map(_first_failed, run.undoing) if each}
-    return rolls_back(run) and not _is_back(run) and reasons.isdisjoint(JUDGED)
+    return rolls_back(run) and not _is_back(run) and reasons.isdisjoint(JUDGED | GONE)
 
 
 def _is_back(run: Run) -> bool:
@@ -165,7 +172,7 @@ def _as_before(run: Run) -> list[str]:
     """The checks that fail after the way back, when each is of what users meet and failed equally before it."""
     wrong = checks.failed(run.restored.get("checks") or [])
     before = [(each["name"], each["found"]) for each in checks.failed(run.health.get("checks") or [])]
-    equal = all(each["name"].startswith("endpoint ") and (each["name"], each["found"]) in before for each in wrong)
+    equal = all(each["name"].startswith(NAMED) and (each["name"], each["found"]) in before for each in wrong)
     return [each["name"] for each in wrong] if equal else []
 
 
@@ -200,6 +207,8 @@ def _further(run: Run) -> str:
     then the rollback playbook by itself would leave that, too."""
     if _is_half_way(run):
         return "Run the same command again, or the rollback playbook, to go on with it."
+    if not GONE.isdisjoint(_reasons(run)):
+        return "The rollback playbook names the nearest release that can run."
     return (
         f"Mend that, then go on with it: the rollback playbook with -e rollback_to={run.release.get('base')} begins it "
         "again; without a name it goes further back, where all of that is live already."
@@ -228,12 +237,14 @@ def _was_overtaken(run: Run) -> bool:
 
 
 def _left(run: Run) -> str:
-    """What stays of a release that another deployment took over: its attributes, beside the other's revision."""
-    if run.verdict != verdict.SUPERSEDED or puts_back_attributes(run):
+    """What stays of a release that somebody else has taken over, beside their revision: while it was watched, or on its
+    way back, where nothing more is put back."""
+    stopped = any(each.get("reason") in (FENCED, OVERTAKEN) for each in map(_first_failed, run.undoing) if each)
+    if not stopped and (run.verdict != verdict.SUPERSEDED or puts_back_attributes(run)):
         return ""
-    planned = [each for each in run.plan.get("differences") or [] if str(each["resource"]).startswith("target group")]
-    names = ", ".join(f"{each['path']} of {each['resource']}" for each in planned)
-    return f"What this run set beside the deployment stays: {names}. " if names else ""
+    planned = [each for each in run.plan.get("differences") or [] if str(each["resource"]).startswith(BESIDE)]
+    names = [f"{each['path']} of {each['resource']}" for each in planned if each["path"] != "taskDefinition"]
+    return f"What this run set stays, unless they have set it since: {', '.join(names)}. " if names else ""
 
 
 def _is_superseded(run: Run) -> bool:

@@ -27,6 +27,8 @@ ENDPOINTS, URL, IDENTITY, REQUESTS = (
 )
 """Where people write them; errors say so."""
 
+NAMED = "endpoint "
+"""What the name of an endpoint's check begins with; its URL follows."""
 FEWEST_REQUESTS = 2
 BODY = 64 * 1024
 """Bytes of an answer's body that are read."""
@@ -49,6 +51,12 @@ class Endpoint:
     def expected(self) -> str:
         """In words."""
         return str(self.status) if self.path is None else f"{self.status}, {self.path} is {json.dumps(self.equals)}"
+
+
+def recorded(record: dict[str, Any]) -> dict[str, str]:
+    """By the name of its check, what each endpoint answered when a release was verified and it was as declared."""
+    found = record["verdict"]["checks"] or []
+    return {each["name"]: str(each["detail"]) for each in found if each["name"].startswith(NAMED) and each["ok"]}
 
 
 def endpoint(declared: Any) -> Endpoint:

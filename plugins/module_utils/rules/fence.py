@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import looks, target_group
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLING_BACK, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import ROLLBACK, ROLLING_BACK, Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import way_back_revision
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import GRACE
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
@@ -30,39 +30,61 @@ def is_of(record: Document, service: Answer) -> bool:
     return problem(record, service) is None or went_back(record, service, None)
 
 
-def went_back(record: Document, service: Answer, newest: Answer | None) -> bool:
+def own(record: Document, listed: list[Answer], others: set[str]) -> Answer | None:
+    """A release's own service deployment, of all that are ``listed``: the one it has noted, else the first that began
+    after what was the newest when the release was opened, and is none of ``others`` (ARNs)."""
+    arn, known = record["steps"].get("service_deployment"), record["before"].get("service_deployment")
+    noted = next((each for each in listed if each["serviceDeploymentArn"] == arn), None)
+    if noted is not None:
+        return noted
+    began = next((each["createdAt"] for each in listed if each["serviceDeploymentArn"] == known), None)
+    since = [each for each in listed if began is None or each["createdAt"] > began]
+    since = [each for each in since if each["serviceDeploymentArn"] not in {known, *others}]
+    return min(since, key=lambda each: each["createdAt"], default=None)
+
+
+def went_back(record: Document, service: Answer, rollout: Answer | None) -> bool:
     """Whether a release that was rolled out is undone: the service runs what was before again.
 
-    ``newest``: the newest service deployment that is listed. Which deployment is PRIMARY after ECS has gone back, the
-    earlier or a new one, AWS does not document. A release whose run died before it noted its deployment is known to
-    have had one when the newest service deployment is another than before it, and is one that ECS went back from.
+    ``rollout``: its :func:`own` service deployment. Which deployment is PRIMARY after ECS has gone back, the earlier or
+    a new one, AWS does not document; and where a release keeps the revision, that does not tell them apart either.
+    Where the service deployment is not known, a release that has noted its deployment is known to have had one.
     """
     primary, before, steps = looks.primary(service), record["before"], record["steps"]
     ours = steps["task_definition"] or record["intent"]["task_definition"]["revision"]
-    if record["state"] == ROLLING_BACK or ours in (None, before["task_definition"]):
+    if record["state"] == ROLLING_BACK or ours is None or primary.get("taskDefinition") != before["task_definition"]:
         return False
-    if primary.get("taskDefinition") != before["task_definition"]:
+    if primary.get("id") == steps["deployment"]:
         return False
-    if steps["deployment"] is not None or primary.get("id") != before["deployment"]:
-        return bool(primary.get("id") != steps["deployment"])
-    is_new = newest is not None and newest["serviceDeploymentArn"] != before.get("service_deployment")
-    return is_new and ecs_goes_back(newest)
+    return ecs_goes_back(rollout) or (steps["deployment"] is not None and ours != before["task_definition"])
 
 
-def ecs_goes_back(newest: Answer | None) -> bool:
+def ecs_goes_back(rollout: Answer | None) -> bool:
     """Whether ECS goes back, or has gone back, from a service deployment."""
-    return newest is not None and str(newest.get("status")).startswith("ROLLBACK")
+    return rollout is not None and str(rollout.get("status")).startswith("ROLLBACK")
 
 
-def undone(record: Document, service: Answer, newest: Answer | None) -> Answer | None:
+def undone(record: Document, service: Answer, rollout: Answer | None) -> Answer | None:
     """The deployment of a release that went_back: as it is listed, or what is known of it; None where it was not ECS
-    that went back from it. Its own time is that of its service deployment, the ``newest``."""
-    revision = record["steps"]["task_definition"]
-    listed = next((each for each in service["deployments"] if each["taskDefinition"] == revision), None)
-    if listed is not None or newest is None or not ecs_goes_back(newest):
+    that went back from it. Its own time is that of its service deployment, the ``rollout``."""
+    revision, noted = record["steps"]["task_definition"], record["steps"]["deployment"]
+    others = [each for each in service["deployments"] if each["status"] != "PRIMARY"]
+    listed = next((each for each in others if each["id"] == noted or each["taskDefinition"] == revision), None)
+    if listed is not None or rollout is None or not ecs_goes_back(rollout):
         return listed
-    deployment = record["steps"]["deployment"] or "(not noted)"
-    return {"id": deployment, "taskDefinition": revision, "createdAt": newest["createdAt"]}
+    return {"id": noted or "(not noted)", "taskDefinition": revision, "createdAt": rollout["createdAt"]}
+
+
+def returned(record: Document, service: Answer, newest: Answer | None) -> bool:
+    """Whether ECS has gone back from the deployment of a way back, to what that was to leave: it is PRIMARY again,
+    perhaps by a deployment that no record knows, and nobody else's work. ``newest``: the newest service deployment."""
+    steps, before = record["steps"], record["before"]
+    is_of_us = newest is not None and newest["serviceDeploymentArn"] != before.get("service_deployment")
+    if not is_of_us or not ecs_goes_back(newest):
+        return False
+    if record["kind"] == ROLLBACK:
+        return bool(service.get("taskDefinition") == before["task_definition"])
+    return bool(record["state"] == ROLLING_BACK and service.get("taskDefinition") == steps["task_definition"])
 
 
 def problem(record: Document, service: Answer) -> str | None:

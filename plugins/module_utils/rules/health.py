@@ -17,7 +17,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
-from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import Endpoint, NoValue, value_at
+from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import NAMED, Endpoint, NoValue, value_at
+from ansible_collections.steady.ecs.plugins.module_utils.rules.intent import shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     address_of,
@@ -35,6 +36,8 @@ MOST_SHOWN = 10
 """Of a list of what is wrong: a whole definition may differ in hundreds of places."""
 LONGEST_IDENTITY = 80
 LONGEST_VALUE = 200
+SERVER_ERROR = 500
+"""The first status by which a server says that it has failed itself (RFC 9110)."""
 LATER = "it is asked only once the checks of the service hold"
 COUNT, DEPLOYMENT, REVISIONS, TARGETS = "task count", "deployment", "revision of each task", "targets in "
 LASTING = ("service status", "service revision", "task definition", "attributes of ", "environment of ", "image of ")
@@ -268,8 +271,26 @@ def endpoint(wanted: Endpoint, found: int | str, body: bytes = b"") -> Check:
     return check(_endpoint(wanted), wanted.expected, told, ok, remedy)
 
 
+def as_restored(found: Check, answered: int | str, recorded: dict[str, str]) -> Check:
+    """The same of a release that was gone back to, for what is declared now may be of a later one.
+
+    As it answered when that release was verified, it is as it was. Where that release was never asked for it, an answer
+    says nothing of it; silence, and an error of the server, are ill in any. ``recorded``: see
+    :func:`endpoints.recorded`.
+    """
+    if found["ok"] is not False:
+        return found
+    known = recorded.get(found["name"])
+    if known == shortened(found["found"]):
+        return {**found, "expected": f"{found['expected']}, or {known} as in the release gone back to", "ok": True}
+    if known is None and isinstance(answered, int) and answered < SERVER_ERROR:
+        reason = f"found {found['found']}; the release gone back to was never asked for it, so that says nothing"
+        return not_checked(found["name"], found["expected"], reason)
+    return found
+
+
 def _endpoint(wanted: Endpoint) -> str:
-    return f"endpoint {addresses.shown(wanted.url)}"
+    return f"{NAMED}{addresses.shown(wanted.url)}"
 
 
 def stickiness(

@@ -171,8 +171,8 @@ def declaration(
 def under_way(
     declared: plan.Declared, live: plan.Live, model: Model, going_back: bool, left: Answer | None = None
 ) -> Check:
-    """Whether somebody else's deployment is in progress. One of the declared content is ours to resume; one of the
-    release that a run has ``left`` open is for who takes its lease, be it ECS on its way back from it."""
+    """Whether somebody else's deployment is in progress. One of the declared content is ours to resume; one of a
+    release that a run has ``left``, open or failed, is for who takes its lease, be it ECS on its way back from it."""
     primary = looks.primary(live.service)
     name, busy = "other deployment", primary.get("rolloutState") == "IN_PROGRESS"
     if not busy:
@@ -183,7 +183,7 @@ def under_way(
     if going_back:
         return check(name, "none, or one that the rollback replaces", found, True)
     if left is not None and fence.is_of(left, live.service):
-        return check(name, "none, or one of an open release", f"{found}, of release {left['seq']}", True)
+        return check(name, "none, or one of our own releases", f"{found}, of release {left['seq']}", True)
     known = bool(live.definition) and not any(wording.problems(declared, live, model).values())
     ours = known and not plan.differences(declared, live, model)
     return check(

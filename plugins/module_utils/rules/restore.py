@@ -14,7 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, redact, scaling, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    counts,
+    endpoints,
+    named_release,
+    redact,
+    target_group,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import failed
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import compared, recorded
@@ -86,7 +92,7 @@ def choose(head: Document, records: Records, live: Document, wanted: str | int |
         if halfway is not None:
             return Choice(records[halfway["restores"]], f"rollback {halfway['seq']} got halfway only")
         return _proven_from(current, records, f"what is live is not release {current['seq']}")
-    left = _failed_since(current, records)
+    left = failed_since(current, records)
     if left and _has_left(left, live):
         return _proven_from(current, records, f"release {left['seq']} failed, and some of what it set is still there")
     start = _before(current, records)
@@ -101,10 +107,26 @@ def reached(record: Document, records: Records) -> list[int]:
     return [int(each["seq"]) for each in _chain(record, records)]
 
 
+def failed_since(base: Document, records: Records) -> Document | None:
+    """The newest release, when it is a deployment over this one that failed and was not undone."""
+    newest = next(records[number] for number in sorted(records, reverse=True) if records[number]["kind"] in RELEASES)
+    is_failed = newest["kind"] == DEPLOY and newest["state"] in (FAILED, ABANDONED)
+    return newest if is_failed and newest["base"] == base["seq"] else None
+
+
+def begun_by_us(head: Document, records: Records, service: Document) -> Document | None:
+    """The record of the release whose deployment may be under way: the open one, or the newest where that has failed
+    and was not undone. Without a circuit breaker ECS goes on starting its tasks, and a mended release ends that."""
+    left = opened(head, records)
+    if left or primary(service).get("rolloutState") != "IN_PROGRESS" or head["current"] is None:
+        return left
+    return failed_since(records[head["current"]], records)
+
+
 def damage(rollback: Document, records: Records, live: Document, service: Document, tasks: list[Document]) -> str:
     """What is wrong with a rollback that is live, although its state is: another count is wanted than it restored, its
     deployment has failed, or its tasks run another content than it left (case C68); empty when nothing is."""
-    count, desired = _count(rollback, records, live).get(COUNT), live.get("desired")
+    count, desired = counts.fixed(rollback, records, live).get(COUNT), live.get("desired")
     if count is not None and desired not in (None, count):
         return f"its desired count is {desired} instead of {count}"
     lead = primary(service)
@@ -124,9 +146,10 @@ def once_more(rollback: Document, why: str) -> Choice:
 def restoration(target: Document, records: Records, live: Document) -> Document:
     """What restoring this release means: its revision, and the settings and attributes that later releases declared.
 
-    ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "attributes": {ARN: {key:
-    text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images``: what ran then, as far as it is on
-    record. ``force``: its revision is live already, so only a forced deployment replaces tasks. ``not_restorable``:
+    ``{"seq", "kind", "proven", "task_definition", "images": {container: image by digest}, "endpoints": {check: answer},
+    "attributes": {ARN: {key: text}}, "settings": {...}, "force", "not_restorable": [name]}``. ``images`` and
+    ``endpoints``: what ran and was answered then, as far as it is on record. ``force``: its revision is live already,
+    so only a forced deployment replaces tasks. ``not_restorable``:
     declared since, but on no record from before that (of a target group that was attached with it), of a group or a
     scalable target that is gone since, with a value that no record keeps (a log option that may be a secret), or a
     count that belongs to others by now.
@@ -155,9 +178,9 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         known = {path: value for path, value in known.items() if not path.startswith(SCALING)}
     unknown += sorted(paths - set(known))
     settings: dict[str, Any] = {path: known[path] for path in sorted(paths) if path in known}
-    count = _held(_count(target, records, live), nested_settings(settings), live)
+    count = counts.restored(target, records, live, nested_settings(settings))
     settings.update(count)
-    if not count and _fixed_since(target, records) and not _is_as_it_was(target, records, live):
+    if not count and counts.is_moved(target, records, live):
         unknown.append(COUNT)
     return {
         "seq": target["seq"],
@@ -165,6 +188,7 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
         "proven": proven(target),
         "task_definition": state["task_definition"],
         "images": recorded(target),
+        "endpoints": endpoints.recorded(target),
         "attributes": attributes,
         "settings": nested_settings(settings),
         "force": state["task_definition"] == live["task_definition"],
@@ -180,6 +204,7 @@ def standing(target: Document, records: Records) -> Document:
         "proven": proven(target),
         "task_definition": state_of(target, records)["task_definition"],
         "images": recorded(target),
+        "endpoints": endpoints.recorded(target),
         "attributes": {},
         "settings": {},
         "force": False,
@@ -257,55 +282,6 @@ def changes(restored: Document, live: Document) -> list[Difference]:
     return differences(restored, {**live, "settings": {**live["settings"], **count}})
 
 
-def _count(target: Document, records: Records, live: Document) -> dict[str, int]:
-    """The desired count, only where the target fixed it and nothing says that it belongs to others by now.
-
-    A release that is open, or has failed since, is undone whole, its count too, as long as nobody has moved it since. A
-    rollback that is open goes on to the count that it began with.
-    """
-    left = _failed_since(target, records)
-    for each in _fixed_since(target, records):
-        before, ours = each["before"].get("desired"), each["intent"]["count_policy"]["count"]
-        is_undone = each["kind"] != ROLLBACK and each["state"] not in FINAL and each["base"] == target["seq"]
-        if (is_undone or each is left) and before is not None and "desired" in live:
-            return {COUNT: before} if live["desired"] == ours else {}
-    now = _since_live(target, records)
-    last = now[-1] if now else target
-    if last["kind"] == ROLLBACK and last["state"] not in FINAL and last["restores"] == target["seq"]:
-        policies = [last["intent"]["count_policy"]]
-    else:
-        policies = [each["intent"]["count_policy"] for each in (target, *now)]
-    return {COUNT: policies[0]["count"]} if all(each["mode"] == "fixed" for each in policies) else {}
-
-
-def _held(count: dict[str, int], settings: Document, live: Document) -> dict[str, int]:
-    """The same; none where Application Auto Scaling, as it is restored, would move it at once: it is awake again."""
-    wanted, there = settings.get(SCALING) or {}, live.get("settings", {}).get(SCALING) or {}
-    return {} if count and wanted and scaling.moves(count[COUNT], wanted, there) else count
-
-
-def _since_live(target: Document, records: Records) -> list[Document]:
-    """Of the releases after this one the last that succeeded, and what came after it: what they leave to others, which
-    autoscaling may own by now, is not this one's to restore. A baseline says nothing of the count."""
-    later = [records[number] for number in sorted(records) if number > target["seq"]]
-    later = [each for each in later if each["kind"] in (DEPLOY, ROLLBACK)]
-    live = max((each["seq"] for each in later if each["state"] == SUCCEEDED), default=0)
-    return [each for each in later if each["seq"] >= live]
-
-
-def _is_as_it_was(target: Document, records: Records, live: Document) -> bool:
-    """Whether the count is what a release that was to follow this one, and declared another, has found: it never came
-    to that, or the way back has restored it already."""
-    found = [each["before"].get("desired") for each in _fixed_since(target, records) if each["base"] == target["seq"]]
-    return live.get("desired") is not None and live["desired"] in found
-
-
-def _fixed_since(target: Document, records: Records) -> list[Document]:
-    """The releases after this one that declared a count."""
-    later = [each for number, each in records.items() if number > target["seq"]]
-    return [each for each in later if each["intent"]["count_policy"]["mode"] == "fixed"]
-
-
 def _standing(head: Document, records: Records, live: Document) -> Document | None:
     """The rollback that was the last release to succeed, as long as what is live is its work alone, nothing is open,
     and no release over it has failed, which is another reason to go back than the one it was made for."""
@@ -314,15 +290,8 @@ def _standing(head: Document, records: Records, live: Document) -> Document | No
     current = records[head["current"]]
     if current["kind"] != ROLLBACK or differences(state_of(current, records), live):
         return None
-    left = _failed_since(current, records)
+    left = failed_since(current, records)
     return None if left and (left["state"] == FAILED or _has_left(left, live)) else current
-
-
-def _failed_since(base: Document, records: Records) -> Document | None:
-    """The newest release, when it is a deployment over this one that failed and was not undone."""
-    newest = next(records[number] for number in sorted(records, reverse=True) if records[number]["kind"] in RELEASES)
-    is_failed = newest["kind"] == DEPLOY and newest["state"] in (FAILED, ABANDONED)
-    return newest if is_failed and newest["base"] == base["seq"] else None
 
 
 def _has_left(record: Document, live: Document) -> bool:

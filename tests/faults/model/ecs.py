@@ -274,6 +274,8 @@ class Ecs:
         if deploys:
             self.begun += 1
             self.begin(number, self.seconds)
+        elif self.primary["running"]:
+            self.primary["running"] = self.desired
         return {"service": self._service()}
 
     def by_hand(self) -> None:

@@ -259,6 +259,9 @@ class Play:
         action = next(name for name in entry if name not in KEYWORDS)
         if action in NOT_PLAYED:
             return True
+        if action == "ansible.builtin.set_fact":
+            self.facts.update(self.scope(layers).templated(entry[action]))
+            return True
         if not action.startswith(PREFIX):
             raise NotModelled(f"the module {action}")
         name = action.removeprefix(PREFIX)

@@ -108,6 +108,7 @@ def test_rollback_restores_the_baseline_and_then_stays_there(act: Any, info: Any
         "attributes": {GROUP: {DURATION: "3600"}},
         "settings": {},
         "images": {},
+        "endpoints": {},
         "force": False,
         "not_restorable": [],
     }
@@ -342,7 +343,7 @@ def test_a_run_that_died_on_its_way_back_is_gone_on_with(act: Any, world: World,
         with pytest.raises(Failure) as found:
             act("opened", **{**DECLARED, "differences": []})
         assert (found.value.fields["reason"], found.value.fields["release"]["seq"]) == ("rolling_back", 2)
-        assert "interrupted: exit code 3. It is undone now" in found.value.msg, "the reason, once"
+        assert "interrupted: exit code 3. Its way back is gone on" in found.value.msg, "the reason, once"
         world.opened = found.value.fields["release"]
         act("rolling_back", reason=found.value.msg)
         act("interrupted")
