@@ -12,7 +12,7 @@ description:
   - Takes the images of another service's proven release, as from staging to production, by the digests that ran there.
     Where each account has a registry of its own, the image is taken from this service's registry.
   - Environment variables, settings and attributes are not taken; what the other release declared of them and this
-    inventory does not is named.
+    inventory does not is named. So is an image in O(changes) or O(definition) on top of which another one is taken.
   - Replaces the tags of declared images by the digests that Amazon ECR has for them.
   - Reads only. Nothing is registered or deployed; see M(steady.ecs.task_definition).
 author:
@@ -124,9 +124,10 @@ def promoted(task: Task) -> Answer:
     """Images of another service's proven release, and where they come from."""
     store, seq = stores.located(task, task.params["promotes"])
     try:
-        record = promotion.chosen(store.records(), seq)
+        records = store.records()
+        record = promotion.chosen(records.written, records, seq)
         now, declared = live.whole(task), live.declared(task)
-        found = promotion.promotion(record, now.definition, declared.images, plan.names(declared, now))
+        found = promotion.promotion(record, now.definition, declared, plan.names(declared, now))
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
     place = f"{store.place}/releases/{record['seq']}"

@@ -105,19 +105,20 @@ class Records(Mapping[int, Document]):
     def __getitem__(self, seq: int) -> Document:
         if not isinstance(seq, int):
             raise KeyError(seq)
-        document = self._written(seq)
+        document = self.written(seq)
         if document is None:
             raise Missing(self._place, seq)
         return as_it_runs(document, self._later(seq))
 
-    def _written(self, seq: int) -> Document | None:
+    def written(self, seq: int) -> Document | None:
+        """One record as it was written; None when it is not there."""
         if seq not in self._documents:
             self._documents[seq] = self._read(seq)
         return self._documents[seq]
 
     def _later(self, seq: int) -> Iterator[Document]:
         numbers = list(self)
-        found = (self._written(number) for number in numbers[bisect_right(numbers, seq) :])
+        found = (self.written(number) for number in numbers[bisect_right(numbers, seq) :])
         return (each for each in found if each is not None)
 
     def __iter__(self) -> Iterator[int]:

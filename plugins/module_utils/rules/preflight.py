@@ -21,6 +21,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     redact,
     settings,
     strategies,
+    task_definition,
     wording,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, not_checked
@@ -236,12 +237,8 @@ def session(left: float | None, wait: int) -> list[str]:
 
 def movable(declared: plan.Declared) -> list[str]:
     """What is declared by a tag: the same declaration may bring another image tomorrow (case C68)."""
-    containers = declared.changes.get("containers") or {}
-    named = [
-        *declared.images.values(),
-        *((each or {}).get("image") for each in containers.values()),
-        *(each.get("image") for each in declared.definition.get("containerDefinitions") or []),
-    ]
+    content = task_definition.content_images(declared.changes, declared.definition)
+    named = [*declared.images.values(), *content.values()]
     tags = sorted({str(each) for each in named if each and not images.digest_of(str(each))})
     if not tags:
         return []

@@ -9,14 +9,21 @@ declared here. Settings and attributes are of each place's own; what the other d
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
+from ansible_collections.steady.ecs.plugins.module_utils.rules.plan import Declared
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, proven
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import flat_settings
+from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition import CHANGES, WHOLE, content_images
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
+
+Written = Callable[[int], Document | None]
+"""Reads the record of a number as it was written; None where there is none. Raises Failure for what is not trusted."""
+NOTHING_PROVEN = "Nothing is proven there: deploy it there first."
 
 
 @dataclass
@@ -29,27 +36,49 @@ class Promotion:
     """In words, what the other release brought and this one will not."""
 
 
-def chosen(records: Records, seq: int | None) -> Document:
-    """The release that is promoted: the named one, or the last proven one. Raises DeclarationError where none is."""
-    good = [number for number, each in records.items() if proven(each)]
-    if seq is None and good:
-        return records[max(good)]
-    if seq is not None and seq in good:
-        return records[seq]
-    there = f"Proven there: {', '.join(map(str, good))}." if good else "Nothing is proven there: deploy it there first."
+def chosen(written: Written, numbers: Iterable[int], seq: int | None) -> Document:
+    """The release that is promoted: the named one, or the last proven one. Raises DeclarationError where none is.
+
+    No more is read than decides, for another record that cannot be trusted says nothing about the one that is meant;
+    and each as it was written, for a later way back may have given its content another revision, and no other image.
+    """
     if seq is None:
-        raise DeclarationError(f"release_from: there is no proven release. {there}")
-    found = (
-        "is not on record" if seq not in records else f"is a {records[seq]['kind']} that ended {records[seq]['state']}"
+        for number in sorted(numbers, reverse=True):
+            record = written(number)
+            if record is not None and proven(record):
+                return record
+        raise DeclarationError(f"release_from: there is no proven release. {NOTHING_PROVEN}")
+    record = written(seq)
+    if record is not None and proven(record):
+        return record
+    found = "is not on record" if record is None else f"is a {record['kind']} that ended {record['state']}"
+    raise DeclarationError(
+        f"release_from: release {seq} {found}, so nobody has proven it. {_proven_there(written, numbers)}"
     )
-    raise DeclarationError(f"release_from: release {seq} {found}, so nobody has proven it. {there}")
 
 
-def promotion(record: Document, live: Document, declared: dict[str, str], ours: Document) -> Promotion:
+def _proven_there(written: Written, numbers: Iterable[int]) -> str:
+    """Which release can be named instead."""
+    good, unread = [], []
+    for number in sorted(numbers):
+        try:
+            record = written(number)
+        except Failure:  # what was wrong with the named one must still be said
+            unread.append(number)
+            continue
+        good += [number] if record is not None and proven(record) else []
+    if good:
+        there = f"Proven there: {', '.join(map(str, good))}."
+    else:
+        there = "None that can be read is proven there." if unread else NOTHING_PROVEN
+    return f"{there} Cannot be read: {', '.join(map(str, unread))}." if unread else there
+
+
+def promotion(record: Document, live: Document, declared: Declared, ours: Document) -> Promotion:
     """What of the release is taken into the service whose live revision is ``live``.
 
-    ``declared``: images that are declared here; ``ours``: names that are declared here, as :func:`states.declared`
-    gives them. Raises DeclarationError where nothing can be taken, or what is declared says otherwise.
+    ``ours``: the names that are ``declared`` here, as :func:`states.declared` gives them. Raises DeclarationError where
+    nothing can be taken, or rollout_images, which is as much on top as what is taken, says otherwise.
     """
     known = images.recorded(record)
     if not known:
@@ -66,7 +95,7 @@ def promotion(record: Document, live: Document, declared: dict[str, str], ours: 
             f"{container}: no image of it is on record there (none, no digest, or tasks that differed), so it stays."
         )
     for container, image in found.images.items():
-        other = declared.get(container)
+        other = declared.images.get(container)
         if other and images.digest_of(other) != images.digest_of(image):
             raise DeclarationError(
                 f"release_from brings {image} for {container}, and rollout_images declares {other}: take one of them "
@@ -74,8 +103,21 @@ def promotion(record: Document, live: Document, declared: dict[str, str], ours: 
             )
     if not found.images:
         raise DeclarationError(f"release_from: nothing can be taken. {' '.join(found.left)}")
-    found.left += _names(record, ours)
+    found.left += [*_overruled(found.images, declared), *_names(record, ours)]
     return found
+
+
+def _overruled(taken: dict[str, str], declared: Declared) -> list[str]:
+    """Images that the content declares beneath what is taken: not refused, for images are meant to go on top of it."""
+    variable = WHOLE if declared.definition else CHANGES
+    return [
+        f"{container}: {taken[container]} goes on top of {image}, which {variable} declares. A release without "
+        f"release_from brings {image} back, and drift reports the difference until then."
+        for container, image in content_images(declared.changes, declared.definition).items()
+        if container in taken
+        and container not in declared.images
+        and images.digest_of(image) != images.digest_of(taken[container])
+    ]
 
 
 def _imaged(record: Document) -> set[str]:

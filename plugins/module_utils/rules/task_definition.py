@@ -10,6 +10,7 @@ the family, a container's image, and the tags, which stand beside a task definit
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_m
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_shape import Model, Shape, nearest, text
 
-__all__ = ["RESOURCE", "Plan", "apply", "compare", "expected_environment", "plan", "request_form"]
+__all__ = ["RESOURCE", "Plan", "apply", "compare", "content_images", "expected_environment", "plan", "request_form"]
 
 Content = dict[str, Any]
 
@@ -130,6 +131,22 @@ def expected_environment(changes: Content | None, definition: Content | None) ->
         for name, change in _containers(changes or {}).items()
         if change.get("environment")
     }
+
+
+def content_images(changes: Content | None, definition: Content | None) -> dict[str, str]:
+    """Container to the image that the content names; images that are declared by themselves go on top of it. What is in
+    no form that can be meant is passed over: whoever compares refuses it, with its place."""
+    if definition:
+        listed = _unwrapped(definition).get(CONTAINERS)
+        containers = [(each.get("name"), each) for each in _dicts(listed if isinstance(listed, list) else [])]
+    else:
+        named = (changes or {}).get("containers")
+        containers = [each for each in named.items() if _dicts(each[1:])] if isinstance(named, dict) else []
+    return {str(name): str(each["image"]) for name, each in containers if each.get("image")}
+
+
+def _dicts(values: Iterable[Any]) -> list[Content]:
+    return [each for each in values if isinstance(each, dict)]
 
 
 # -- mode changes

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,74 @@ def test_a_place_that_names_no_release_is_refused(world: World, tmp_path: Path) 
 def test_two_declarations_of_one_image_are_refused(world: World, staging: Staging) -> None:
     found = world.run(module, promotes=str(staging.place), images={"coral": f"{HERE}/coral:1.0"})
     assert found["failed"] and "take one of them out" in found["msg"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "declared"),
+    [
+        ("rollout_changes", lambda image: {"changes": {"containers": {"coral": {"image": image}}}}),
+        (
+            "rollout_task_definition",
+            lambda image: {"definition": {"containerDefinitions": [{"name": "coral", "image": image}]}},
+        ),
+        (
+            "rollout_task_definition",
+            lambda image: {
+                "definition": {"taskDefinition": {"containerDefinitions": [{"name": "coral", "image": image}]}}
+            },
+        ),
+    ],
+)
+def test_what_goes_on_top_of_a_declared_image_is_said(
+    world: World, staging: Staging, variable: str, declared: Callable[[str], dict[str, Any]]
+) -> None:
+    """It is no conflict, for images are meant to go on top of either; but the next release would take it back."""
+    taken = f"{HERE}/coral:1.2@{NEW}"
+    for image in (f"{HERE}/coral:1.2", f"{HERE}/coral:1.2@{OLD}"):
+        found = world.run(module, promotes=str(staging.place), **declared(image))
+        assert found["images"]["coral"] == taken
+        said = [each for each in found["left"] if each.startswith(f"coral: {taken} goes on top of {image}, ")]
+        assert len(said) == 1 and f"which {variable} declares" in said[0]
+        assert f"without release_from brings {image} back" in said[0]
+        assert any(said[0] in each for each in world.warnings)
+    same = declared(f"{HERE}/coral@{NEW}")
+    assert "on top of" not in str(world.run(module, promotes=str(staging.place), **same)["left"])
+    # rollout_images is on top of it as well, and stays there without release_from.
+    above = {"images": {"coral": taken}}
+    assert "on top of" not in str(world.run(module, promotes=str(staging.place), **declared(image), **above)["left"])
+    other = {"changes": {"containers": {"agent-1": {"image": f"{HERE}/agent-1:9"}}}}
+    assert "on top of" not in str(world.run(module, promotes=str(staging.place), **other)["left"])
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_record_that_cannot_be_read_is_not_in_the_way_of_the_named_one(
+    world: World, staging: Staging, number: int
+) -> None:
+    """A later version of the collection may have written it."""
+    spoil(staging, number)
+    found = world.run(module, promotes=f"{staging.place}/releases/2")
+    assert found["images"] == {"coral": f"{HERE}/coral:1.2@{NEW}"}, found
+    refused = world.run(module, promotes=f"{staging.place}/releases/{4 - number}")
+    assert "so nobody has proven it. Proven there: 2." in refused["msg"]
+    assert refused["msg"].endswith(f"Cannot be read: {number}.")
+    assert "its schema is 2" in world.run(module, promotes=f"{staging.place}/releases/{number}")["msg"]
+
+
+def test_the_last_proven_release_is_found_from_the_newest_and_no_record_is_guessed_at(
+    world: World, staging: Staging
+) -> None:
+    spoil(staging, 1)
+    assert world.run(module, promotes=str(staging.place))["promoted_from"].endswith("/releases/2")
+    spoil(staging, 3)  # which may be a proven one
+    assert "releases/00000003.json is not used" in world.run(module, promotes=str(staging.place))["msg"]
+    spoil(staging, 2)
+    refused = world.run(module, promotes=f"{staging.place}/releases/9")["msg"]
+    assert "release 9 is not on record" in refused and "None that can be read is proven there." in refused
+
+
+def spoil(staging: Staging, number: int) -> None:
+    place = staging.place / f"releases/{number:08d}.json"
+    place.write_text(place.read_text().replace('"schema": 1', '"schema": 2'))
 
 
 def test_a_record_without_digests_promotes_nothing(world: World, staging: Staging) -> None:
