@@ -18,7 +18,7 @@ for lane in 2.19 2.20; do
         cksum <"$lock" >"$folder/.lock"
     fi
     echo "== ansible-core $lane"
-    STEADY_LANE=$here/$folder/bin STEADY_LANE_COLLECTIONS=$collections pytest -q -n 2 --dist loadscope tests/lanes
+    STEADY_LANE=$here/$folder/bin STEADY_LANE_COLLECTIONS=$collections pytest -q -n 2 --dist loadscope tests/lanes tests/e2e/test_result_file.py
 done
 echo "== ansible-core of the main environment"
-pytest -q -n 2 --dist loadscope tests/lanes
+pytest -q -n 2 --dist loadscope tests/lanes tests/e2e/test_result_file.py

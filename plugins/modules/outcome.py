@@ -51,7 +51,7 @@ options:
     type: int
     default: 1
   file:
-    description: Result file of the run.
+    description: Result file of the run. What another run of ansible-playbook has left in it goes.
     type: path
   commands:
     description: Commands to show below the line.

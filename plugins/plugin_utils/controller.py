@@ -20,7 +20,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-from ansible_collections.steady.ecs.plugins.module_utils.edges import pace
+from ansible_collections.steady.ecs.plugins.module_utils.edges import pace, result_files
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import HAS_BOTO3, Connection
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform, plain
@@ -108,10 +108,12 @@ class InProcess(ActionBase):
         return result
 
     def _settings(self, task_vars: dict[str, Any]) -> dict[str, str]:
-        """Environment variables for what a host says of its account as a whole: no option of any one module."""
+        """Environment variables for what is no option of any one module: what a host says of its account as a whole,
+        and which run this is, for which Ansible has made a folder with a name of its own before it forked."""
         names = {"steady_ecs_aws_share": pace.SHARE, "service_account": pace.ACCOUNT}
         found = {variable: task_vars[name] for name, variable in names.items() if task_vars.get(name) is not None}
-        return {variable: str(plain(self._templar.template(value))) for variable, value in found.items()}
+        said = {variable: str(plain(self._templar.template(value))) for variable, value in found.items()}
+        return {**said, result_files.RUN: os.path.basename(C.DEFAULT_LOCAL_TMP)}
 
     def _needs_module(self, task_vars: dict[str, Any]) -> str | None:
         if not HAS_BOTO3:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Do
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import worst
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
+RUN = "STEADY_ECS_RUN"
+"""Environment variable by which a module is told the run that it is of: the same in all processes of one
+ansible-playbook, and in no other one."""
 LIMIT = 64 * 1024 * 1024
 """Bytes. drift.json of a thousand services has a few megabytes."""
 
@@ -23,13 +27,16 @@ LIMIT = 64 * 1024 * 1024
 def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document:
     """Add one host to the result file of a run and return the file's content; other hosts may do so at the same time.
 
-    ``{"outcome": the worst one, "verb", "hosts": {host: entry}}``; ``entry`` has ``outcome``, ``detail``, ``release``.
+    ``{"outcome": the worst one, "verb", "hosts": {host: entry}, "run"}``; ``entry`` has ``outcome``, ``detail``,
+    ``release``. What another run has left there goes: a host that failed yesterday is not the outcome of today's run.
     """
+    run = os.environ.get(RUN)
 
     def added(found: Document) -> Document:
-        hosts = found.get("hosts")
+        hosts = found.get("hosts") if found.get("run") == run else None
         hosts = {**(hosts if isinstance(hosts, dict) else {}), host: entry}
-        return {"outcome": worst([str(each.get("outcome")) for each in hosts.values()]), "verb": verb, "hosts": hosts}
+        word = worst([str(each.get("outcome")) for each in hosts.values()])
+        return {"outcome": word, "verb": verb, "hosts": hosts, **({"run": run} if run else {})}
 
     return _merge(path, added)
 
