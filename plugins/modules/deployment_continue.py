@@ -237,7 +237,7 @@ def _go_on(task: Task, by: held.Held, left: Answer, newest: Answer) -> Answer:
     seen.say(f"no hook waits; following what the interrupted continue {left['seq']} has answered")
     answer = rolling.followed(seen, WANTED[task.params["action"]])
     runs = looks.name_of(answer["task_definition_arn"])
-    told = f"hook {was['hook']} was answered with {was['action']} by the interrupted continue {left['seq']}"
+    told = f"hook {was.get('hook')} was answered with {was.get('action')} by the interrupted continue {left['seq']}"
     detail = f"{told}; {seen.name} runs {runs}: {answer['verdict']}"
     result = {"hook": was["hook"], "verdict": answer["verdict"]}
     fields = {"hook": was["hook"], "stage": was["stage"], "outcome": "proven", "detail": detail}

@@ -396,6 +396,7 @@ def test_what_could_not_be_read_back_is_not_written(place: Place) -> None:
 
 def test_other_names_among_the_records_are_not_records(place: Place) -> None:
     opened(place)
-    for name in ("releases/notes.json", "releases/00000009.json.bak", "releases/-1.json"):
+    names = ("notes.json", "00000009.json.bak", "-1.json", "2.json", "\u00b2.json", "0000000\u00b2.json")
+    for name in [f"releases/{each}" for each in names]:
         place.write(name, b"x")
     assert list(place.store().records()) == [1, 2]

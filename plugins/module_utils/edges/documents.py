@@ -24,6 +24,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     SIZE_LIMIT,
     Document,
     Identity,
+    misnumbered,
     new_head,
     read_back,
     strangers,
@@ -34,6 +35,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import unr
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 HEAD_NAME = "head.json"
+LONGEST_NUMBER = 18
+"""Digits of a whole number, which whoever computes with it may do in floating point too."""
 RECORD_NAME = re.compile(r"releases/([0-9]{8,12})\.json")
 UNLUCKY = (Failure, OSError, LookupError, TypeError, ValueError, RuntimeError)
 """What a signal handler's write may end with; the next run finds out by itself what was not noted."""
@@ -81,6 +84,10 @@ def record_name(seq: int) -> str:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+def _countable(text: str) -> int:
+    return int(text) if len(text) <= LONGEST_NUMBER else int(_no_number("what is so long"))
 
 
 def _finite(text: str) -> float:
@@ -172,6 +179,9 @@ class Documents(ABC):
     def head(self) -> Document:
         """The head; a new one when nothing was released yet."""
         found = self._read(HEAD_NAME, HEAD)
+        wrong = misnumbered(found) if found else []
+        if wrong:
+            raise self._untrusted(HEAD_NAME, wrong)
         self._head = new_head() if found is None else found
         return self._head
 
@@ -231,7 +241,7 @@ class Documents(ABC):
         if len(found.data) > SIZE_LIMIT:
             raise self._untrusted(name, [f"it is larger than {SIZE_LIMIT // 1024} KB"])
         try:
-            document: Any = json.loads(found.data, parse_constant=_no_number, parse_float=_finite)
+            document: Any = json.loads(found.data, parse_constant=_no_number, parse_float=_finite, parse_int=_countable)
         except (ValueError, RecursionError):
             raise self._untrusted(name, ["it is not JSON"]) from None
         accepted, wrong = read_back(document, shape)

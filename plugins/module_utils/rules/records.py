@@ -59,6 +59,12 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _ARN = re.compile(r"arn:[a-z-]+:(?:ecs|elasticloadbalancing):([a-z0-9-]+):([0-9]{12}):\S{1,600}")
 
+_KEY = re.compile(r".*/[0-9]{1,18}", re.DOTALL)
+"""Of a lease; it ends in the count of its renewals."""
+
+CAUSE_TEXTS = ("task", "container", "image", "meaning", "stop_code", "reason", "target_reason")
+CAUSE_LISTS = ("log_lines", "events")
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -258,6 +264,40 @@ def strangers(record: Document, identity: Identity, seq: int) -> list[str]:
     for values in (*before["attributes"].values(), *intent["attributes"].values()):
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             wrong.append("target-group attributes are not text")
+    return wrong + _misfits(record)
+
+
+def _misfits(record: Document) -> list[str]:
+    """What the shape of a record leaves open, and everybody relies on who reads one."""
+    wrong = [] if record["log"] else ["its log is empty"]
+    operation = record.get("operation") or {}
+    if record["kind"] in OPERATIONS and operation.get("arguments") is None:
+        wrong.append("it does not say what its verb was told")
+    result = operation.get("result") or {}
+    wrong += [f"its result's {name} is no text" for name in ("task", "verdict") if not _is_text(result.get(name))]
+    cause = record["verdict"]["cause"] or {}
+    wrong += [f"its cause's {name} is no text" for name in CAUSE_TEXTS if not _is_text(cause.get(name))]
+    for name in CAUSE_LISTS:
+        lines = cause.get(name, [])
+        if not isinstance(lines, list) or not all(isinstance(each, str) for each in lines):
+            wrong.append(f"its cause's {name} are no lines of text")
+    return wrong
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def misnumbered(head: Document) -> list[str]:
+    """What in a well-formed head can be no run's: numbers of releases that it has not counted, or a lease that nobody
+    could renew (empty when it may be used)."""
+    seq, key = head["seq"], (head["lease"] or {}).get("key")
+    wrong = [] if seq >= 0 else [f"it says seq {seq}"]
+    for name in ("current", "open"):
+        if head[name] is not None and not 0 < head[name] <= seq:
+            wrong.append(f"its {name} {head[name]} is none of {seq} releases")
+    if key is not None and not _KEY.fullmatch(key):
+        wrong.append(f"the key {key!r} of its lease has no count")
     return wrong
 
 

@@ -222,7 +222,7 @@ def rules_of_pairs(restored: Document, records: Records, live: Document) -> list
     known = [_balancers(each[part]) for each in records.values() for part in ("before", "intent")]
     pairs = [entry for entries in known for entry in entries if len(groups_of(entry)) > 1]
     theirs = [each["advancedConfiguration"] for each in pairs if wanted & set(groups_of(each))]
-    return sorted({each["productionListenerRule"] for each in theirs if each.get("productionListenerRule")})
+    return sorted({str(each["productionListenerRule"]) for each in theirs if each.get("productionListenerRule")})
 
 
 def _balancers(part: Document) -> list[Document]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, target_group, together
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import RELEASES, ROLLED_BACK, Document
@@ -54,12 +55,16 @@ def flat_settings(settings: Document) -> Document:
 
 
 def unreadable(record: Document) -> list[str]:
-    """What is wrong with the settings on a record, which its shape leaves open (empty when they may be used)."""
+    """What is wrong with the settings on a record, which its shape leaves open (empty when they may be used): each must
+    be in a form that could be declared, as all are that were found or declared."""
     wrong = []
     for part in ("before", "intent"):
         try:
-            flat_settings(record[part]["settings"])
-        except (AttributeError, TypeError, ValueError):
+            for path, value in flat_settings(record[part]["settings"]).items():
+                known = setting(path)
+                if known and value is not None:
+                    known.normal(path, value)
+        except (AttributeError, DeclarationError, LookupError, TypeError, ValueError):  # a message may quote a secret
             wrong.append(f"the settings in its {part} are not in the form of this version")
     return wrong
 
