@@ -115,6 +115,16 @@ def crash(world: VerbWorld) -> None:
     world.at(30, lambda: world.tasks.append(crashed(1, 9)))
 
 
+def test_however_long_the_last_lines_of_a_cause_are_the_record_is_closed(world: VerbWorld) -> None:
+    crash(world)
+    world.logs = ["x" * 14000] * 20
+    found = scale(world, 5)
+    record = world.newest()
+    assert (found["outcome"], record["state"]) == ("failed", "failed")
+    assert record["operation"]["result"]["verdict"] == "failed"
+    assert world.kept.store.head()["lease"] is None
+
+
 @pytest.mark.parametrize(("happens", "said"), [(crash, "exited with code 3"), (None, "outcome: ")])
 def test_what_has_come_of_it_is_said_though_the_result_file_cannot_be_written(
     world: VerbWorld, tmp_path: Path, happens: Any, said: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off, records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, one_off, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
@@ -156,6 +156,25 @@ def test_where_no_call_came_through_the_same_command_starts_the_task(world: Runn
     assert world.verb(module)["outcome"] == "interrupted"
     assert world.verb(module)["outcome"] == "proven"
     assert len(world.jobs) == 1
+
+
+def test_however_long_its_last_lines_are_the_record_is_closed_and_the_command_runs_again(world: Runner) -> None:
+    """A closing write that was refused for its size left a run without an end, which was followed for ever."""
+    line = '{"stack": "' + "at com.example.Foo(Foo.java:1) " * 450 + '"}'
+    world.logs = [line] * 20
+    world.ends = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 3}]}
+    failed = world.verb(module, command=["./manage", "migrate"])
+    assert (failed["outcome"], failed["exit_code"]) == ("failed", 3), failed["msg"]
+    record = world.newest()
+    assert (record["state"], len(record["verdict"]["reason"])) == ("failed", intent.LONGEST_TEXT)
+    cause = record["operation"]["result"]["cause"]
+    assert (cause["exit_code"], len(cause["log_lines"])) == (3, 20)
+    assert all(line.startswith(each) and len(each) == intent.LONGEST_TEXT for each in cause["log_lines"])
+    world.ends = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
+    world.sleep(60)
+    again = world.verb(module, command=["./manage", "migrate"])
+    assert (again["outcome"], again["changed"], len(world.jobs)) == ("proven", True, 2)
+    assert world.newest()["state"] == "succeeded"
 
 
 def test_a_refused_start_is_no_open_end(world: Runner) -> None:
