@@ -52,7 +52,7 @@ class Look:
     """Attributes that a rollback leaves to their owner, by their names in ``not_restorable``."""
     opening: release.Opening | None = None
     settles: bool = False
-    """There is nothing to open, but a dead run's name still stands in the head."""
+    """There is nothing to open, but a dead run has left something (:func:`release.unsettled`)."""
     seen: tuple[int, int | None, int | None] = (0, None, None)
     """What the head said: the last number, the current release and the open one."""
 
@@ -66,7 +66,7 @@ class Look:
         self.seen = _said(head)
         self.target = self._target(head, records)
         if self.choice and self.choice.stands:
-            self.opening, self.settles = None, head["open"] is not None
+            self.opening, self.settles = None, release.unsettled(head, records)
             return release.nothing_to_open(head, records, self.nonce, now)
         request = self._request()
         left = release.opened(head, records)
@@ -75,7 +75,7 @@ class Look:
         goes_on = opening.resumed or opening.unproven
         wanted = self.target or self.differences or self.task.params["force"] or goes_on
         self.opening = opening if wanted else None
-        self.settles = not wanted and head["open"] is not None
+        self.settles = not wanted and release.unsettled(head, records)
         return opening.writes if wanted else release.nothing_to_open(head, records, self.nonce, now)
 
     def _target(self, head: Document, records: release.Records) -> Document | None:

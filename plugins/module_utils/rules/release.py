@@ -177,6 +177,13 @@ def nothing_to_open(head: Document, records: Records, nonce: str, now: str) -> l
     return [*writes, Write(HEAD, written(head, nonce, open=None, lease=None))]
 
 
+def unsettled(head: Document, records: Records) -> bool:
+    """Whether a dead run has left something for a run with nothing to release, too: its name in the head, or a record
+    that it made, and the head does not count."""
+    above = [number for number in records if number > head["seq"]]
+    return head["open"] is not None or any(records[number]["state"] not in FINAL for number in above)
+
+
 def explained(base: int | None, records: Records, live: Document) -> bool:
     """Whether the live state is that of release ``base``, or what dead or failed releases after it left of it.
 

@@ -31,6 +31,17 @@ CHAINS = {
 }
 
 
+FOLDER_CHAINS = {
+    "attributes,34:kill_before first": "a record that the head does not count stayed open in a run without differences",
+}
+
+
+@pytest.mark.parametrize("chain", FOLDER_CHAINS)
+def test_the_chains_that_were_found_in_a_folder_hold(chain: str) -> None:
+    steps = [chains.step_of(each) for each in ("first", *chain.split())]
+    assert chains.chained(steps, files=True).wrong == [], FOLDER_CHAINS[chain]
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 def test_the_chains_that_were_found_hold(chain: str) -> None:
     steps = [chains.step_of(each) for each in ("first", "second", *chain.split())]
