@@ -27,7 +27,7 @@ class Hold(Lease):
 
     def __init__(self, record: dict[str, Any]) -> None:
         super().__init__()
-        self.store = types.SimpleNamespace(record=lambda _seq: record)
+        self.store = types.SimpleNamespace(record=lambda _seq: record, records=dict)
 
 
 class Busy(Hands):
