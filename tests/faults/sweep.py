@@ -82,8 +82,8 @@ def users() -> Iterator[Sweep]:
         tempfile.TemporaryDirectory(prefix="steady-sweep-") as name,
         running(Path(name) / "state", "--scale", str(1 / HASTE)) as bed,
         Player(Path(name) / "player", HASTE) as player,
+        ServedStage(bed, player, Path(name) / "places") as stage,
     ):
-        stage = ServedStage(bed, player, Path(name) / "places")
         known = [
             plan.name
             for scenario in SCENARIOS

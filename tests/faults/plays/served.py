@@ -73,7 +73,7 @@ class Served(Place):
 
 
 class ServedStage(Stage):
-    """Plans on that service; users are at work from the first to the last."""
+    """Plans on that service; users are at work from the first to the last, until it is left."""
 
     def __init__(self, bed: Bed, player: Player, folder: Path) -> None:
         super().__init__(bed, player, folder)
@@ -82,6 +82,13 @@ class ServedStage(Stage):
             self.url, USERS, PACE, ramp=1.0, health=ApiHealth(bed.endpoint, production.CORAL_GROUP)
         ).start()
         until(lambda: all(user.turns for user in self.users.users), 60)
+
+    def __enter__(self) -> ServedStage:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """Send the users home: what they ask for would reach whatever has the bed's port next."""
+        self.users.stop()
 
     def place(self, plan_store: str, **more: Any) -> Place:
         """The same service each time."""

@@ -14,8 +14,11 @@ from tests.testbed.beds import running
 
 @pytest.mark.walk
 def test_nobody_notices_a_release_that_was_killed_and_gone_on_with(tmp_path: Path) -> None:
-    with running(tmp_path / "state", "--scale", str(1 / HASTE)) as bed, Player(tmp_path / "player", HASTE) as player:
-        stage = ServedStage(bed, player, tmp_path / "places")
+    with (
+        running(tmp_path / "state", "--scale", str(1 / HASTE)) as bed,
+        Player(tmp_path / "player", HASTE) as player,
+        ServedStage(bed, player, tmp_path / "places") as stage,
+    ):
         calls = stage.undisturbed("deploy", "served").calls
         number = next(n for n, call in enumerate(calls, 1) if call.endswith(":UpdateService"))
         result = stage.perform(Plan("deploy", f"call-{number}", "SIGKILL_after", "served"))
