@@ -183,8 +183,9 @@ def tasks_of(module: str) -> list[dict[str, Any]]:
 
 
 def late_task(module: str) -> dict[str, Any]:
-    """The module while AWS takes longer to answer than the task's ``timeout`` allows."""
-    return _task(module, "timeout", _asking(module), {"timeout": 1})
+    """The module while AWS takes longer to answer than the task's ``timeout`` allows. A busy machine needs a second to
+    begin it, and what is given up while Ansible packs it is not."""
+    return _task(module, "timeout", _asking(module), {"timeout": 2})
 
 
 def _asking(module: str) -> Arguments:

@@ -24,7 +24,7 @@ def both(worlds: tuple[World, World]) -> Iterator[tuple[tuple[Results, str], tup
     answers = []
     for world in worlds:
         results, text = world.results([task for module in CASES for task in tasks_of(module)])
-        world.checkout.admin("PUT", "/_bed/faults", [{"operation": "*", "delay": 3}])
+        world.checkout.admin("PUT", "/_bed/faults", [{"operation": "*", "delay": 5}])
         late, more = world.results([late_task(module) for module in CASES if module not in CALLS_NOTHING])
         world.checkout.admin("DELETE", "/_bed/faults")
         answers.append(({**results, **late}, text + more))
