@@ -122,7 +122,7 @@ class Fenced:
         if newest is not None and newest["serviceDeploymentArn"] == record["before"].get("service_deployment"):
             return True
         now = reads.service(self.task, cluster, name)
-        begun = {each["deployment"] for each in steps_of_verbs(self.hold, record)}
+        begun = {each["deployment"] for each in steps_of_verbs(self.hold, record) if each["deployment"]}
         return fence.returned(record, now, newest) or looks.primary(now).get("id") in begun
 
 
