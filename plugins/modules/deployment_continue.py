@@ -237,10 +237,11 @@ def _go_on(task: Task, by: held.Held, left: Answer, newest: Answer) -> Answer:
     seen.say(f"no hook waits; following what the interrupted continue {left['seq']} has answered")
     answer = rolling.followed(seen, WANTED[task.params["action"]])
     runs = looks.name_of(answer["task_definition_arn"])
-    told = f"hook {was.get('hook')} was answered with {was.get('action')} by the interrupted continue {left['seq']}"
+    hook, stage, action = (was.get(name) for name in ("hook", "stage", "action"))
+    told = f"hook {hook} was answered with {action} by the interrupted continue {left['seq']}"
     detail = f"{told}; {seen.name} runs {runs}: {answer['verdict']}"
-    result = {"hook": was["hook"], "verdict": answer["verdict"]}
-    fields = {"hook": was["hook"], "stage": was["stage"], "outcome": "proven", "detail": detail}
+    result = {"hook": hook, "verdict": answer["verdict"]}
+    fields = {"hook": hook, "stage": stage, "outcome": "proven", "detail": detail}
     return {**answer, **fields, "changed": False, "operation": result}
 
 

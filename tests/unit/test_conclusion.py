@@ -174,12 +174,18 @@ def test_a_way_back_that_is_judged_ill_is_gone_on_with_by_name() -> None:
     assert "same command again" in detail(half) and "rollback_to" not in detail(half)
 
 
+SICK_BACK = {"failed": True, "reason": "unhealthy", "msg": "web runs web:1; 1 check failed."}
+
+
 @pytest.mark.parametrize("reason", ["revision_gone", "target_group_deleted", "declaration", "sdk_too_old"])
 def test_a_way_back_that_would_never_come_to_its_end_has_failed(reason: str) -> None:
     step = {"failed": True, "reason": reason, "msg": "A deleted task definition cannot be brought back."}
     run = Run(opened=OPENED, deployment=FAILED, failure=BROKEN, undoing=[step])
     assert (outcome(run), last_note(run)) == ("failed", "closed")
-    assert "the nearest release that can run" in detail(run) and "same command again" not in detail(run)
+    assert ("the nearest release that can run" in detail(run)) == (reason == "revision_gone")
+    assert "same command again" not in detail(run)
+    refused = Run(opened=OPENED, deployment=FAILED, failure={**BROKEN, "reason": reason}, undoing=[SICK_BACK])
+    assert "-e rollback_to=" in detail(refused), "why the release failed says nothing of its way back"
 
 
 NOT_AS_DECLARED = {"name": "task definition", "expected": "as declared", "found": "FEATURE is off", "ok": False}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, named_release, records, release, restore
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import LONGEST_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +50,7 @@ def test_what_a_record_keeps_of_images_and_causes_is_bounded() -> None:
     kept = intent.result(given_, {}, "2025-11-27T10:00:00Z")
     assert kept["images"] == {"app": OLD}, "a tag alone says nothing of what ran"
     lines = kept["cause"]["log_lines"]
-    assert len(lines) == 20 and lines[-1].startswith("line 99") and max(map(len, lines)) == intent.LONGEST_TEXT
+    assert len(lines) == 20 and lines[-1].startswith("line 99") and max(map(len, lines)) == LONGEST_TEXT
     assert "\x1b" not in json.dumps(kept)
     assert len(json.dumps(kept)) < records.SIZE_LIMIT // 4
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.held import Held
-from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules import fence, looks, states
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import OPERATIONS
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, TooLate
 
@@ -128,8 +128,7 @@ class Fenced:
 
 def steps_of_verbs(hold: Held, record: Answer) -> list[Answer]:
     """What the operator's verbs noted (a restart, say) that came after a release and are on record."""
-    records = hold.store.records()
-    later = [records[number] for number in records if number > record["seq"]]
+    later = states.records_after(hold.store.records(), record["seq"])
     return [each["steps"] for each in later if each["kind"] in OPERATIONS]
 
 

@@ -22,7 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import live, read
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import may_be_another
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease, operation, unlocking
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import sentence
-from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import (
     HEAD,
@@ -44,8 +44,6 @@ OPTIONS: dict[str, Any] = {
 
 RELEASE_OPTION: dict[str, Any] = {"release": {"type": "dict", "default": {}}}
 """The option of every module that writes within a release: ``release`` of the module release's answer."""
-
-LONGEST_REASON = 1000
 
 NOTHING_OPENED: Document = {"nothing_opened": True}
 """What the option ``release`` is where a run found nothing to release, so that it has neither lease nor record."""
@@ -411,5 +409,5 @@ def _opened(task: Task, held: Held, kind: str, why: str, arguments: Document) ->
 
 
 def _closed(held: Held, result: Document | None, reason: str | None, seconds: float) -> None:
-    short = None if reason is None else one_line(reason)[:LONGEST_REASON]
+    short = None if reason is None else shortened(reason)
     held.change(lambda record, now: operation.closed(record, result, short, seconds, now))

@@ -32,8 +32,10 @@ COMPARED = ("task definition", "attributes of ")
 JUDGED = {verdict.FAILED, verdict.ROLLED_BACK, verdict.STOPPED, verdict.NOTHING_RAN, "unhealthy"}
 """Reasons of the way back that are its own last word: what was live before does not get healthy again."""
 
-GONE = {"revision_gone", "target_group_deleted", "declaration", "sdk_too_old"}
-"""Reasons for which the way back would never come to its end, however often it is begun."""
+GONE = "revision_gone"
+ENDLESS = {GONE, "target_group_deleted", "declaration", "sdk_too_old"}
+"""Reasons for which the way back would never come to its end, however often it is begun: what it is to restore is gone,
+or nothing that the run could wait for changes it."""
 
 CUT_OFF = {
     *("no_answer", "expired_credentials", "rejected_credentials", "no_credentials", "no_endpoint", "wrong_clock"),
@@ -158,8 +160,7 @@ def closing(run: Run) -> Answer:
 
 def _is_half_way(run: Run) -> bool:
     """Whether what was to be put back is not, for a reason that says nothing of what was live before."""
-    reasons = {str(each.get("reason")) for each in map(_first_failed, run.undoing) if each}
-    return rolls_back(run) and not _is_back(run) and reasons.isdisjoint(JUDGED | GONE)
+    return rolls_back(run) and not _is_back(run) and _reasons_back(run).isdisjoint(JUDGED | ENDLESS)
 
 
 def _is_back(run: Run) -> bool:
@@ -207,7 +208,7 @@ def _further(run: Run) -> str:
     then the rollback playbook by itself would leave that, too."""
     if _is_half_way(run):
         return "Run the same command again, or the rollback playbook, to go on with it."
-    if not GONE.isdisjoint(_reasons(run)):
+    if GONE in _reasons_back(run):
         return "The rollback playbook names the nearest release that can run."
     return (
         f"Mend that, then go on with it: the rollback playbook with -e rollback_to={run.release.get('base')} begins it "
@@ -239,7 +240,7 @@ def _was_overtaken(run: Run) -> bool:
 def _left(run: Run) -> str:
     """What stays of a release that somebody else has taken over, beside their revision: while it was watched, or on its
     way back, where nothing more is put back."""
-    stopped = any(each.get("reason") in (FENCED, OVERTAKEN) for each in map(_first_failed, run.undoing) if each)
+    stopped = not _reasons_back(run).isdisjoint({FENCED, OVERTAKEN})
     if not stopped and (run.verdict != verdict.SUPERSEDED or puts_back_attributes(run)):
         return ""
     planned = [each for each in run.plan.get("differences") or [] if str(each["resource"]).startswith(BESIDE)]
@@ -273,7 +274,12 @@ def is_cut_off(step: Answer) -> bool:
 
 def _reasons(run: Run) -> set[str]:
     """The reasons of everything that failed in the run."""
-    return {str(each.get("reason")) for each in (run.failure, *map(_first_failed, run.undoing)) if each}
+    return {str(run.failure.get("reason")), *_reasons_back(run)} if run.failure else _reasons_back(run)
+
+
+def _reasons_back(run: Run) -> set[str]:
+    """The same of the way back alone."""
+    return {str(each.get("reason")) for each in map(_first_failed, run.undoing) if each}
 
 
 def failed_item(failure: Answer) -> Answer:

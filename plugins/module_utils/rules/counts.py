@@ -16,7 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.settings import SCALING
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COUNT
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COUNT, records_after
 
 
 def restored(target: Document, records: Records, live: Document, settings: Document) -> dict[str, int]:
@@ -59,10 +59,7 @@ def _left_over(target: Document, records: Records) -> list[Document]:
     """The deployments over a release, newest first, back to the first that succeeded or was undone: what they set may
     still be there."""
     found: list[Document] = []
-    for number in sorted((number for number in records if number > target["seq"]), reverse=True):
-        each = records[number]
-        if each["kind"] not in RELEASES:
-            continue
+    for each in reversed([each for each in records_after(records, target["seq"]) if each["kind"] in RELEASES]):
         if each["kind"] != DEPLOY or each["base"] != target["seq"] or each["state"] in (SUCCEEDED, ROLLED_BACK):
             break
         found.append(each)
@@ -72,10 +69,9 @@ def _left_over(target: Document, records: Records) -> list[Document]:
 def _since_live(target: Document, records: Records) -> list[Document]:
     """Of the releases after this one the last that succeeded, and what came after it: what they leave to others, which
     autoscaling may own by now, is not this one's to restore. A baseline says nothing of the count."""
-    later = [records[number] for number in sorted(records) if number > target["seq"]]
-    later = [each for each in later if each["kind"] in (DEPLOY, ROLLBACK)]
-    live = max((each["seq"] for each in later if each["state"] == SUCCEEDED), default=0)
-    return [each for each in later if each["seq"] >= live]
+    since = [each for each in records_after(records, target["seq"]) if each["kind"] in (DEPLOY, ROLLBACK)]
+    live = max((each["seq"] for each in since if each["state"] == SUCCEEDED), default=0)
+    return [each for each in since if each["seq"] >= live]
 
 
 def _is_as_it_was(target: Document, records: Records, live: Document) -> bool:
@@ -87,5 +83,4 @@ def _is_as_it_was(target: Document, records: Records, live: Document) -> bool:
 
 def _fixed_since(target: Document, records: Records) -> list[Document]:
     """The releases after this one that declared a count."""
-    later = [each for number, each in records.items() if number > target["seq"]]
-    return [each for each in later if each["intent"]["count_policy"]["mode"] == "fixed"]
+    return [each for each in records_after(records, target["seq"]) if each["intent"]["count_policy"]["mode"] == "fixed"]

@@ -18,7 +18,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.checks import Check, check, failed, not_checked, text
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.endpoints import NAMED, Endpoint, NoValue, value_at
-from ansible_collections.steady.ecs.plugins.module_utils.rules.intent import shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Look,
     address_of,
@@ -28,6 +27,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     targets_of,
     unhealthy,
 )
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import shortened
 
 Answer = dict[str, Any]
 Environment = dict[str, str | None]  # pylint: disable=unsupported-binary-operation  # Python 3.12

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
-from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, family_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
@@ -16,7 +16,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     nested_settings,
 )
 
-LONGEST_TEXT = 1000
 MOST_CHECKS = 100
 LOG_LINES = 20
 WHOLE = "the whole task definition"
@@ -127,11 +126,6 @@ def recorded_cause(cause: Document | None) -> Document | None:
     for name in ("log_lines", "events"):
         kept[name] = [shortened(each) for each in (cause.get(name) or [])[-LOG_LINES:]]
     return kept
-
-
-def shortened(text: Any) -> str:
-    """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
-    return one_line(str(text)[: 4 * LONGEST_TEXT])[:LONGEST_TEXT]  # cleaning goes letter by letter
 
 
 def _detail(check: Document) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     APPLYING,
     FAILED,
@@ -78,7 +79,7 @@ def recorded(result: Document) -> Document:
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, str):
-        return intent.shortened(value)
+        return shortened(value)
     if not isinstance(value, list) or len(value) <= MOST_NAMES:
         return value
     half = MOST_NAMES // 2

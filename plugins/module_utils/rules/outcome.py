@@ -4,12 +4,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+
+LONGEST_TEXT = 1000
+"""Characters of a text on a record."""
 
 
 def one_line(text: str) -> str:
     """Foreign text on one line, without control characters: an API's event must not forge a line of its own."""
     return " ".join(redact.text(text).split())
+
+
+def shortened(text: Any) -> str:
+    """Foreign text as a record keeps it: on one line, and never so long that the closing write is refused."""
+    return one_line(str(text)[: 4 * LONGEST_TEXT])[:LONGEST_TEXT]  # cleaning goes letter by letter
 
 
 def duration_text(seconds: float) -> str:

@@ -36,7 +36,13 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     proven,
     written,
 )
-from ansible_collections.steady.ecs.plugins.module_utils.rules.states import as_found, differences, properties, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
+    as_found,
+    differences,
+    properties,
+    records_after,
+    state_of,
+)
 
 Records = Mapping[int, Document]
 
@@ -180,8 +186,8 @@ def nothing_to_open(head: Document, records: Records, nonce: str, now: str) -> l
 def unsettled(head: Document, records: Records) -> bool:
     """Whether a dead run has left something for a run with nothing to release, too: its name in the head, or a record
     that it made, and the head does not count."""
-    above = [number for number in records if number > head["seq"]]
-    return head["open"] is not None or any(records[number]["state"] not in FINAL for number in above)
+    above = records_after(records, head["seq"])
+    return head["open"] is not None or any(each["state"] not in FINAL for each in above)
 
 
 def explained(base: int | None, records: Records, live: Document) -> bool:
@@ -195,8 +201,8 @@ def explained(base: int | None, records: Records, live: Document) -> bool:
     state = state_of(records[base], records)
     if not differences(state, live):
         return True
-    later = [records[number] for number in records if number > base]
-    dead = [each for each in later if each["state"] in (FAILED, ABANDONED) and each["kind"] in RELEASES]
+    later = [each for each in records_after(records, base) if each["kind"] in RELEASES]
+    dead = [each for each in later if each["state"] in (FAILED, ABANDONED)]
     if not dead:
         return False
     possible = [state, *(state_of(each) for each in dead), *(each["before"] for each in dead)]

@@ -46,6 +46,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     differences,
     flat_settings,
     nested_settings,
+    records_after,
     state_of,
 )
 
@@ -155,11 +156,13 @@ def restoration(target: Document, records: Records, live: Document) -> Document:
     count that belongs to others by now.
     """
     state = state_of(target, records)
-    since = [each for number, each in records.items() if number > target["seq"]]
-    later = [declared(each) for each in since]
+    since = records_after(records, target["seq"])
+    declarations = [declared(each) for each in since]
     attributes: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
-    for arn, key in sorted({(arn, key) for each in later for arn, keys in each["attributes"].items() for key in keys}):
+    for arn, key in sorted(
+        {(arn, key) for each in declarations for arn, keys in each["attributes"].items() for key in keys}
+    ):
         value = state["attributes"].get(arn, {}).get(key, _attribute_found_later(since, arn, key))
         # A target group that the service left behind cannot be told from one that was deleted: neither is written.
         if value is None or arn not in live.get("attributes", {arn: {}}):
@@ -233,15 +236,15 @@ def _found_later(target: Document, records: Records) -> dict[str, Any]:
     """Settings that are unknown to a release, because nobody declared them then, as the first release after it that
     knows them found them: until then nobody had changed them here."""
     found: dict[str, Any] = {}
-    for number in sorted(number for number in records if number > target["seq"]):
-        found = {**flat_settings(records[number]["before"]["settings"]), **found}
+    for each in records_after(records, target["seq"]):
+        found = {**flat_settings(each["before"]["settings"]), **found}
     return found
 
 
 def _attribute_found_later(since: list[Document], arn: str, key: str) -> str | None:
     """The same of an attribute. None where the release that declared it first attached its group, too: nobody knows
     what it was before that."""
-    for each in sorted(since, key=lambda each: int(each["seq"])):
+    for each in since:
         value: str | None = each["before"]["attributes"].get(arn, {}).get(key)
         if value is not None or key in each["intent"]["attributes"].get(arn, {}):
             return value
@@ -264,8 +267,8 @@ def way_back(record: Document, records: Records) -> Document | None:
 def command(playbook: str, record: Document, base: Document, records: Records) -> str:
     """What to type to go back from this very release: the rollback goes there by itself from the newest one only, and
     only when that succeeded and is no rollback."""
-    newest = max(number for number, each in records.items() if each["kind"] in RELEASES)
-    goes_there = record["seq"] == newest and record["state"] == SUCCEEDED and record["kind"] != ROLLBACK
+    is_newest = not any(each["kind"] in RELEASES for each in records_after(records, record["seq"]))
+    goes_there = is_newest and record["state"] == SUCCEEDED and record["kind"] != ROLLBACK
     return playbook if goes_there else f"{playbook} -e rollback_to={base['seq']}"
 
 
@@ -332,8 +335,8 @@ def _undone(record: Document, records: Records) -> Choice:
 def _halfway(current: Document, records: Records, live: Document) -> Document | None:
     """The last release, when it is a rollback that failed halfway: what it left is no change by hand, and putting back
     the release that it was to leave would be the opposite of what is wanted."""
-    later = [number for number in records if number > current["seq"] and records[number]["kind"] in RELEASES]
-    last = records[max(later)] if later else current
+    later = [each for each in records_after(records, current["seq"]) if each["kind"] in RELEASES]
+    last = later[-1] if later else current
     is_halfway = last["kind"] == ROLLBACK and last["state"] in (FAILED, ABANDONED) and last["restores"] in records
     return last if is_halfway and explained(current["seq"], records, live) else None
 

@@ -105,11 +105,16 @@ def as_found(live: Document, intent: Document) -> Document:
     return {**live, "settings": nested_settings({**kept, **{path: settings.get(path) for path in wanted}})}
 
 
+def records_after(records: Mapping[int, Document], seq: int) -> list[Document]:
+    """The records after a number, oldest first. Nothing older is read: a history may be long, each a call."""
+    return [records[number] for number in sorted(records) if number > seq]
+
+
 def scales(head: Document, records: Mapping[int, Document]) -> bool:
     """Whether the current release, or one after it that may have left something, knows a scalable target: then that is
     one of the things that releases change, whoever declares it now."""
-    since = [each for number, each in records.items() if number >= (head["current"] or 0) and each["kind"] in RELEASES]
-    left = [each for each in since if each["state"] != ROLLED_BACK]
+    since = records_after(records, (head["current"] or 0) - 1)
+    left = [each for each in since if each["kind"] in RELEASES and each["state"] != ROLLED_BACK]
     return any(SCALING in each[part]["settings"] for each in left for part in ("before", "intent"))
 
 
@@ -123,8 +128,7 @@ def state_of(record: Document, records: Mapping[int, Document] | None = None) ->
     before, intent = record["before"], record["intent"]
     found = flat_settings(before["settings"])
     found = {path: value for path, value in found.items() if not path.startswith(SCALING)}
-    later = [each for number, each in (records or {}).items() if number > record["seq"]]
-    for each in sorted(later, key=lambda each: -each["seq"]):  # the first one has the last word
+    for each in reversed(records_after(records, record["seq"]) if records else []):  # the first one has the last word
         if each["state"] != ROLLED_BACK:
             theirs = flat_settings(each["before"]["settings"])
             ours = [path for path in flat_settings(each["intent"]["settings"]) if path.startswith(SCALING)]

@@ -83,17 +83,14 @@ def last_proven(records: Records) -> Document | None:
 
 def proof(last: Document | None, records: Records, live: Document | None) -> Answer:
     """What was proven ``last``, and whether it is what is ``live``: a state, or None where that could not be read."""
-    made = last and state_of(last, records)
-    found = differences(made, live) if made and live else []
+    if last is None:
+        return {"last_proven": None, "live_is_proven": None, "differences": [], "store_read": True}
+    made = state_of(last, records)
+    found = [] if live is None else differences(made, live)
+    known = {name: last[name] for name in ("seq", "kind")}
     return {
-        "last_proven": last
-        and made
-        and {
-            **{name: last[name] for name in ("seq", "kind")},
-            "task_definition": made["task_definition"],
-            **_audit(last),
-        },
-        "live_is_proven": not found if made and live else None,
+        "last_proven": {**known, "task_definition": made["task_definition"], **_audit(last)},
+        "live_is_proven": None if live is None else not found,
         "differences": [each.as_dict() for each in found],
         "store_read": True,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, one_off, records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off, outcome, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
@@ -166,10 +166,10 @@ def test_however_long_its_last_lines_are_the_record_is_closed_and_the_command_ru
     failed = world.verb(module, command=["./manage", "migrate"])
     assert (failed["outcome"], failed["exit_code"]) == ("failed", 3), failed["msg"]
     record = world.newest()
-    assert (record["state"], len(record["verdict"]["reason"])) == ("failed", intent.LONGEST_TEXT)
+    assert (record["state"], len(record["verdict"]["reason"])) == ("failed", outcome.LONGEST_TEXT)
     cause = record["operation"]["result"]["cause"]
     assert (cause["exit_code"], len(cause["log_lines"])) == (3, 20)
-    assert all(line.startswith(each) and len(each) == intent.LONGEST_TEXT for each in cause["log_lines"])
+    assert all(line.startswith(each) and len(each) == outcome.LONGEST_TEXT for each in cause["log_lines"])
     world.ends = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
     world.sleep(60)
     again = world.verb(module, command=["./manage", "migrate"])
