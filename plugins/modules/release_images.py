@@ -101,7 +101,7 @@ left:
 
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, registry, stores
+from ansible_collections.steady.ecs.plugins.module_utils.edges import live, models, reads, registry, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import images, plan, promotion
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -127,6 +127,8 @@ def promoted(task: Task) -> Answer:
         records = store.records()
         record = promotion.chosen(records.written, records, seq)
         now, declared = live.whole(task), live.declared(task)
+        # Names are looked for in what has a form; what has none is refused here, for preflight comes after this.
+        plan.differences(declared, now, models.task_definition())
         found = promotion.promotion(record, now.definition, declared, plan.names(declared, now))
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None

@@ -72,9 +72,9 @@ def staging(tmp_path: Path) -> Staging:
 def test_the_last_proven_release_is_promoted_by_digest_from_the_registry_of_this_account(
     world: World, staging: Staging
 ) -> None:
-    found = world.run(module, promotes=str(staging.place), images={"side": "nginx:1"})
+    found = world.run(module, promotes=str(staging.place), images={"agent-2": "nginx:1"})
     assert not found.get("failed"), found
-    assert found["images"] == {"side": "nginx:1", "coral": f"{HERE}/coral:1.2@{NEW}"}
+    assert found["images"] == {"agent-2": "nginx:1", "coral": f"{HERE}/coral:1.2@{NEW}"}
     assert found["promoted_from"] == f"{staging.place}/releases/2" and found["commit"] == "5d290ed1c0ffee"
     left = "\n".join(found["left"])
     assert f"agent-1 is made from {STAGING}/another there" in left and "extra" in left
@@ -113,6 +113,29 @@ def test_a_place_that_names_no_release_is_refused(world: World, tmp_path: Path) 
 def test_two_declarations_of_one_image_are_refused(world: World, staging: Staging) -> None:
     found = world.run(module, promotes=str(staging.place), images={"coral": f"{HERE}/coral:1.0"})
     assert found["failed"] and "take one of them out" in found["msg"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["x"], "x", 7, {"coral": None}, {"coral": ["x"]}, {"coral": {"environment": ["x"]}}]
+)
+@pytest.mark.parametrize(
+    "declared",
+    [
+        lambda value: {"changes": {"containers": value}},
+        lambda value: {"definition": {"containerDefinitions": value}},
+        lambda value: {"definition": {"containerDefinitions": [value]}},
+        lambda value: {"definition": {"containerDefinitions": [{"name": "coral", "environment": value}]}},
+        lambda value: {"settings": {"deploymentConfiguration": value}},
+        lambda value: {"settings": {"networkConfiguration": {"awsvpcConfiguration": value}}},
+        lambda value: {"images": {"coral": value}},
+    ],
+)
+def test_a_declaration_without_form_is_refused_with_its_place(
+    world: World, staging: Staging, declared: Callable[[Any], dict[str, Any]], wrong: Any
+) -> None:
+    """Preflight says all that is wrong with a declaration, and comes after this; it was a defect of ours here."""
+    found = world.run(module, promotes=str(staging.place), **declared(wrong))
+    assert not found.get("failed") or found["reason"] == "declaration", found["msg"]
 
 
 @pytest.mark.parametrize(
