@@ -101,7 +101,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, reads, result_files
-from ansible_collections.steady.ecs.plugins.module_utils.rules import by_hand, report, report_markdown, restore
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    addresses,
+    by_hand,
+    report,
+    report_markdown,
+    restore,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
@@ -135,7 +141,7 @@ def run(task: Task) -> dict[str, Any]:
     found = _found(task, service)
     base = restore.way_back(record, records)
     restored = _restored(params["rollback_command"], record, base, records, service) if base else None
-    urls = [str(each["url"] if isinstance(each, dict) else each) for each in params["endpoints"]]
+    urls = [addresses.shown(str(each["url"] if isinstance(each, dict) else each)) for each in params["endpoints"]]
     made = report.report(record, found, {**params, "endpoints": urls, "traffic": _traffic(task)}, restored)
     text = report_markdown.markdown(made)
     folder = Path(params["path"] or store.reports / f"{record['seq']:08d}")

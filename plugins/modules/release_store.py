@@ -128,6 +128,13 @@ def _bucket(task: Task, bucket: store_place.Bucket) -> dict[str, Any]:
         buckets.create(task, bucket)
     found = before or NOTHING
     differences = rules.differences(found, bucket, partition)
+    if differences and (public := rules.opened_to_all(found.policy)):
+        raise Failure(
+            f"The policy of the bucket {bucket.name} lets everybody in ({', '.join(public)}). Records are not public, "
+            "and S3 takes no such policy where public access is blocked. Nothing was changed. Take that out of the "
+            "policy, or choose another bucket in release_store.",
+            reason="public_bucket",
+        )
     if differences and not task.check_mode:
         buckets.change(task, bucket, rules.wanted(found, bucket, partition))
         if not buckets.settled(task, bucket):

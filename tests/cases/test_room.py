@@ -218,7 +218,7 @@ def test_c74_no_room_for_a_one_off_task_is_a_failure(place: Place) -> None:
 
 
 def test_c74_fails_on_a_tool_that_overlooks_failures(place: Place, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(one_off, "not_started", lambda _failures: {"verdict": "succeeded", "cause": None, "reason": ""})
+    monkeypatch.setattr(one_off, "not_started", lambda _failures, _secrets: {"verdict": "succeeded", "cause": None})
     with pytest.raises((AssertionError, KeyError)):
         no_room_for_a_job(place)
 

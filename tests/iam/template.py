@@ -40,6 +40,8 @@ PARAMETERS: dict[str, tuple[str, str | None]] = {
     "Prefix": ("Its prefix", "steady"),
 }
 HOSTS = {"GitHub": "token.actions.githubusercontent.com", "GitLab": "gitlab.com"}
+PROJECT = r"[\w.-]+(/[\w.-]+)+"
+"""One whole name: the watching roles compare it as a pattern, and with a star in it they would trust other projects."""
 AUDIENCES = {"GitHub": "sts.amazonaws.com", "GitLab": "https://gitlab.com"}
 DEPLOYING = {
     "GitHub": "repo:${Project}:environment:${Environment}",
@@ -124,6 +126,7 @@ def template() -> Policy:
     parameters: Policy = {"Provider": {"Type": "String", "AllowedValues": list(HOSTS)}}
     for name, (description, default) in PARAMETERS.items():
         given = {} if default is None else {"Default": default}
+        given |= {"AllowedPattern": PROJECT} if name == "Project" else {}
         parameters[name] = {"Type": "String", "Description": description, **given}
     resources: Policy = {logical(name): _policy(name, document) for name, document in policies.items()}
     outputs: Policy = {}

@@ -194,6 +194,19 @@ def test_a_bucket_of_another_account_is_refused(bucket: Bucket) -> None:
     assert bucket.names() == []
 
 
+def test_what_s3_itself_says_is_missing_is_said(bucket: Bucket) -> None:
+    """A bucket may be encrypted with a key of KMS, and none of our guesses was right then."""
+    said = (
+        "User: arn:aws:sts::000000000000:assumed-role/deploy/x is not authorized to perform: kms:GenerateDataKey on "
+        "resource: arn:aws:kms:us-east-1:000000000000:key/1 because no identity-based policy allows it"
+    )
+    bucket.fault({"operation": "PutObject", "error": "AccessDenied", "status": 403, "message": said})
+    with pytest.raises(Failure, match="Grant these credentials kms:GenerateDataKey") as refused:
+        opened(bucket)
+    assert said in refused.value.msg and "does not belong" not in refused.value.msg
+    assert refused.value.fields["reason"] == "access_denied"
+
+
 def test_a_bucket_that_is_gone_is_named(bucket: Bucket) -> None:
     bucket.release_store = "s3://no-such-bucket/steady"
     store = bucket.store()
@@ -233,6 +246,9 @@ def test_an_sdk_without_conditions_is_refused_before_anything_is_sent(bucket: Bu
         "s3://bucket/a b",
         "s3://bucket/steady?versionId=1",
         "s3:///steady",
+        "s3:/bucket/steady",
+        "s3:bucket/steady",
+        "file:/var/steady",
         f"s3://bucket/{'x' * 300}",
     ],
 )

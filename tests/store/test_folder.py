@@ -35,10 +35,12 @@ def test_only_the_owner_may_see_it(folder: Folder) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_a_link_that_leads_out_of_the_store_is_refused(folder: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "releases", "reports"])
+def test_a_link_that_leads_out_of_the_store_is_refused(folder: Folder, tmp_path: Path, name: str) -> None:
     (tmp_path / "outside").mkdir()
-    folder.folder.parent.mkdir(parents=True)
-    folder.folder.symlink_to(tmp_path / "outside")
+    place = folder.folder / name
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "outside")
     with pytest.raises(Failure, match="leads out of the release store .*Remove the link"):
         folder.store()
 

@@ -143,6 +143,28 @@ def test_only_what_is_wrong_is_set(bucket: Bucket) -> None:
     assert policy_of(bucket)["Statement"][0]["Effect"] == "Deny" and len(policy_of(bucket)["Statement"]) == 2
 
 
+@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": [f"arn:aws:iam::{ACCOUNT}:root", "*"]}])
+@pytest.mark.parametrize("sid", ["Website", None])
+def test_a_bucket_that_is_open_to_all_is_refused_before_anything_is_set(
+    bucket: Bucket, principal: Any, sid: str | None
+) -> None:
+    """S3 takes its policy no more once public access is blocked, and so it was left with half of its settings."""
+    theirs = {**FOREIGN, "Principal": principal, "Sid": sid}
+    theirs = {name: value for name, value in theirs.items() if value is not None}
+    whole = {"Version": "2012-10-17", "Statement": theirs if sid else [theirs]}
+    bucket.s3.put_bucket_policy(Bucket=bucket.bucket, Policy=json.dumps(whole))
+    bucket.bed.admin("DELETE", "/_bed/calls")
+    for check in (True, False):
+        with pytest.raises(Failure, match=r"everybody in \((Website|statement 1)\).*Nothing was changed") as refused:
+            made(bucket, check)
+        assert refused.value.fields["reason"] == "public_bucket"
+    assert not [each for each in bucket.bed.admin("GET", "/_bed/calls")[1]["calls"] if ":Put" in each]
+    assert policy_of(bucket) == whole
+    limited = {**theirs, "Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}}
+    bucket.s3.put_bucket_policy(Bucket=bucket.bucket, Policy=json.dumps({**whole, "Statement": [limited]}))
+    assert made(bucket)["changed"] and policy_of(bucket)["Statement"][0] == limited
+
+
 def test_two_stores_share_a_bucket(bucket: Bucket) -> None:
     made(bucket)
     bucket.release_store = f"s3://{bucket.bucket}/other"

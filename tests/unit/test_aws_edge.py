@@ -235,6 +235,45 @@ def test_options_that_make_no_client_are_said(params: dict[str, str], words: str
     assert SECRET not in found.value.msg
 
 
+BAD_ADDRESSES = [
+    f"ada:{SECRET}@localhost:4566", f"https://ada:{SECRET}@localhost:4566", f"https://ada:{SECRET}@local host",
+    f"https://ada:{SECRET}@[::1", f"http://ada:{SECRET}@localhost:45x66", "http://localhost:45x66", "ftp://localhost",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("url", BAD_ADDRESSES)
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_a_wrong_address_is_said_without_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, url: str, in_environment: bool
+) -> None:
+    """A password in it was quoted, and a port that is none was called a defect of ours."""
+    if in_environment:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    given = {} if in_environment else {"endpoint_url": url}
+    with pytest.raises(Failure) as found:
+        connection(region="us-east-1", **given, **KEYS).client("ecs", 1)
+    assert found.value.fields["reason"] == "connection"
+    assert SECRET not in found.value.msg and "Correct service_endpoint_url, or AWS_ENDPOINT_URL" in found.value.msg
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("part", ["access_key", "secret_key", "session_token"])
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_a_line_end_in_a_key_is_no_trouble_of_the_network(
+    monkeypatch: pytest.MonkeyPatch, part: str, in_environment: bool
+) -> None:
+    given = {"access_key": "AKIAX", "secret_key": "x", "session_token": "y", part: f"{SECRET}\n"}
+    if in_environment:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", given["access_key"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given["secret_key"])
+        monkeypatch.setenv("AWS_SESSION_TOKEN", given["session_token"])
+    with pytest.raises(Failure) as found:
+        connection(region="us-east-1", **({} if in_environment else given)).client("ecs", 1)
+    assert part.replace("_", " ") in found.value.msg and "line end" in found.value.msg
+    assert SECRET not in found.value.msg
+
+
 # -- warming up
 
 

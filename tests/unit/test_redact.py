@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.rules import redact
+from ansible_collections.steady.ecs.plugins.module_utils.rules import redact, refusals
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition import compare
 
@@ -158,6 +160,8 @@ def test_the_diff_has_a_line_a_side_that_has_something() -> None:
         ("a\u2028::error::x", "a\n: :error::x"),
         ("x ##[error]y", "x # #[error]y"),
         ("##vso[task.setvariable]y", "# #vso[task.setvariable]y"),
+        ("##VSO[task.setvariable]y", "# #VSO[task.setvariable]y"),
+        ("##teamcity[buildStatus text='x']", "# #teamcity[buildStatus text='x']"),
         ("std::vector", "std::vector"),
     ],
 )
@@ -199,12 +203,82 @@ def test_the_texts_of_a_task_definition_that_no_message_may_bring() -> None:
     }
     found = redact.values_in({"containerDefinitions": [container, {"name": "bare"}]})
     url = f"postgres://ada:{SECRET}@db.internal/x"
-    assert found == {
+    assert {unquote(each) for each in found} == {
         *("12", url, "ada", SECRET),
         *("command-secret", "health-secret", "label-secret", "option-secret"),
     }
     assert redact.values_in({"containerDefinitions": [container]}, 4) == found - {"12", "ada"}
     assert redact.values_in({}) == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ('{"user":"ada","password":"p@s\\"w0rd"}', "began with {}"),
+        ('pa"ss\\canary', '{{"p": {}}}'),
+        ("pässwörd", "{}"),
+        ("tab\tand\nline", "{}"),
+    ],
+)
+@pytest.mark.parametrize("as_ascii", [True, False])
+def test_a_value_is_hidden_as_a_structured_log_line_quotes_it(value: str, line: str, as_ascii: bool) -> None:
+    secrets = redact.values_in(_with(environment=[{"name": "P", "value": value}]))
+    quoted = json.dumps(value, ensure_ascii=as_ascii)
+    assert redact.without(line.format(quoted), secrets) == line.format('"hidden"')
+
+
+def test_a_value_is_hidden_as_a_url_and_a_cleaned_message_quote_it() -> None:
+    secrets = redact.values_in(_with(environment=[{"name": "P", "value": "abc/def+canary=="}]))
+    assert redact.without("GET /?t=abc%2Fdef%2Bcanary%3D%3D", secrets) == "GET /?t=hidden"
+    secrets = redact.values_in(_with(environment=[{"name": "U", "value": "postgres://ada:ca%2Fnary-1@db/x"}]))
+    assert redact.without("no such password: ca/nary-1", secrets) == "no such password: hidden"
+    value = "can\u200bary"
+    refused = refusals.refusal("Registering", "ClientException", f"{value} is not valid")
+    secrets = redact.values_in(_with(environment=[{"name": "P", "value": value}]))
+    assert redact.without(refused.msg, secrets) == "Registering: ClientException: hidden is not valid"
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"driverOpts": {"o": f"user=ada,password={SECRET}"}}}]},
+        {"proxyConfiguration": {"containerName": "e", "properties": [{"name": "K", "value": SECRET}]}},
+        {"containerDefinitions": [{"logConfiguration": {"options": {"fluentd-address": f"https://a:{SECRET}@x"}}}]},
+        {"containerDefinitions": [{"dockerLabels": {"url": f"https://a:{SECRET}@x"}}]},
+    ],
+)
+def test_what_a_plan_hides_no_message_brings(definition: dict[str, Any]) -> None:
+    assert SECRET not in redact.without(f"cannot use {SECRET}", redact.values_in(definition))
+
+
+@pytest.mark.parametrize(
+    ("command", "shown_"),
+    [
+        (["serve", "--token", "canary-1"], "serve --token hidden"),
+        (["serve", "--token=canary-1", "--port", "8080"], "serve --token=hidden --port 8080"),
+        (["sh", "-c", "API_KEY='canary-1' exec serve"], "sh -c API_KEY='hidden' exec serve"),
+        (["serve", "--passwd", "--verbose", "-api-key", "canary-1"], "serve --passwd --verbose -api-key hidden"),
+    ],
+)
+def test_what_is_given_to_an_option_that_is_named_like_a_secret_is_hidden(command: list[str], shown_: str) -> None:
+    """However short it is; other short words stay, or no message could be understood."""
+    for member in ({"command": command}, {"entryPoint": command}, {"healthCheck": {"command": [" ".join(command)]}}):
+        assert redact.without(f'exec: "{" ".join(command)}": not found', redact.values_in(_with(**member))) == (
+            f'exec: "{shown_}": not found'
+        )
+
+
+@pytest.mark.parametrize("password", ["pa/canary", "pa#canary", "pa?canary", "p@/canary"])
+def test_a_password_that_no_url_may_have_is_hidden_in_one(password: str) -> None:
+    line = f"connecting to 'postgres://ada:{password}@db:5432/app' now"
+    shown_ = redact.without_user_info(line)
+    assert "canary" not in shown_ and shown_.endswith("@db:5432/app' now")
+    for harmless in ("http://localhost:8080/app?a@b and c@d", "https://example.com/@ada", "//x:y@z", "https://x y:z@w"):
+        assert redact.without_user_info(harmless) == harmless
+
+
+def _with(**container: Any) -> dict[str, Any]:
+    return {"containerDefinitions": [{"name": "app", **container}]}
 
 
 def test_callback_plugins_see_no_structure_and_no_credential() -> None:
@@ -224,6 +298,9 @@ def test_callback_plugins_see_no_structure_and_no_credential() -> None:
     assert (found["cluster"], found["wait"], found["region"]) == ("c1", 5, "us-east-1")
     assert SECRET not in repr(found)
     assert SECRET not in repr(redact.arguments({"changes": SECRET}, options))
+    urls = {"endpoint_url": f"https://ada:{SECRET}@localhost:4566", "cluster": f"https://:{SECRET}@web/"}
+    assert redact.arguments(urls, options)["endpoint_url"] == "https://hidden@localhost:4566"
+    assert SECRET not in repr(redact.arguments(urls, options))
 
 
 def test_c91_a_log_option_of_a_service_is_hidden_as_one_of_a_container_is() -> None:

@@ -357,14 +357,16 @@ def test_an_intent_names_everything_and_holds_no_value() -> None:
     assert made["attributes"] == {GROUP: {"enabled": "true"}}
 
 
-def test_no_foreign_text_makes_the_closing_write_too_large() -> None:
-    flood = "x\n" * 100_000
+@pytest.mark.parametrize("letters", ["x\n", '"', "\\", "я", "字", "😀", "x😀"])
+def test_no_foreign_text_makes_the_closing_write_too_large(letters: str) -> None:
+    flood = letters * 100_000
     checks = [{"name": "targets", "ok": False, "expected": 1, "found": flood}] * 1000
     timeline = [{"seconds": 1, "text": flood}] * 1000
     given = {"verdict": "failed", "reason": flood, "rolled_back_by": None, "checks": checks, "timeline": timeline}
     given["images"] = {}
+    cause = {"reason": flood, "log_lines": [flood] * 1000, "events": [flood] * 1000}
     service = Service()
     record = service.open().record
-    result = intent.result({**given, "cause": {"reason": flood}, "duration_seconds": None}, record, NOW)
+    result = intent.result({**given, "cause": cause, "duration_seconds": None}, record, NOW)
     service.write(release.closing(service.head, record, "failed", result, NOW))
-    assert len(json.dumps(service.records[2], indent=1)) < records.SIZE_LIMIT * 2 // 3
+    assert len(json.dumps(service.records[2], indent=1, ensure_ascii=False).encode()) < records.SIZE_LIMIT * 5 // 6

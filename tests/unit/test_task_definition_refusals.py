@@ -116,6 +116,19 @@ def test_a_whole_definition_is_refused_with_its_place(definition: dict[str, Any]
         plan(definition=definition)
 
 
+@pytest.mark.parametrize("wrong", [["canary"], {"canary": 1}, [["canary"]], {"name": "canary"}])
+def test_what_stands_in_the_place_of_a_name_is_not_quoted(wrong: Any) -> None:
+    """It may be a value that has slipped a column; the item is called by its number then."""
+    for changes in (
+        app(dependsOn=[{"name": "n", "containerName": wrong}]),
+        app(command=[{"name": "canary", "value": wrong}]),
+        {"tags": [{"key": wrong, "name": "n"}]},
+    ):
+        with pytest.raises(DeclarationError, match=r"\[0\]") as found:
+            plan(changes)
+        assert "canary" not in found.value.msg
+
+
 def test_both_modes_at_once_are_refused() -> None:
     with pytest.raises(DeclarationError, match="exclude each other"):
         plan(app(cpu=1), definition=RICH)

@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.steady.ecs.plugins.module_utils.edges import credentials, pace, transport
-from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
+from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, redact, refusals
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.lease import LONGEST_CALL, call_limit
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Lease, Task
 
@@ -49,6 +50,8 @@ CREDENTIALS = {
 }
 """The SDK's exceptions about what says who we are; by name, for some are younger than the oldest SDK we run with."""
 
+GIVEN = {"explicit", "env"}
+"""Where the SDK takes credentials as they are given (its names)."""
 IDENTIFYING = {"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetRoleCredentials", "CreateToken"}
 """Calls that the SDK makes on the way to credentials: when they are refused, no other call can be made."""
 
@@ -143,8 +146,21 @@ class Connection:
             raise Failure(
                 "No Region is known. Declare service_region, or set AWS_REGION.", reason="no_region"
             ) from None
-        except (ValueError, TypeError, BotoCoreError) as problem:
-            raise Failure(f"No connection to AWS can be made: {problem}", reason="connection") from None
+        except BotoCoreError as problem:
+            said = redact.without_user_info(str(problem))
+            raise Failure(f"No connection to AWS can be made: {said}", reason="connection") from None
+        except (ValueError, TypeError):  # their texts quote the address, and a password in it
+            raise _no_address("The connection's options have no form") from None
+        try:
+            addresses.origin(client.meta.endpoint_url, "The endpoint")
+        except DeclarationError as wrong:
+            raise _no_address(wrong.msg.rstrip(".")) from None
+        if who_signs := _unclean(client):
+            raise Failure(
+                f"The {who_signs} has a space or a line end in it, as when it was read from a file with its last line "
+                "end. Give it without.",
+                reason="rejected_credentials",
+            )
         turns = pace.of(self._owner(profile), client.meta.region_name, client.meta.endpoint_url)
         # pylint: disable-next=unnecessary-lambda  # a task may take over the connection, and its lines go there then
         transport.Transport(turns, lambda line: self.say(line), lease, lambda: self.at_renewal()).attach(client)
@@ -156,6 +172,23 @@ class Connection:
         return named or next(
             filter(None, map(os.environ.get, ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN"))), None
         )
+
+
+def _no_address(wrong: str) -> Failure:
+    return Failure(
+        f"No connection to AWS can be made. {wrong}. Correct service_endpoint_url, or AWS_ENDPOINT_URL in the "
+        "environment; AWS's own endpoints need neither.",
+        reason="connection",
+    )
+
+
+def _unclean(client: Any) -> str:
+    """Which part of the credentials no request can carry; none of those that a provider has yet to ask for."""
+    found = client._request_signer._credentials
+    if getattr(found, "method", "") not in GIVEN:
+        return ""
+    given = {"access key": found.access_key, "secret key": found.secret_key, "session token": found.token}
+    return next((name for name, value in given.items() if value and value.split() != [value]), "")
 
 
 def _config(attempts: int, lease: Lease | None) -> Any:

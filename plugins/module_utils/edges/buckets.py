@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import waits
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import code_of, reading, translated, writing
 from ansible_collections.steady.ecs.plugins.module_utils.rules import bucket as rules
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
 from ansible_collections.steady.ecs.plugins.module_utils.rules.store_place import Bucket
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -159,7 +160,7 @@ def _told(task: Task, doing: str, bucket: Bucket) -> Iterator[None]:
         with translated(doing):
             yield
     except Failure as failure:
-        if failure.fields.get("code") != "AccessDenied":
+        if failure.fields.get("code") != "AccessDenied" or refusals.tells_why(failure):
             raise
         raise Failure(
             f"{doing}: S3 refused it. Either the bucket {bucket.name} does not belong to account "

@@ -254,7 +254,7 @@ class Documents(ABC):
         _accepted, wrong = read_back(document, HEAD if name == HEAD_NAME else RECORD)
         if wrong:
             raise TypeError(f"{name}: {'; '.join(wrong)}")
-        data = json.dumps(document, indent=1).encode() + b"\n"
+        data = json.dumps(document, indent=1, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
         if len(data) > SIZE_LIMIT:
             raise Failure(
                 f"{self.place}/{name} would be larger than {SIZE_LIMIT // 1024} KB. Declare less in one release.",

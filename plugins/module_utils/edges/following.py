@@ -130,12 +130,12 @@ def _is_missing(failure: Failure) -> bool:
 
 
 def learn_revision(following: Following, seen: looks.Look) -> None:
-    """Know what must not be shown before anything is said of a task that failed: the reason may quote its command. And
-    whether ECS checks the health of such tasks, for its circuit breaker overlooks what exits without a check."""
+    """Know what must not be shown before anything is said that may quote it: the reason of a failed task its command,
+    an event a value. And whether ECS checks the health of such tasks, for its circuit breaker overlooks what exits
+    without a check."""
     progress = following.progress
-    failed = [each for each in looks.own_tasks(progress.ours, seen.tasks) if causes.failed(each)]
-    if failed and not progress.secrets:
-        definition = watch.definition_if_readable(following.task, failed[0]["taskDefinitionArn"])
+    if not progress.secrets and progress.wants_revision(seen):
+        definition = watch.definition_if_readable(following.task, progress.ours["taskDefinition"])
         progress.secrets = causes.secret_values(definition)
         progress.checked = looks.has_health_checks(seen.service, definition)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import following, one_off, operations, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks
+from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, looks, redact
 from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off as rule
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
 
@@ -51,8 +51,9 @@ class Job:
     @property
     def secrets(self) -> set[str]:
         """What must not come back in a log line or a reason: of the revision, and of what is given for this task."""
-        given = {*self.command, *(str(value) for value in self.environment.values())}
-        return causes.secret_values(self.definition) | {each for each in given if len(each) >= causes.SHORTEST_SECRET}
+        given = self.overrides.get("containerOverrides", [])
+        words = {each for each in self.command if len(each) >= causes.SHORTEST_SECRET}
+        return causes.secret_values(self.definition) | causes.secret_values({"containerDefinitions": given}) | words
 
     def answer(self, **fields: Any) -> Answer:
         """The keys that every run returns."""
@@ -68,11 +69,12 @@ def started(job: Job, mark: str, token: str) -> Answer:
     try:
         answer = operations.run_task(job.task, arguments)
     except Failure as failure:
+        failure.msg = redact.without(failure.msg, job.secrets)  # a refusal may quote what was sent
         if not failure.fields.get("not_known"):
             raise
         raise Failure(failure.msg, **{**job.answer(**rule.not_ended(None)), **failure.fields}) from None
     if not answer.get("tasks"):
-        fields = rule.not_started(answer.get("failures") or [])
+        fields = rule.not_started(answer.get("failures") or [], job.secrets)
         cause = fields["cause"]
         words = f": {cause['meaning']}" if cause["meaning"] else ""
         raise Failure(

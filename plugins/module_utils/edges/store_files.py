@@ -76,7 +76,7 @@ class FileStore(Documents):
         top = folder.resolve()
         self.folder = top.joinpath(*identity.as_dict().values())
         super().__init__(identity, str(self.folder))
-        for place in (self.folder, self.folder / "releases"):
+        for place in (self.folder, self.folder / "releases", self.reports):
             if not place.resolve().is_relative_to(top):
                 raise Failure(
                     f"{place} leads out of the release store {top} through a symbolic link. Remove the link.",

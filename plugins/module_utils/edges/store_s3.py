@@ -27,6 +27,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import 
     Documents,
     Found,
 )
+from ansible_collections.steady.ecs.plugins.module_utils.rules import refusals
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import SIZE_LIMIT, Identity
 from ansible_collections.steady.ecs.plugins.module_utils.rules.store_place import Bucket
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -199,7 +200,7 @@ class S3Store(Documents):
                 yield
         except Failure as failure:
             remedy = self._remedy(str(failure.fields.get("code", "")))
-            if remedy is None:
+            if remedy is None or refusals.tells_why(failure):  # of a key of KMS, say
                 raise
             reason, text = remedy
             raise Failure(f"{doing}: {text}", **{**failure.fields, "reason": reason}) from None

@@ -51,7 +51,10 @@ def origin(url: str, where: str) -> Origin:
 
 def shown(url: str) -> str:
     """A URL as it may be shown: a query may hold a token."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is no URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?...' if parts.query else ''}"
 
 

@@ -65,10 +65,28 @@ def statements(bucket: Bucket, partition: str) -> list[Document]:
 def policy(found: Document | None, bucket: Bucket, partition: str) -> Document:
     """The bucket's policy with our statements in it; those of others stay, in their order."""
     ours = {each["Sid"]: each for each in statements(bucket, partition)}
-    kept = found or {"Version": VERSION, "Statement": []}
-    theirs = kept["Statement"] if isinstance(kept["Statement"], list) else [kept["Statement"]]
-    settled = [ours.pop(each.get("Sid"), each) for each in theirs]
-    return {**kept, "Statement": [*settled, *ours.values()]}
+    settled = [ours.pop(each.get("Sid"), each) for each in _statements(found)]
+    return {**(found or {"Version": VERSION}), "Statement": [*settled, *ours.values()]}
+
+
+def opened_to_all(found: Document | None) -> list[str]:
+    """The statements of a policy, by Sid or place, that let everybody in: beside our public access block S3 takes no
+    policy that has one (S3 user guide, "Blocking public access to your Amazon S3 storage")."""
+    return [
+        str(each.get("Sid") or f"statement {number}")
+        for number, each in enumerate(_statements(found), 1)
+        if each.get("Effect") == "Allow" and not each.get("Condition") and _is_anybody(each.get("Principal"))
+    ]
+
+
+def _statements(found: Document | None) -> list[Document]:
+    listed = found["Statement"] if found else []
+    return listed if isinstance(listed, list) else [listed]
+
+
+def _is_anybody(principal: Any) -> bool:
+    named = principal.get("AWS") if isinstance(principal, dict) else principal
+    return "*" in (named if isinstance(named, list) else [named])
 
 
 def wanted(found: State, bucket: Bucket, partition: str) -> dict[str, Any]:
@@ -102,9 +120,7 @@ def differences(found: State, bucket: Bucket, partition: str) -> list[Difference
             if actual.get(name) is not True
         ]
     if POLICY in settled:
-        before = found.policy["Statement"] if found.policy else []
-        before = before if isinstance(before, list) else [before]
-        known = {each.get("Sid"): each for each in before}
+        known = {each.get("Sid"): each for each in _statements(found.policy)}
         shown += [
             Difference(resource, f"{POLICY}[{each['Sid']}]", each, known.get(each["Sid"]))
             for each in statements(bucket, partition)

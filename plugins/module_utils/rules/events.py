@@ -13,8 +13,19 @@ ROUTINE = (
     (re.compile(r"^has begun draining connections on (\d+) tasks"), "began to drain {} tasks"),
     (re.compile(r"^has stopped (\d+) running tasks"), "stopped {} tasks"),
 )
+EVERYDAY = (
+    *(pattern for pattern, _words in ROUTINE),
+    re.compile(r"^has reached a steady state\.$"),
+    re.compile(r"^\(deployment [\w/-]+\) deployment completed\.$"),
+)
+"""What ECS says while all goes well: names and numbers."""
 TASK_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 SHORT = r"\1"
+
+
+def is_everyday(text: str) -> bool:
+    """Whether an event is of the kinds that quote nothing of what was declared."""
+    return any(pattern.match(text) for pattern in EVERYDAY)
 
 
 def condensed(texts: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -269,12 +269,13 @@ def exit_code(task: Answer, container: str) -> int | None:
     return found.get("exitCode")
 
 
-def not_started(failures: list[Answer]) -> Answer:
-    """The answer when RunTask starts no task at all (case C74)."""
+def not_started(failures: list[Answer], secrets: Set[str]) -> Answer:
+    """The answer when RunTask starts no task at all (case C74), without ``secrets``, which it may quote."""
     first = failures[0] if failures else {}
     reason = str(first.get("reason") or "ECS gives no reason")
     known = next((words for code, words in NOT_STARTED.items() if code in reason.upper()), "")
-    detail = causes.readable(": ".join(text for text in (reason, str(first.get("detail") or "")) if text))
+    said = ": ".join(text for text in (reason, str(first.get("detail") or "")) if text)
+    detail = causes.readable(causes.masked([said], secrets)[0])
     cause = {**causes.cause({}, [], [], []), "reason": detail, "meaning": known}
     return {"verdict": verdict.FAILED, "cause": cause, "reason": "not_started"}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, strategies
-from ansible_collections.steady.ecs.plugins.module_utils.rules.events import condensed
+from ansible_collections.steady.ecs.plugins.module_utils.rules.events import condensed, is_everyday
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import (
     Answer,
     Look,
@@ -84,7 +84,7 @@ class Progress:
     wait_until: str | None = None
     """The stage of a strategy that shifts traffic at which nobody waits any longer; none: the end."""
     secrets: set[str] = field(default_factory=set)
-    """What of its revision no line may show; known once a task of it has failed."""
+    """What of its revision no line may show; known once a task of it has failed, or ECS says what is not everyday."""
     checked: bool = True
     """Whether ECS checks the health of its tasks; taken for granted until a task of it has failed."""
     first_failure: Answer | None = None
@@ -323,19 +323,31 @@ class Progress:
         onto = name_of(lead.get("taskDefinition"))
         return Verdict(ROLLED_BACK, f"the service is back on {onto}", twice=True)
 
-    def _new_events(self, look: Look) -> list[str]:
-        """Texts of the events since our deployment began, by AWS's clock (case C50), oldest first; none since ECS has
-        gone back from it: they are of what was before."""
+    def wants_revision(self, look: Look) -> bool:
+        """Whether something is to be said that may quote our revision: a task of it failed, or an event tells more than
+        the everyday ones."""
+        failed = any(causes.failed(each) for each in own_tasks(self.ours, look.tasks))
+        return failed or not all(is_everyday(text) for _event, text in self._unsaid(look))
+
+    def _unsaid(self, look: Look) -> list[tuple[Answer, str]]:
+        """The new events since our deployment began, by AWS's clock (case C50), oldest first, and their texts; none
+        since ECS has gone back from it: they are of what was before."""
         began, service, rollout = self.ours.get("createdAt"), look.service, look.service_deployment or {}
         ended = rollout.get("finishedAt") if str(rollout.get("status")).startswith("ROLLBACK") else None
+        return [
+            (event, str(event["message"]).removeprefix(f"(service {service.get('serviceName')}) "))
+            for event in reversed(service.get("events", []))
+            if event["id"] not in self._event_ids
+            and not (began and event["createdAt"] < began)
+            and not (ended and event["createdAt"] > ended)
+        ]
+
+    def _new_events(self, look: Look) -> list[str]:
         texts = []
-        for event in reversed(service.get("events", [])):
-            at = event["createdAt"]
-            if event["id"] in self._event_ids or (began and at < began) or (ended and at > ended):
-                continue
+        for event, message in self._unsaid(look):
             self._event_ids.add(event["id"])
-            text = causes.readable(str(event["message"]).removeprefix(f"(service {service.get('serviceName')}) "))
-            self.events.append({"at": at.isoformat(), "text": text})
+            text = causes.readable(causes.masked([message], self.secrets)[0])
+            self.events.append({"at": event["createdAt"].isoformat(), "text": text})
             texts.append(text)
         return condensed(texts)
 

@@ -17,6 +17,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.rules.task_definition_meaning import RESOURCE, Named
@@ -71,9 +72,13 @@ _OPEN = re.compile(
 _SEPARATOR = re.compile(r"""[\s'"`=,;]+""")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _VARIABLE = re.compile(rf"{_CONTAINER}\.environment\[(.*)\]", re.DOTALL)
-_USER_INFO = re.compile(r"(?<=://)[^/\s?#]*(?=@)")
+_USER_INFO = re.compile(r"""(?<=://)(?:[^/\s?#]*(?=@[^/?#])|[^/\s?#:]*:(?!\d+[/?#])[^\s"'<>]{0,200}(?=@))""")
+"""A password that is not written as a URL demands, with a slash or a question mark, reaches to the last @; but not
+endlessly, for a log line that is all ``://`` must not keep anybody."""
+_GIVEN = re.compile(r"""(?=(?:(?<!\S)-{1,2}([\w.-]+?)[\s=]+|(?<![\w-])(\w+)=)["']?([^\s"'-][^\s"']{0,200}))""")
+"""An option or a variable of a command line, and its value. Ahead, for the value of one may hold the next."""
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#(?:vso)?\[)", re.MULTILINE)
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
 
 
 def run_key() -> bytes:
@@ -137,18 +142,21 @@ def values_in(definition: dict[str, Any], shortest: int = 1) -> set[str]:
     """Texts that may hold a secret: what no message of AWS's and no log line may bring along.
 
     Of a task definition the values of environment variables that are not shorter than ``shortest``; of what else is
-    hidden, the longer words, for a command is quoted in parts. Of the arguments of UpdateService the log options.
+    hidden, the longer words, for a command is quoted in parts, and what is given to an option that is named like a
+    secret. Of the arguments of UpdateService the log options. Each as it is and as it may be quoted.
     """
-    options = _hidden_options(definition.get("serviceConnectConfiguration") or {})
-    found = {each for each in _texts(options) if len(each) >= shortest and each not in ("true", "false")}
+    whole = _texts(_hidden_options(definition.get("serviceConnectConfiguration") or {}))
+    drivers = [each.get("dockerVolumeConfiguration") for each in definition.get("volumes") or []]
+    partly = _texts([drivers, (definition.get("proxyConfiguration") or {}).get("properties")])
     for container in definition.get("containerDefinitions") or []:
         values = [str(each.get("value") or "") for each in container.get("environment") or []]
-        found |= {each for each in values if len(each) >= shortest and each not in ("true", "false")}
-        options = _hidden_options(container)
-        texts = values + _texts([options, *(value for name, value in container.items() if name not in SHOWN_MEMBERS)])
-        found |= {word for each in texts for word in _SEPARATOR.split(each) if len(word) > len("CMD-SHELL")}
-        found |= {part for each in values for part in _parts(each) if len(part) >= shortest}
-    return found
+        rest = _texts([value for name, value in container.items() if name not in SHOWN_MEMBERS])
+        whole += [*values, *_given(container)]
+        partly += [*values, *_texts(_hidden_options(container)), *rest]
+    whole += [part for each in partly for part in _parts(each)]
+    words = {word for each in partly for word in _SEPARATOR.split(each) if len(word) > len("CMD-SHELL")}
+    found = {quoted for each in {*whole, *words} - {"true", "false"} for quoted in _quoted(each)}
+    return {each for each in found if len(each) >= shortest}
 
 
 def without_user_info(value: str) -> str:
@@ -170,7 +178,20 @@ def _kept(path: str, value: Any) -> Any:
 def _parts(value: str) -> list[str]:
     """User name and password of a URL."""
     found = _USER_INFO.search(value)
-    return found[0].split(":") if found else []
+    return found[0].split(":", 1) if found else []
+
+
+def _given(container: dict[str, Any]) -> list[str]:
+    """What a command line gives to options and variables that are named like a secret, however short it is."""
+    lines = [" ".join(_texts(container.get(name))) for name in ("entryPoint", "command")]
+    lines += _texts((container.get("healthCheck") or {}).get("command"))
+    return [found[3] for line in lines for found in _GIVEN.finditer(line) if names_secret(found[1] or found[2])]
+
+
+def _quoted(value: str) -> set[str]:
+    """A value as it is, and as a structured log line, a URL and what :func:`text` has cleaned bring it."""
+    escaped = {json.dumps(value, ensure_ascii=each)[1:-1] for each in (True, False)}
+    return {value, *escaped, quote(value, safe=""), unquote(value), text(value)}
 
 
 def _texts(value: Any) -> list[str]:
@@ -184,10 +205,12 @@ def _texts(value: Any) -> list[str]:
 def arguments(given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """A module's arguments as callback plugins may see them: single values of its own, and where it is connected to.
 
-    ``options`` is its argument spec. Structures may hold anything, so none is shown.
+    ``options`` is its argument spec. Structures may hold anything, so none is shown, and of URLs no user information,
+    which is refused only later.
     """
     single = {name for name, option in options.items() if option.get("type") in SINGLE} | CONNECTION
-    return {name: value if name in single else "hidden" for name, value in given.items()}
+    shown = {name: without_user_info(value) if isinstance(value, str) else value for name, value in given.items()}
+    return {name: value if name in single else "hidden" for name, value in shown.items()}
 
 
 def text(value: str) -> str:
@@ -214,9 +237,9 @@ def texts(value: Any) -> Any:
 
 def without(value: str, values: Iterable[str]) -> str:
     """A text of AWS's without these values, which it may quote. A short one counts as a whole word only."""
-    for each in sorted(values, key=len, reverse=True):
+    for each in sorted((each for each in values if each and each in value), key=len, reverse=True):
         pattern = re.escape(each) if len(each) > LONGEST_WORD else rf"(?<!\w){re.escape(each)}(?!\w)"
-        value = re.sub(pattern, "hidden", value) if each else value
+        value = re.sub(pattern, "hidden", value)
     return text(value)
 
 

@@ -80,6 +80,11 @@ def refusal(doing: str, code: str, message: str, offset: float | None = None) ->
     return Failure(f"{doing}: {code}: {message}", reason="refused", code=code)
 
 
+def tells_why(failure: Failure) -> bool:
+    """Whether AWS's own words say which right is missing, so that no guess of ours may stand in their place."""
+    return failure.fields.get("code") in DENIED and bool(PERFORM.search(failure.msg))
+
+
 def naming(check: dict[str, Any], playbook: str) -> dict[str, Any]:
     """A check whose words name the policy of the playbook that runs, where they name the folder of all policies."""
     told = f"{POLICIES}/{playbook}.json has it"

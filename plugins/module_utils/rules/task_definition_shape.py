@@ -139,9 +139,11 @@ def _item(value: Any, shape: Shape, place: Place, path: str, by_name: bool) -> A
 
 
 def _item_names(items: list[Any], place: Place) -> list[str]:
-    """What items of a list are called in messages: by their names, else by their numbers."""
-    key = NAMED.get(place, ("name", None))[0]
-    return [str(each.get(key, index)) if isinstance(each, dict) else str(index) for index, each in enumerate(items)]
+    """What items of a list are called in messages: by their names, else by their numbers. What stands in the place of a
+    name, and is none, may be a secret."""
+    key = NAMED[place][0] if place in NAMED else ""
+    found = [each.get(key) if isinstance(each, dict) else None for each in items]
+    return [name if isinstance(name, str) else str(index) for index, name in enumerate(found)]
 
 
 def _word(value: Any, words: tuple[str, ...], path: str) -> str:

@@ -356,3 +356,34 @@ def test_a_look_takes_few_calls_while_nothing_fails(world: World) -> None:
     looks = asked.count("describe_target_health")
     assert asked.count("list_tasks") == looks, "stopped tasks are not read"
     assert asked.count("list_service_deployments") <= 3
+
+
+SECRET = "canary-7f3a-secret"
+QUOTED = f"was unable to place a task. Reason: Container.environment value {SECRET} is not valid."
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_an_event_that_quotes_a_value_of_the_revision_brings_none(world: World, ends_well: bool) -> None:
+    """It is a line, a part of the result and of the record, and where no task failed it is the cause."""
+    world.environment = [{"name": "PASSWORD", "value": SECRET}]
+    world.at(5, lambda: world.service["events"].insert(0, event(1, world.seconds, QUOTED)))
+    if ends_well:
+        goes_well(world)
+    found = roll(world, task_definition="web:2", wait_timeout=60)
+    assert SECRET not in f"{found}{world.lines}"
+    assert QUOTED.replace(SECRET, "hidden") in str(found["events"])
+    assert found["verdict"] == ("succeeded" if ends_well else "unknown")
+
+
+@pytest.mark.parametrize(("said", "reads_it"), [("has reached a steady state.", 0), (QUOTED, 1)])
+def test_everyday_events_ask_for_no_revision(world: World, said: str, reads_it: int) -> None:
+    everyday = ["has started 3 tasks: (task 1).", "registered 3 targets in (target-group web)", said]
+    everyday.append("(deployment ecs-svc/2) deployment completed.")
+
+    def say() -> None:
+        world.service["events"][:0] = [event(number, world.seconds, text) for number, text in enumerate(everyday)]
+
+    world.at(5, say)
+    goes_well(world)
+    assert len(roll(world, task_definition="web:2")["events"]) == 4
+    assert [name for name, _asked in world.calls].count("describe_task_definition") == reads_it

@@ -122,3 +122,10 @@ def test_a_run_that_opened_no_release_has_no_report(tmp_path: Path) -> None:
         "path_markdown": None,
         "path_json": None,
     }
+
+
+def test_of_an_endpoint_no_query_and_no_user_is_shown(world: World, tmp_path: Path) -> None:
+    urls = ["https://example.com/health?token=canary-7", {"url": "https://ada:canary-8@example.com/h", "status": 200}]
+    found = report(world, tmp_path, endpoints=[*urls, "http://[::1"])
+    text = Path(found["path_markdown"]).read_text() + Path(found["path_json"]).read_text() + json.dumps(found)
+    assert "canary" not in text and "https://example.com/health?..." in text

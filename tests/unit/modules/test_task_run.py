@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,11 @@ def test_however_long_its_last_lines_are_the_record_is_closed_and_the_command_ru
     failed = world.verb(module, command=["./manage", "migrate"])
     assert (failed["outcome"], failed["exit_code"]) == ("failed", 3), failed["msg"]
     record = world.newest()
-    assert (record["state"], len(record["verdict"]["reason"])) == ("failed", outcome.LONGEST_TEXT)
+    longest = outcome.LONGEST_TEXT + len('""')
+    assert record["state"] == "failed" and len(json.dumps(record["verdict"]["reason"])) == longest
     cause = record["operation"]["result"]["cause"]
     assert (cause["exit_code"], len(cause["log_lines"])) == (3, 20)
-    assert all(line.startswith(each) and len(each) == outcome.LONGEST_TEXT for each in cause["log_lines"])
+    assert all(line.startswith(each) and len(json.dumps(each)) == longest for each in cause["log_lines"])
     world.ends = {"stopCode": "EssentialContainerExited", "containers": [{"name": "app", "exitCode": 0}]}
     world.sleep(60)
     again = world.verb(module, command=["./manage", "migrate"])
@@ -350,24 +352,49 @@ def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:
     assert world.verb(module, command=["./long"])["outcome"] == "proven"
 
 
-@pytest.mark.parametrize("ends_well", [True, False])
-def test_commands_and_variables_are_nowhere_but_in_ecs(world: Runner, tmp_path: Path, ends_well: bool) -> None:
-    world.logs = [f"connecting with {SECRET}", "done"]
-    if not ends_well:
-        quoted = f'CannotStartContainerError: exec: "./import {SECRET}": no such file'
-        world.ends = {"stopCode": "TaskFailedToStart", "containers": [{"name": "app", "reason": quoted}]}
-        world.ends["stoppedReason"] = quoted
-    found = world.verb(
-        module, command=["./import", SECRET], environment={"TOKEN": SECRET}, result_file=str(tmp_path / "r")
-    )
+def well(world: Runner, said: str) -> None:
+    world.logs = [f"connecting with {said}", "done"]
+
+
+def never_started(world: Runner, said: str) -> None:
+    well(world, said)
+    quoted = f'CannotStartContainerError: exec: "./import {said}": no such file'
+    container = {"name": "app", "reason": quoted}
+    world.ends = {"stopCode": "TaskFailedToStart", "stoppedReason": quoted, "containers": [container]}
+
+
+def refused_by_ecs(world: Runner, said: str) -> None:
+    world.fail("run_task", refused("InvalidParameterException", f"CannotStartContainerError: exec: {said} is too long"))
+
+
+def no_place_for_it(world: Runner, said: str) -> None:
+    world.failures = [{"reason": "ATTRIBUTE", "detail": f"CannotStartContainerError: exec: {said} asks for too much"}]
+
+
+@pytest.mark.parametrize("end", [well, never_started, refused_by_ecs, no_place_for_it])
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        (["./import", SECRET], {"TOKEN": SECRET}),
+        (["./import"], {"DATABASE_URL": f"postgres://ada:{SECRET}@db/x"}),
+        (["sh", "-c", f"./import --token={SECRET}"], {}),
+        (["sh", "-c", f"./import --header 'X-Auth {SECRET}'"], {}),
+    ],
+)
+def test_commands_and_variables_are_nowhere_but_in_ecs(
+    world: Runner, tmp_path: Path, end: Callable[[Runner, str], None], command: list[str], environment: Answer
+) -> None:
+    end(world, SECRET)
+    found = world.verb(module, command=command, environment=environment, result_file=str(tmp_path / "r"))
     assert SECRET in str(world.called("run_task"))
     assert SECRET not in str(found)
-    assert ends_well or "CannotStartContainerError: exec" in found["msg"]
+    assert end is well or "CannotStartContainerError: exec" in found["msg"]
     assert SECRET not in "\n".join(world.lines)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET not in path.read_text()
     arguments = world.newest()["operation"]["arguments"]
-    assert (arguments["command"], arguments["environment"]) == ("hidden (2 words)", ["TOKEN"])
+    words = f"hidden ({len(command)} {'word' if len(command) == 1 else 'words'})"
+    assert (arguments["command"], arguments["environment"]) == (words, sorted(environment))
 
 
 def test_a_container_that_would_not_end_the_task_is_refused(world: Runner) -> None:
