@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import Records
-from ansible_collections.steady.ecs.plugins.module_utils.rules import counts, release, restore, states, status
+from ansible_collections.steady.ecs.plugins.module_utils.rules import (
+    counts,
+    named_release,
+    release,
+    restore,
+    states,
+    status,
+)
 
 from tests.unit.modules.records_of import Kept
 
@@ -24,6 +31,7 @@ ASKED: dict[str, Asked] = {
     "fixed": lambda head, records, live: counts.fixed(records[head["current"]], records, live),
     "failed_since": lambda head, records, _live: restore.failed_since(records[head["current"]], records),
     "command": lambda head, records, _live: restore.command("rollback.yml", records[head["current"]], {}, records),
+    "named": lambda head, records, _live: named_release.find(records, str(head["current"])),
     "status": lambda head, records, live: [
         status.at_work(head, records),
         status.proof(status.last_proven(records), records, live),

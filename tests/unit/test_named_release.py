@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges.documents import Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules import named_release, restore
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 from tests.unit.test_release import FAMILY, Service
 
@@ -43,6 +45,8 @@ def seq(found: named_release.Named) -> int | None:
         ("5D290ED1C0", 2),
         ("1234567", 4),
         ("aaaa1111b", 2),
+        ("5d290ed1c0ffee5d290ed1c0ffee5d290ed1c0ff", 2),
+        ("AAAA1111CCCC" + "0" * 52, 4),
     ],
 )
 def test_a_number_a_revision_and_a_commit_name_a_release(service: Service, wanted: str, expected: int) -> None:
@@ -58,6 +62,7 @@ def test_a_number_a_revision_and_a_commit_name_a_release(service: Service, wante
         ("9", "is not on record"),
         ("web:77", "No release on record is of revision web:77"),
         ("9999999", "No release on record is of commit 9999999"),
+        ("5d290ed1c0ffef5d290ed1c0ffee5d290ed1c0ff", "No release on record is of commit 5d290ed1c0ffef"),
         ("5d290e", "at least seven digits"),
         ("--help", "neither a release number"),
     ],
@@ -76,8 +81,66 @@ def test_a_beginning_that_several_share_is_refused_and_the_newest_proven_one_nam
 
 
 def test_a_proven_release_comes_before_an_unproven_one_of_the_same_name(service: Service) -> None:
-    committed(service, 1, "5d290ed1c0ffee")
-    assert seq(named_release.find(service.records, "5d290ed")) == 2
+    service.deploy(74, "300")
+    assert seq(named_release.find(service.records, "web:74")) == 5, "and not the baseline"
+
+
+def test_what_was_found_before_a_release_is_not_of_its_commit(service: Service) -> None:
+    """Older versions gave a baseline the commits of the release after it, which may have failed."""
+    committed(service, 1, "9999999999", "9999999999")
+    found = named_release.find(service.records, "9999999")
+    assert found.record is None and "No release on record is of commit 9999999" in found.reason
+
+
+@pytest.mark.parametrize("on_record", ["5d290e", "5", "", "v1.5d290ed", "5d290ed-dirty"])
+def test_what_is_no_commit_begins_none(service: Service, on_record: str) -> None:
+    committed(service, 2, on_record, on_record)
+    assert named_release.find(service.records, "5d290ed1c0ffee5d290ed1c0ffee5d290ed1c0ff").record is None
+
+
+def without(service: Service, number: int, reason: str = "untrusted_document") -> Records:
+    """The records of a store in which this one cannot be read."""
+
+    def read(wanted: int) -> dict[str, Any] | None:
+        if wanted == number:
+            raise Failure(f"release {number} is not used", reason=reason)
+        return service.records.get(wanted)
+
+    return Records(read, lambda: list(service.records), "here")
+
+
+NEEDED = "Nothing older can be gone back to without record {}, which cannot be read: history says why."
+
+
+@pytest.mark.parametrize(
+    ("unread", "wanted", "expected"),
+    [
+        (1, "2", 2),
+        (1, "web:75", 2),
+        (1, "5d290ed", 2),
+        (3, "4", 4),
+        (3, "web:76", 4),
+        (3, "1234567", 4),
+        (2, "3", "Set rollback_to to one of: 4. " + NEEDED.format(2)),
+        (3, "5d290ed", "Set rollback_to to one of: 4. " + NEEDED.format(3)),
+        (4, "web:75", NEEDED.format(4)),
+    ],
+)
+def test_a_record_that_cannot_be_read_keeps_nobody_from_what_came_after_it(
+    service: Service, unread: int, wanted: str, expected: int | str
+) -> None:
+    """Nor is an older release offered: what was declared since is not known, so it cannot be restored."""
+    records = without(service, unread)
+    found = named_release.find(records, wanted)
+    assert (seq(found) or found.remedy) == expected
+    if found.record:
+        choice = restore.choose(service.head, records, service.live, wanted)
+        assert choice.record and restore.restoration(choice.record, records, service.live)["seq"] == expected
+
+
+def test_a_store_that_does_not_answer_is_no_record_that_cannot_be_read(service: Service) -> None:
+    with pytest.raises(Failure, match="release 3 is not used"):
+        named_release.find(without(service, 3, "connection"), "1234567")
 
 
 def test_several_that_would_restore_the_same_are_one() -> None:

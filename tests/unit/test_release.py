@@ -254,6 +254,26 @@ def test_a_revision_that_no_record_names_was_deployed_by_somebody_else() -> None
     assert opening.baseline is not None and opening.record["base"] == opening.baseline["seq"]
 
 
+def test_nobody_has_committed_approved_or_promoted_what_was_found() -> None:
+    """A baseline says who wrote it down, where and why; all other grounds are those of the release after it."""
+    service = Service()
+    audit = {name: f"the {name}" for name in records.CALLER_SAYS}
+    made = intent.intent(service.live["task_definition"], {"cpu": "512"}, {}, {}, {}, {})
+    request = release.Request(IDENTITY, "deploy", made, audit, "nonce")
+    opening = release.opening(service.head, service.records, request, service.live, NOW)
+    assert opening.baseline is not None
+    found = {name: opening.baseline["audit"][name] for name in records.CALLER_SAYS}
+    assert {name: value for name, value in found.items() if value is not None} == {
+        "who": "the who",
+        "host": "the host",
+        "why": "What was live before release 2",
+    }
+    assert {name: opening.record["audit"][name] for name in audit} == audit
+    old = {**opening.baseline, "audit": {**opening.record["audit"], "why": "as it was"}}
+    assert records.audit_of(old)["approved_by"] is None and records.audit_of(old)["why"] == "as it was"
+    assert records.audit_of(opening.record) == opening.record["audit"]
+
+
 def test_a_hand_edit_beside_a_dead_release_gets_its_baseline() -> None:
     service = Service()
     service.open(changes={"cpu": "512"})

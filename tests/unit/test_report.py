@@ -251,3 +251,7 @@ def test_on_what_grounds_it_was_made_is_in_the_report() -> None:
     ):
         assert words in text
     assert "Approved by" not in page()
+    of_old = page({**made, "kind": records.BASELINE})
+    assert not any(words in of_old for words in ("Approved by", "0e1f2d3c", "the shop is down", "s3://a/b")), (
+        "older versions gave a baseline the grounds of the release after it"
+    )

@@ -21,6 +21,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     RELEASES,
     SUCCEEDED,
     Document,
+    audit_of,
     proven,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COUNT, flat_settings, settled, state_of
@@ -36,7 +37,7 @@ SHOWN_COMMIT = 12
 
 def entry(record: Document) -> Document:
     """One release as a script gets it; every key is there in every entry, null where nothing is on record."""
-    audit, verdict = record["audit"], record["verdict"]
+    audit, verdict = audit_of(record), record["verdict"]
     return {
         **{name: record[name] for name in ("seq", "kind", "state", "base", "restores")},
         "proven": proven(record),

@@ -9,18 +9,22 @@ for granted, for at three in the morning the wrong one is worse than a question.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import recorded
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    DEPLOY,
     RELEASES,
     ROLLBACK,
     SUCCEEDED,
+    UNTRUSTED,
     Document,
     proven,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import differences, state_of
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 """A whole commit or its beginning: git's own short form has seven letters, and a SHA-256 repository has 64."""
@@ -42,12 +46,9 @@ def find(records: Records, wanted: str) -> Named:
     if wanted.isdecimal() and (int(wanted) in records or not COMMIT.fullmatch(wanted)):
         return _numbered(records, int(wanted))
     if REVISION.fullmatch(wanted):
-        return _chosen(records, [each for each in _whole(records) if _is_of(each, wanted)], f"of revision {wanted}")
+        return _chosen(records, lambda each: _is_of(each, wanted), f"of revision {wanted}")
     if COMMIT.fullmatch(wanted.lower()):
-        # A rollback is made where the inventory stands by then, which is the commit of what it leaves.
-        whole = [each for each in _whole(records) if each["kind"] != ROLLBACK]
-        found = [each for each in whole if any(_begin(each, wanted.lower()))]
-        return _chosen(records, found, f"of commit {wanted}")
+        return _chosen(records, lambda each: _is_from(each, wanted.lower()), f"of commit {wanted}")
     return Named(
         None,
         f"{wanted!r} is neither a release number, nor a revision (FAMILY:NUMBER or its ARN), nor a commit of at least "
@@ -58,7 +59,7 @@ def find(records: Records, wanted: str) -> Named:
 
 def _numbered(records: Records, wanted: int) -> Named:
     record = records.get(wanted)
-    if record is not None and record in _whole(records):
+    if record is not None and _is_whole(record):
         return Named(record, f"release {wanted} was asked for")
     found = "is not on record"
     if record is not None:
@@ -68,8 +69,9 @@ def _numbered(records: Records, wanted: int) -> Named:
     return Named(None, f"Release {wanted} {found}.", _possible(records))
 
 
-def _chosen(records: Records, found: list[Document], words: str) -> Named:
+def _chosen(records: Records, is_meant: Callable[[Document], bool], words: str) -> Named:
     """The one release among several, proven ones first. Several are one when each restores the same state."""
+    found = [each for each in _whole(records)[0] if is_meant(each)]
     if not found:
         return Named(None, f"No release on record is {words}.", _possible(records))
     best = [each for each in found if proven(each)] or found
@@ -92,9 +94,24 @@ def _same(one: Document, other: Document) -> bool:
     return not differences(state_of(one), state_of(other)) and recorded(one) == recorded(other)
 
 
-def _whole(records: Records) -> list[Document]:
-    """The releases that were brought to their end: what somebody can mean to go back to."""
-    return [each for each in records.values() if each["state"] == SUCCEEDED and each["kind"] in RELEASES]
+def _whole(records: Records) -> tuple[list[Document], int | None]:
+    """The releases that somebody can mean to go back to, newest first; and the number of the record with which they
+    end, where one cannot be trusted: what was declared after an older release is not known without it."""
+    found = list[Document]()
+    for number in sorted(records, reverse=True):
+        try:
+            record = records[number]
+        except Failure as failure:
+            if failure.fields.get("reason") != UNTRUSTED:
+                raise
+            return found, number
+        found += [record] if _is_whole(record) else []
+    return found, None
+
+
+def _is_whole(record: Document) -> bool:
+    """Whether a release was brought to its end."""
+    return record["state"] == SUCCEEDED and record["kind"] in RELEASES
 
 
 def _is_of(record: Document, wanted: str) -> bool:
@@ -103,9 +120,15 @@ def _is_of(record: Document, wanted: str) -> bool:
     return any(wanted in (arn, arn.rsplit("/", 1)[-1]) for arn in arns)
 
 
-def _begin(record: Document, wanted: str) -> list[bool]:
-    audit = record["audit"]
-    return [str(audit.get(name) or "").lower().startswith(wanted) for name in ("commit", "inventory_commit")]
+def _is_from(record: Document, wanted: str) -> bool:
+    """Whether it deployed this commit, of which either side may have the short form.
+
+    A rollback is made where the inventory stands by then, which is the commit of what it leaves; older versions gave a
+    baseline that of the release that came after it.
+    """
+    known = [str(record["audit"].get(name) or "").lower() for name in ("commit", "inventory_commit")]
+    begins = any(each.startswith(wanted) or (COMMIT.fullmatch(each) and wanted.startswith(each)) for each in known)
+    return record["kind"] == DEPLOY and begins
 
 
 def _line(record: Document) -> str:
@@ -114,5 +137,9 @@ def _line(record: Document) -> str:
 
 
 def _possible(records: Records) -> str:
-    possible = ", ".join(str(each["seq"]) for each in sorted(_whole(records), key=lambda each: int(each["seq"])))
-    return f"Set rollback_to to one of: {possible or 'none exists yet'}."
+    found, end = _whole(records)
+    possible = ", ".join(str(each["seq"]) for each in reversed(found))
+    if end is None:
+        return f"Set rollback_to to one of: {possible or 'none exists yet'}."
+    there = f"Set rollback_to to one of: {possible}. " if possible else ""
+    return f"{there}Nothing older can be gone back to without record {end}, which cannot be read: history says why."

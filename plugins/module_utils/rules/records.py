@@ -34,6 +34,8 @@ CALLER_SAYS = (
     *("window_override", "promoted_from", "uncovered"),
 )
 """What of ``audit`` is known when a release is asked for: who, on what grounds, and from which commits."""
+BASELINE_SAYS = ("who", "host", "why")
+"""What of that holds for a baseline: nobody has committed, approved or promoted what was found."""
 
 STEPS = (
     *("attributes", "task_definition", "registered", "deployment", "service_deployment"),
@@ -53,6 +55,9 @@ TRANSITIONS: dict[str, set[str]] = {
 }
 """From a state to the states that may follow; a final state has no successor. A state may repeat itself, because each
 Ansible task adds its step. Straight to rolled_back: ECS's own circuit breaker went back before we did."""
+
+UNTRUSTED = "untrusted_document"
+"""The reason of a Failure: what stands in the store is in no form in which it could be used (edges/documents.py)."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -334,6 +339,15 @@ def moved(record: Document, state: str, now: str, **fields: Any) -> Document:
         raise ValueError(f"release {record['seq']} is {record['state']}: it cannot become {state}")
     log = [*record["log"], {"t": now, "state": state}]
     return written(record, state=state, log=log, **fields)
+
+
+def audit_of(record: Document) -> Document:
+    """Who, when and on what grounds, as it may be shown. Older versions gave a baseline the grounds of the release that
+    came after it: those are nobody's."""
+    audit: Document = record["audit"]
+    if record["kind"] != BASELINE:
+        return audit
+    return {**audit, **{name: None for name in CALLER_SAYS if name not in BASELINE_SAYS}}
 
 
 def proven(record: Document) -> bool:

@@ -16,6 +16,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ABANDONED,
     APPLYING,
     BASELINE,
+    BASELINE_SAYS,
     CALLER_SAYS,
     FAILED,
     FINAL,
@@ -377,7 +378,8 @@ def _baseline(seq: int, epoch: int, base: int | None, request: Request, live: Do
         "count_policy": {"mode": "keep", "count": None},
         "attributes": {},
     }
-    audit = {**request.audit, "why": f"What was live before release {seq + 1}"}
+    said = {name: request.audit.get(name) for name in BASELINE_SAYS}
+    audit = {**said, "why": f"What was live before release {seq + 1}"}
     found = Request(request.identity, BASELINE, intent, audit, request.nonce)
     record = prepared(seq, epoch, base, found, live, now)
     reason = "as it was found; not proven" if base is None else "changed by hand since the last release; not proven"

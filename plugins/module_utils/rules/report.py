@@ -17,6 +17,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     ROLLBACK,
     ROLLED_BACK,
     Document,
+    audit_of,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
@@ -80,7 +81,7 @@ def report(record: Document, found: Document, results: Document, restored: Docum
     record. ``restored`` is what a rollback of it would put back, with ``commands`` and ``left`` of :mod:`by_hand` and
     the ``command`` of the playbook; None where there is nothing.
     """
-    verdict, audit, target = record["verdict"], record["audit"], record["target"]
+    verdict, audit, target = record["verdict"], audit_of(record), record["target"]
     seconds = verdict["duration_seconds"]
     timeline = results["timeline"] or verdict["timeline"] or []
     return {

@@ -72,6 +72,20 @@ def test_c45_too_late_to_ask_aws_the_cause_is_on_record(kept: Kept, tmp_path: Pa
     assert "does not check it" in text
 
 
+def test_nobody_has_approved_or_committed_what_was_found(kept: Kept, tmp_path: Path) -> None:
+    """Nor where an older version has written so."""
+    (path,) = tmp_path.rglob("releases/00000001.json")
+    (after,) = tmp_path.rglob("releases/00000002.json")
+    for audit in (None, json.loads(after.read_text())["audit"]):
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({**record, "audit": audit or record["audit"]}))
+        found, lines = show(tmp_path)
+        assert lines[0].split()[1] == "baseline" and "user/ada" in lines[0]
+        assert not any(words in lines[0] for words in ("approved by", "commit", "inventory"))
+        assert (found["releases"][-1]["commit"], found["releases"][-1]["host"]) == (None, "runner-7")
+        assert "approved by" not in "\n".join(show(tmp_path, release=1)[1])
+
+
 def test_every_entry_has_every_key(kept: Kept, tmp_path: Path) -> None:
     found, _ = show(tmp_path)
     assert len({frozenset(each) for each in found["releases"]}) == 1
