@@ -18,7 +18,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
     intent,
     lease,
     one_off,
-    operation,
     plan,
     promotion,
     pruning,
@@ -36,7 +35,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules import (
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
-from tests.unit.modules.records_of import ACCOUNT, CAUSE, LATER, NOTHING, NOW, REGION, Kept
+from tests.unit.modules.records_of import ACCOUNT, CAUSE, LATER, NOTHING, REGION, Kept
 
 IDENTITY = records.Identity(ACCOUNT, REGION, "c1", "web")
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/6cd8923ffc120347"
@@ -107,7 +106,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     declared = {"healthCheckGracePeriodSeconds": 30, "tags": {"team": "b"}, "desiredCount": 4}
     proven = kept.released(2, settings=declared, attributes={GROUP: {"duration": "2"}}, images={"app": IMAGE})
     kept.released(3, "failed_rolled_back", cause=CAUSE)
-    operated(kept)
+    kept.operated("run_task", {"cause": CAUSE, "task": "1", "verdict": "failed"}, "exit code 3")
     kept.leased()
     kept.opened()
     names = [HEAD_NAME, *(record_name(number) for number in kept.store.numbers())]
@@ -118,16 +117,6 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         images={"app": IMAGE},
     )
     return found
-
-
-def operated(kept: Kept) -> None:
-    """A verb that failed."""
-    store = kept.store
-    request = release.Request(store.identity, "run_task", operation.NOTHING, {"who": "ada"}, "verb")
-    store.apply(operation.opening(store.head(), store.records(), request, {"command": ["a"]}, kept.live, NOW))
-    result = {"cause": CAUSE, "task": "1", "verdict": "failed"}
-    record = operation.closed(store.record(max(store.numbers())), result, "exit code 3", 1.0, LATER)
-    store.apply([release.Write(release.REPLACE, record)])
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -290,6 +279,19 @@ def test_a_number_beyond_all_is_no_number(good: dict[str, Any], name: str, field
     with pytest.raises(Failure, match=rf"here/{name} is not used: it is not JSON") as refused:
         store.head(), store.record(2)
     assert refused.value.fields["reason"] == "untrusted_document"
+
+
+@pytest.mark.parametrize("text", ["2025-11-27T10:00:00", "2025-11-27", "yesterday", ""])
+@pytest.mark.parametrize("place", [("audit", "started"), ("audit", "finished"), ("log", 0, "t")])
+def test_a_time_that_nobody_can_reckon_with_is_refused_by_name(
+    good: dict[str, Any], place: tuple[Any, ...], text: str
+) -> None:
+    """How long it took, and how old it is, would end whoever asks."""
+    name = record_name(2)
+    store = Edited(good).with_one(name, edited(good[name], place, text))
+    with pytest.raises(Failure, match=rf"here/{name} is not used: '{text}' is no time with its zone"):
+        store.record(2)
+    assert Edited(good).with_one(name, edited(good[name], place, "2025-11-27T11:00:00+01:00")).record(2)
 
 
 @pytest.mark.parametrize("field", ["base", "restores"])

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules.images import digest_of
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import shortened
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, family_of
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, family_of, seconds_between
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
     COUNT,
     flat_settings,
@@ -89,8 +88,7 @@ def result(given: Document, record: Document, now: str) -> Document:
     """The end of a release as its record keeps it, from the options of the module; the duration if none is given."""
     seconds = given["duration_seconds"]
     if seconds is None:
-        began = datetime.fromisoformat(record["audit"]["started"])
-        seconds = (datetime.fromisoformat(now) - began).total_seconds()
+        seconds = seconds_between(record["audit"]["started"], now)
     return {
         "result": given["verdict"],
         "reason": None if given["reason"] is None else shortened(given["reason"]),

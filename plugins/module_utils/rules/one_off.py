@@ -7,10 +7,8 @@ Commands and variables may be secrets: they reach ECS, and neither a record nor 
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,12 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import name_of, primary, serving_container
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, SUCCEEDED, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
+    FAILED,
+    SUCCEEDED,
+    Document,
+    seconds_between,
+)
 
 Answer = dict[str, Any]
 
@@ -211,14 +214,6 @@ def forgotten(runs: Iterable[Unfinished], listed: dict[str, list[str]], now: str
             "-e run_task_again=true."
         )
     return ""
-
-
-def seconds_between(began: str, now: str) -> float:
-    """Of two times on record; endless when one is no time."""
-    try:
-        return (datetime.datetime.fromisoformat(now) - datetime.datetime.fromisoformat(began)).total_seconds()
-    except (ValueError, TypeError):
-        return math.inf
 
 
 def is_equal(task: Answer, revision: str, wanted: Answer) -> bool:

@@ -9,6 +9,7 @@ one, ever stands in a record.
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -280,13 +281,37 @@ def _misfits(record: Document) -> list[str]:
         wrong.append("it does not say what its verb was told")
     result = operation.get("result") or {}
     wrong += [f"its result's {name} is no text" for name in ("task", "verdict") if not _is_text(result.get(name))]
-    cause = record["verdict"]["cause"] or {}
-    wrong += [f"its cause's {name} is no text" for name in CAUSE_TEXTS if not _is_text(cause.get(name))]
+    audit = record["audit"]
+    times = [audit["started"], audit.get("finished"), *(each["t"] for each in record["log"])]
+    wrong += [f"{each!r} is no time with its zone" for each in times if each is not None and not _is_time(each)]
+    return wrong + [each for cause in (record["verdict"]["cause"], result.get("cause")) for each in _no_cause(cause)]
+
+
+def _no_cause(cause: Any) -> list[str]:
+    """Why this is no cause, be it that of a release or of an operation."""
+    if cause is None:
+        return []
+    if not isinstance(cause, dict):
+        return ["its cause is no object"]
+    wrong = [f"its cause's {name} is no text" for name in CAUSE_TEXTS if not _is_text(cause.get(name))]
     for name in CAUSE_LISTS:
         lines = cause.get(name, [])
         if not isinstance(lines, list) or not all(isinstance(each, str) for each in lines):
             wrong.append(f"its cause's {name} are no lines of text")
     return wrong
+
+
+def seconds_between(began: str, ended: str) -> float:
+    """Of two times as records have them, which is made sure of when one is read."""
+    return (datetime.datetime.fromisoformat(ended) - datetime.datetime.fromisoformat(began)).total_seconds()
+
+
+def _is_time(text: str) -> bool:
+    """Whether it can be reckoned with: between two times, of which one has a zone, there are no seconds."""
+    try:
+        return datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _is_text(value: Any) -> bool:

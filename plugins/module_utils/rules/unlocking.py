@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import lease
 from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document, seconds_between
 
 Answer = dict[str, Any]
 
@@ -66,7 +65,6 @@ def alive(holder: Document, now: Document) -> str:
 
 def _age(since: str, now: str) -> str:
     try:
-        seconds = (datetime.datetime.fromisoformat(now) - datetime.datetime.fromisoformat(since)).total_seconds()
-    except (ValueError, TypeError):
+        return f", {duration_text(seconds_between(since, now))} ago"
+    except (ValueError, TypeError):  # what a lease says is for people only
         return ""
-    return f", {duration_text(seconds)} ago"

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import conclusion, looks, one_off, verdict
 from ansible_collections.steady.ecs.plugins.module_utils.rules.failure_message import message
-from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import FAILED, FINAL, Document, seconds_between
 from ansible_collections.steady.ecs.plugins.module_utils.rules.release import Records
 
 RESUMED_WITHIN = one_off.REMEMBERED
@@ -89,7 +89,7 @@ def left_by_a_dead_run(record: Document | None, kind: str, primary_id: str) -> b
 
 def is_recent(record: Document, now: str) -> bool:
     """Whether the last word of a run on record is so young that its command, typed again, goes on with it."""
-    return one_off.seconds_between(record["log"][-1]["t"], now) <= RESUMED_WITHIN
+    return seconds_between(record["log"][-1]["t"], now) <= RESUMED_WITHIN
 
 
 def left_open(number: int | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, operation, records, release
 
 NOW, LATER = "2025-11-27T10:00:00Z", "2025-11-27T10:02:10Z"
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -53,7 +53,13 @@ class Kept:
         return int(opening.record["seq"])
 
     def released(
-        self, revision: int, outcome: str = "proven", cause: Any = None, head_too: bool = True, **declared: Any
+        self,
+        revision: int,
+        outcome: str = "proven",
+        cause: Any = None,
+        head_too: bool = True,
+        reason: str = "as asked",
+        **declared: Any,
     ) -> int:
         """A release that brought the service to a revision and was closed, and its number. ``head_too``: the run did
         not die between the record's last write and the head's."""
@@ -61,12 +67,22 @@ class Kept:
         steps = {"task_definition": f"{self.family}:{revision}", "deployment": f"ecs-svc/{revision}"}
         record = release.step(self.store.record(seq), steps, NOW)
         words = {"proven": "succeeded", "failed_rolled_back": "rolled_back"}
-        result = {"result": words.get(outcome, "failed"), "cause": cause, "reason": "as asked"}
+        result = {"result": words.get(outcome, "failed"), "cause": cause, "reason": reason}
         if outcome == "proven":
             self.live = {**self.live, "task_definition": f"{self.family}:{revision}"}
         writes = release.closing(self.store.head(), record, outcome, result, LATER)
         self.store.apply(writes if head_too else writes[:1])
         return seq
+
+    def operated(self, kind: str, result: dict[str, Any] | None, reason: str | None) -> int:
+        """An operator's verb that came to this, and failed where there is a reason; and the number of its record."""
+        request = release.Request(self.store.identity, kind, operation.NOTHING, {"who": "ada"}, "verb")
+        told = {"command": ["a", "b"], "container": None}
+        writes = operation.opening(self.store.head(), self.store.records(), request, told, self.live, NOW)
+        self.store.apply(writes)
+        record = self.store.record(int(writes[0].document["seq"]))
+        self.store.apply([release.Write(release.REPLACE, operation.closed(record, result, reason, 1.0, LATER))])
+        return int(record["seq"])
 
     def leased(self, who: str = "arn:aws:iam::111122223333:user/ben", key: str = "other/1/1", ttl: int = 2) -> None:
         """Another run has the lease, and does not renew it."""
