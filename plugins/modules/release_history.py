@@ -14,6 +14,8 @@ description:
   - Asks the release store only. So the cause of a failure and the end of its log are there long after AWS has
     forgotten the task.
   - The operations between the releases (scale, restart, stop, ...) are listed too.
+  - A record that cannot be trusted has a line and an entry that name its document and what is wrong with it. The others
+    are shown all the same.
 author:
   - The steady.ecs authors (@steady-ecs)
 options:
@@ -137,7 +139,9 @@ releases:
     reason: {description: The outcome in one sentence., type: str, sample: everything was put back}
     rolled_back_by: {description: V(us) or V(ecs)., type: str, sample: ecs}
     cause:
-      description: The first failure, with the end of its log as it was then; see M(steady.ecs.deployment).
+      description:
+        - The first failure, with the end of its log as it was then; see M(steady.ecs.deployment).
+        - Of an operation, that of its result.
       type: dict
       sample: {container: coral, exit_code: 3, log_lines: [cannot open the database]}
     checks:
@@ -153,6 +157,12 @@ releases:
     operation:
       description: What an operation was told, and its result; null for a release.
       type: dict
+      sample: null
+    problem:
+      description:
+        - Of a record that cannot be trusted, its document and what is wrong with it; null for every other.
+        - Beside it only C(seq) is known, and all else is null, false or empty.
+      type: str
       sample: null
     log:
       description: The states of the record.
@@ -190,9 +200,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.steady.ecs.plugins.module_utils.edges import last_word, live, result_files
+from ansible_collections.steady.ecs.plugins.module_utils.edges import last_word, live, result_files, stores
 from ansible_collections.steady.ecs.plugins.module_utils.rules import history, release
-from ansible_collections.steady.ecs.plugins.module_utils.work import Spec, Task, execute, plain
+from ansible_collections.steady.ecs.plugins.module_utils.rules.records import UNTRUSTED, Document
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute, plain
 
 SPEC = Spec(
     options={
@@ -215,10 +226,14 @@ def run(task: Task) -> Answer:
 def _shown(task: Task) -> Answer:
     params, store = task.params, live.store(task)
     wanted, records = params["release"], store.records()
-    head = release.settled(store.head(), records)
-    numbers = sorted(records, reverse=True)[: max(0, params["limit"])] if wanted is None else [wanted]
-    found = [history.entry(store.record(number)) for number in numbers]
-    detail = history.summary(head, len(records), found[0] if wanted is not None else None)
+    head = _settled(store.head(), records)
+    if wanted is None:
+        numbers = sorted(records, reverse=True)[: max(0, params["limit"])]
+        found = [_entry(task, store, number) for number in numbers]
+    else:
+        found = [history.entry(store.record(wanted))]
+    problems = [each["seq"] for each in reversed(found) if each["problem"]]
+    detail = history.summary(head, len(records), found[0] if wanted is not None else None, problems)
     if params["format"] == "json":
         task.report(json.dumps(plain(found)))
     elif wanted is not None:
@@ -236,6 +251,28 @@ def _shown(task: Task) -> Answer:
         "detail": detail,
         "release": wanted,
     }
+
+
+def _settled(head: Document, records: release.Records) -> Document:
+    """The head as its last run left it, or would have; as it is, where the record that it calls open does not say."""
+    try:
+        return release.settled(head, records)
+    except Failure as failure:
+        if failure.fields.get("reason") != UNTRUSTED:
+            raise
+        return head
+
+
+def _entry(task: Task, store: stores.Store, number: int) -> Document:
+    """One release; of one that cannot be trusted, what is wrong with it: the others are shown all the same."""
+    try:
+        return history.entry(store.record(number))
+    except Failure as failure:
+        if failure.fields.get("reason") != UNTRUSTED:
+            raise
+        found = history.unread(number, failure.msg)
+        task.warn(found["problem"])
+        return found
 
 
 def main() -> None:

@@ -7,13 +7,13 @@ A record is untrusted text: it may come from a store that others write to (rules
 
 from __future__ import annotations
 
-import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.rules import causes, images
 from ansible_collections.steady.ecs.plugins.module_utils.rules.conclusion import GOES_ON
 from ansible_collections.steady.ecs.plugins.module_utils.rules.looks import group_name, name_of
-from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import duration_text, one_line, shortened
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     CALLER_SAYS,
     FINAL,
@@ -23,6 +23,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     Document,
     audit_of,
     proven,
+    seconds_between,
 )
 from ansible_collections.steady.ecs.plugins.module_utils.rules.states import COUNT, flat_settings, settled, state_of
 
@@ -52,12 +53,22 @@ def entry(record: Document) -> Document:
         "verdict": verdict["result"],
         "reason": verdict["reason"],
         "rolled_back_by": verdict["rolled_back_by"],
-        "cause": verdict["cause"],
+        "cause": verdict["cause"] or _result(record).get("cause"),
         "checks": verdict["checks"] or [],
         "timeline": verdict["timeline"] or [],
         "operation": record.get("operation"),
         "log": record["log"],
+        "problem": None,
     }
+
+
+def unread(seq: int, problem: str) -> Document:
+    """The entry of a record that cannot be trusted: its number, and what is wrong with which document."""
+    names = ("kind", "state", "base", "restores", *AUDIT, "duration_seconds", "previous_task_definition")
+    more = ("task_definition", "outcome", "verdict", "reason", "rolled_back_by", "cause", "operation")
+    lists = {name: list[Any]() for name in ("changed", "checks", "timeline", "log")}
+    known = {"seq": seq, "proven": False, "interrupted": False, "images": {}, "problem": shortened(problem)}
+    return {**dict.fromkeys((*names, *more)), **lists, **known}
 
 
 def changed(record: Document) -> list[str]:
@@ -101,7 +112,10 @@ def declared_content(record: Document) -> list[str]:
 
 
 def line(found: Document) -> str:
-    """One release in one line: number, kind, how it ended, when, who, what, commits, approval, why, cause."""
+    """One release in one line: number, kind, how it ended, when, who, what, commits, approval, why, cause or reason.
+    Of one that cannot be trusted: number and problem."""
+    if found["problem"]:
+        return f"{found['seq']:>4}  {found['problem']}"
     said = [
         _took(found),
         _person(found["who"]),
@@ -119,8 +133,7 @@ def line(found: Document) -> str:
         said.append(f"why: {found['why']}")
     if _ended(found) == NO_END:
         said.append(GOES_ON_WITH_IT)
-    if found["cause"]:
-        said.append(f"cause: {causes.as_text({**_NO_CAUSE, **found['cause'], 'log_lines': []})}")
+    said.append(_why_ended(found))
     columns = (f"{found['seq']:>4}", f"{found['kind']:<8}", f"{_ended(found):<11}", one_line(str(found["started"])))
     return "  ".join([*columns, *(one_line(each) for each in said if each)])
 
@@ -160,21 +173,22 @@ def whole(found: Document) -> list[str]:
             f"  {'check':<18}  {one_line(each['name'])}: {state} {one_line(str(each.get('detail') or ''))}".rstrip()
         )
     if found["cause"]:
-        cause = {**_NO_CAUSE, **found["cause"]}
-        lines.append(f"  {'cause':<18}  {one_line(causes.as_text({**cause, 'log_lines': []}))}")
-        lines += [f"  {'log':<18}  {one_line(str(each))}" for each in cause["log_lines"]]
+        lines.append(f"  {'cause':<18}  {one_line(_cause_text(found['cause']))}")
+        lines += [f"  {'log':<18}  {one_line(str(each))}" for each in found["cause"].get("log_lines", [])]
     return lines
 
 
-def summary(head: Document, count: int, shown: Document | None) -> str:
-    """The whole of an answer in one sentence; ``shown`` is the entry that was asked for alone."""
+def summary(head: Document, count: int, shown: Document | None, problems: Sequence[int] = ()) -> str:
+    """The whole of an answer in one sentence; ``shown`` is the entry that was asked for alone, ``problems`` are the
+    numbers of those that cannot be trusted."""
     if shown is not None:
         return f"release {shown['seq']} is on record: {_ended(shown)}"
     if not count:
         return "no release is on record"
     said = f"{count} {'record is' if count == 1 else 'records are'} kept; "
     said += "no release has succeeded yet" if head["current"] is None else f"release {head['current']} is current"
-    return said + (f"; release {head['open']} is open" if head["open"] is not None else "")
+    said += f"; release {head['open']} is open" if head["open"] is not None else ""
+    return said + (f"; cannot be read: {', '.join(map(str, problems))}" if problems else "")
 
 
 _NO_CAUSE: dict[str, Any] = {
@@ -185,10 +199,15 @@ _NO_CAUSE: dict[str, Any] = {
 }
 
 
+def _result(record: Document) -> Document:
+    """What an operation came to; empty for a release."""
+    found: Document = (record.get("operation") or {}).get("result") or {}
+    return found
+
+
 def _interrupted(record: Document) -> bool:
     """Whether a run of it ended before the end of its work: by a signal, or while that goes on unwatched."""
-    result = (record.get("operation") or {}).get("result") or {}
-    return result.get("verdict") in GOES_ON or any(each["state"] == INTERRUPTED for each in record["log"])
+    return _result(record).get("verdict") in GOES_ON or any(each["state"] == INTERRUPTED for each in record["log"])
 
 
 def _outcome(record: Document) -> str | None:
@@ -208,6 +227,19 @@ def _ended(found: Document) -> str:
     if found["proven"]:
         return "proven"
     return "not proven" if found["state"] == "succeeded" and found["kind"] in RELEASES else str(found["state"])
+
+
+def _why_ended(found: Document) -> str:
+    """Why it did not succeed: the first failure of a task; where there was none, what the run said last."""
+    if found["cause"]:
+        return f"cause: {_cause_text(found['cause'])}"
+    if found["state"] == SUCCEEDED or found["state"] not in FINAL or not found["reason"]:
+        return ""
+    return f"reason: {shortened(found['reason'])}"
+
+
+def _cause_text(cause: Document) -> str:
+    return causes.as_text({**_NO_CAUSE, **cause, "log_lines": []})
 
 
 def _inventory(found: Document) -> str | None:
@@ -238,8 +270,17 @@ def _content(found: Document) -> str:
 def _operation_lines(operation: Document | None) -> list[str]:
     if not operation:
         return []
-    pairs = [*sorted((operation.get("arguments") or {}).items()), *sorted((operation.get("result") or {}).items())]
-    return [f"  {name.replace('_', ' '):<18}  {one_line(str(value))}" for name, value in pairs]
+    result = {name: value for name, value in (operation.get("result") or {}).items() if name != "cause"}
+    pairs = [*sorted((operation.get("arguments") or {}).items()), *sorted(result.items())]
+    return [
+        f"  {name.replace('_', ' '):<18}  {one_line(_told(value))}"
+        for name, value in pairs
+        if value not in (None, "", [])
+    ]
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _without_defaults(path: str) -> str:
@@ -252,10 +293,4 @@ def _shown(value: Any) -> str:
 
 
 def _seconds(started: str, finished: str | None) -> float | None:
-    try:
-        if finished is None:
-            return None
-        ends = [datetime.datetime.fromisoformat(each) for each in (started, finished)]
-    except ValueError:
-        return None
-    return (ends[1] - ends[0]).total_seconds()
+    return None if finished is None else seconds_between(started, finished)

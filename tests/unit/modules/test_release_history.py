@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, waits
-from ansible_collections.steady.ecs.plugins.module_utils.rules import history, states
-from ansible_collections.steady.ecs.plugins.module_utils.work import Task, perform
+from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import FileStore
+from ansible_collections.steady.ecs.plugins.module_utils.rules import history, operation, states
+from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task, perform
 from ansible_collections.steady.ecs.plugins.modules import release_history as module
 from ansible_collections.steady.ecs.plugins.modules import service_scale
 
@@ -70,6 +71,97 @@ def test_c45_too_late_to_ask_aws_the_cause_is_on_record(kept: Kept, tmp_path: Pa
         assert part in text
     assert "approved by" in text
     assert "does not check it" in text
+
+
+SICK = "1 check failed: endpoint https://web/health: expected 200, found 502"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "said"),
+    [
+        ("failed_rolled_back", SICK, f"reason: {SICK}"),
+        ("superseded", "ecs-svc/9 has taken over", "reason: ecs-svc/9 has taken over"),
+        ("failed", "gone\n::error::x", "reason: gone"),
+        ("failed", "x" * 5000, "reason: " + "x" * 990),
+        ("proven", "web runs web:2", ""),
+    ],
+)
+def test_what_ended_a_release_of_which_no_task_failed_is_in_its_line(
+    tmp_path: Path, outcome: str, reason: str, said: str
+) -> None:
+    Kept(tmp_path).released(2, outcome, reason=reason)
+    lines = show(tmp_path)[1]
+    assert said in lines[1] and ("reason: " in lines[1]) == bool(said)
+    assert len(lines) == 3 and len(lines[1]) < 1500
+
+
+@pytest.mark.parametrize(
+    ("result", "in_line", "whole"),
+    [
+        ({"cause": CAUSE, "task": "1dc5"}, "cause: Container app (example.com/app:2) exited with code 3", True),
+        ({"cause": {"reason": "no room"}, "verdict": "failed"}, "ECS says: no room", False),
+        ({"verdict": "failed", "cause": None}, "reason: exit code 3", False),
+        (None, "reason: exit code 3", False),
+    ],
+)
+def test_what_ended_an_operation_is_told_as_of_a_release(
+    tmp_path: Path, result: dict[str, Any] | None, in_line: str, whole: bool
+) -> None:
+    kept = Kept(tmp_path)
+    number = kept.operated("run_task", result, "exit code 3")
+    (found,), lines = show(tmp_path)[0]["releases"], show(tmp_path)[1]
+    assert found["cause"] == operation.recorded(result or {}).get("cause")
+    assert "run_task  failed" in lines[0] and in_line in lines[0]
+    text = "\n".join(show(tmp_path, release=number)[1])
+    assert not any(sign in text for sign in ("{'", "['", "None")), "no Python for people"
+    assert "command             a, b" in text and ("log                 cannot open the database" in text) == whole
+
+
+def test_an_operation_that_succeeded_has_no_cause(tmp_path: Path) -> None:
+    Kept(tmp_path).operated("prune", {"removed": ["web:1", "web:2"], "kept": []}, None)
+    assert not any(words in show(tmp_path)[1][0] for words in ("cause:", "reason:"))
+    assert "  removed             web:1, web:2" in show(tmp_path, release=1)[1]
+
+
+def spoiled(folder: Path, number: int) -> str:
+    """A record of another version; its path."""
+    (path,) = folder.rglob(f"releases/{number:08d}.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    return str(path)
+
+
+def test_a_record_that_cannot_be_trusted_is_named_and_the_others_are_shown(kept: Kept, tmp_path: Path) -> None:
+    path = spoiled(tmp_path, 2)
+    said = f"{path} is not used: its schema is 2, and this version reads schema 1 only."
+    found, lines = show(tmp_path)
+    assert [line.split()[0] for line in lines[:-1]] == ["1", "2", "3"]
+    assert lines[1].startswith(f"   2  {said}") and "rolled_back" in lines[2]
+    assert found["detail"].endswith("; cannot be read: 2")
+    assert len({frozenset(each) for each in found["releases"]}) == 1
+    newest, broken, _first = found["releases"]
+    assert newest["problem"] is None
+    assert broken["seq"] == 2 and broken["problem"].startswith(said) and broken["kind"] is None
+    as_json = show(tmp_path, format="json", file=str(tmp_path / "out/history.json"))[1]
+    assert json.loads(as_json[0]) == found["releases"]
+    assert show(tmp_path, limit=1)[0]["detail"].endswith("release 2 is current"), "it is not among those shown"
+    alone = show(tmp_path, release=2)[0]
+    assert alone["failed"] and alone["reason"] == "untrusted_document"
+
+
+def test_a_record_that_is_open_and_cannot_be_trusted_hides_no_other(kept: Kept, tmp_path: Path) -> None:
+    spoiled(tmp_path, kept.opened(changes={"cpu": "9"}))
+    found, lines = show(tmp_path)
+    assert len(lines) == 5 and "release 4 is open; cannot be read: 4" in found["detail"]
+
+
+def test_a_store_that_does_not_answer_is_not_shown_in_parts(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_store: FileStore, _seq: int) -> Any:
+        raise Failure("Permission denied", reason="store_unreadable")
+
+    monkeypatch.setattr(FileStore, "record", refused)
+    assert show(tmp_path)[0]["reason"] == "store_unreadable"
 
 
 def test_nobody_has_approved_or_committed_what_was_found(kept: Kept, tmp_path: Path) -> None:
