@@ -99,6 +99,17 @@ def test_what_is_no_digest_is_refused_as_such(text: str) -> None:
     assert found is not None and "no digest as a plan prints it" in found
 
 
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_digest_that_was_cut_off_in_copying_is_none(resumes: bool) -> None:
+    approved, other = plan(DURATION, secret()), plan(Difference("service", "desiredCount", 5, 3))
+    printed = approval.digest(approved)
+    assert approval.refusal(printed, approved, resumes) is None
+    for end in range(len(printed)):
+        found = approval.refusal(printed[:end], approved, resumes)
+        assert found is not None and "no digest as a plan prints it" in found, printed[:end]
+        assert approval.refusal(printed[:end], other, resumes) is not None
+
+
 def test_a_hidden_value_is_not_to_be_tried_out_cheaply(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
     real = hashlib.pbkdf2_hmac

@@ -32,7 +32,9 @@ WINDOW_OPTIONS: dict[str, Any] = {
 def planned(task: Task, now: plan.Live, differences: list[Difference]) -> approval.Plan:
     """The plan with all that its digest binds."""
     others = approval.others(task.params["before"], task.params["force"], bool(differences))
-    return approval.Plan(now.service["serviceArn"], now.service["taskDefinition"], differences + others)
+    # A service that has kept the short form of ARN does not name its cluster in it.
+    service = f"{now.service['clusterArn']} {now.service['serviceArn']}"
+    return approval.Plan(service, now.service["taskDefinition"], differences + others)
 
 
 def approved(task: Task, whole: approval.Plan, resumes: bool) -> None:

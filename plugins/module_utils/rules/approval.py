@@ -25,7 +25,11 @@ DIGITS = 8
 """Of each entry."""
 MOST_ROUNDS, ALL_ROUNDS, FEWEST_ROUNDS = 200_000, 4_000_000, 20_000
 """Of PBKDF2-HMAC-SHA256 for each hidden value: a tenth of a second each, about two seconds for all of them together."""
-_FORM = re.compile(r"([0-9a-f]{16})\.([0-9]{5,6})\.([0-9a-f]{32})\.((?:[0-9a-f]{8})+)")
+_FORM = re.compile(r"([0-9a-f]{16})\.([0-9]{5,6})\.([0-9a-f]{32})\.((?:[0-9a-f]{8}){3,})")
+"""The last part: service, live revision, and at least one entry, for a plan without any prints no digest."""
+_NO_DIGEST = (
+    "release_plan is no digest as a plan prints it. Take it whole from the last lines of the plan (`--check --diff`)."
+)
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,11 @@ def refusal(approved: str, plan: Plan, resumes: bool) -> str | None:
     """
     found = _FORM.fullmatch(approved.strip())
     if not found or not FEWEST_ROUNDS <= int(found[2]) <= MOST_ROUNDS:
-        return (
-            "release_plan is no digest as a plan prints it. Take it whole from the last lines of the plan "
-            "(`--check --diff`)."
-        )
+        return _NO_DIGEST
     salt, rounds, whole, tags = found[1], int(found[2]), found[3], found[4]
     now = _digest(plan, salt, rounds)
     if now.split(".")[2] == whole:
-        return None
+        return None if now == found[0] else _NO_DIGEST
     service, base, *entries = (tags[start : start + DIGITS] for start in range(0, len(tags), DIGITS))
     mine_service, mine_base, *mine = _tags(plan, salt, rounds)
     if not plan.differences and mine_service.startswith(service):

@@ -74,6 +74,7 @@ class World:
         service = {
             "serviceName": SERVICE,
             "serviceArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{CLUSTER}/{SERVICE}",
+            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}",
             "status": "ACTIVE",
             "desiredCount": 3,
             "runningCount": self.running,

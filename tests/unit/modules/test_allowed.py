@@ -14,7 +14,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, wai
 from ansible_collections.steady.ecs.plugins.module_utils.rules import approval
 from ansible_collections.steady.ecs.plugins.modules import release, service_drift
 
-from tests.unit.modules.releases import DURATION, GROUP
+from tests.unit.modules.releases import CLUSTER, DURATION, GROUP
 from tests.unit.modules.system import System
 
 Answer = dict[str, Any]
@@ -90,6 +90,17 @@ def test_new_tasks_by_force_are_in_the_digest(world: Waiting) -> None:
     other = world.plan(86400, digest=True)["digest"]
     refused = world.plan(3600, force=True, approved_plan=other)
     assert refused["failed"] and "rollout_force of service" in refused["msg"]
+
+
+def test_an_approval_holds_in_its_cluster_though_the_arn_of_the_service_does_not_name_it(world: Waiting) -> None:
+    """A service that was made before the long form of ARN, and another of its name."""
+    service = world.system.service
+    service["serviceArn"] = service["serviceArn"].replace(f"{CLUSTER}/", "")
+    printed = world.plan(86400, digest=True)["digest"]
+    assert not world.plan(86400, approved_plan=printed).get("failed")
+    service["clusterArn"] += "-2"
+    refused = world.plan(86400, approved_plan=printed)
+    assert refused["failed"] and "it was made for another service" in refused["msg"]
 
 
 @pytest.mark.parametrize("given", ["approved", "not"])
