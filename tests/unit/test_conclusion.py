@@ -100,9 +100,20 @@ def test_the_cause_comes_last() -> None:
     assert closing(run)["rolled_back_by"] == "us"
 
 
-def test_ecs_is_named_when_its_own_circuit_breaker_went_back() -> None:
-    run = Run(failure=BROKEN, opened=OPENED, deployment={**FAILED, "verdict": "rolled_back"}, restored=HEALTHY)
-    assert closing(run)["rolled_back_by"] == "ecs"
+@pytest.mark.parametrize(
+    ("then", "verdict", "who"),
+    [
+        pytest.param({"restored": HEALTHY}, "rolled_back", "ecs", id="and we have put back the rest"),
+        pytest.param({"stay": True}, "rolled_back", "ecs", id="and we are to stay"),
+        pytest.param({"undoing": [{"failed": True}]}, "rolled_back", "ecs", id="and our way back failed"),
+        pytest.param({"restored": HEALTHY}, "failed", "us", id="we alone"),
+        pytest.param({"stay": True}, "failed", None, id="nobody, for we are to stay"),
+        pytest.param({"undoing": [{"failed": True}]}, "failed", None, id="nobody, for our way back failed"),
+    ],
+)
+def test_who_went_back_is_named(then: dict[str, Any], verdict: str, who: str | None) -> None:
+    run = Run(failure=BROKEN, opened=OPENED, deployment={**FAILED, "verdict": verdict}, **then)
+    assert (closing(run)["verdict"], closing(run)["rolled_back_by"]) == (verdict, who)
 
 
 def test_an_empty_plan_still_says_what_runs() -> None:

@@ -154,7 +154,7 @@ def closing(run: Run) -> Answer:
         "images": run.health.get("images") or {},
         "cause": run.deployment.get("cause") or run.failure.get("cause"),
         "timeline": run.deployment.get("timeline") or [],
-        "rolled_back_by": ("ecs" if by_ecs else "us") if _is_back(run) else None,
+        "rolled_back_by": "ecs" if by_ecs else "us" if _is_back(run) else None,
     }
 
 
