@@ -39,13 +39,15 @@ DEPTH = 2
 
 def inventory(folder: str | None) -> tuple[str | None, bool | None]:
     """Commit of the folder's repository, and whether something in the folder is not committed; None where git or a
-    repository is missing."""
-    if not folder or not Path(folder).is_dir():
+    repository is missing, and where the repository is of something else and has nothing of the folder."""
+    if not folder or not Path(folder).is_dir() or not _git(folder, "ls-files", "--", "."):
         return None, None
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
         return None, None
-    changes = _git(folder, "status", "--porcelain", "--ignore-submodules=all", "--", ".")
+    # Whoever has set status.showUntrackedFiles to `no` has files that count all the same.
+    shown = ("--untracked-files=normal", "--ignore-submodules=all")
+    changes = _git(folder, "status", "--porcelain", *shown, "--", ".")
     return commit, None if changes is None else bool(changes)
 
 

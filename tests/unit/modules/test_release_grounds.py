@@ -84,6 +84,30 @@ def test_the_commit_of_the_inventory_and_whether_it_is_clean(world: World, inven
     assert any(commit[:12] in each for each in world.warnings)
 
 
+@pytest.mark.parametrize("shown", ["no", "normal", "all"])
+def test_what_git_is_set_not_to_show_is_not_committed_either(world: World, inventory: Path, shown: str) -> None:
+    with (inventory.parents[1] / ".git/config").open("a") as config:
+        config.write(f"[status]\n\tshowUntrackedFiles = {shown}\n")
+    assert gathered(world, inventory=str(inventory))["audit"]["inventory_dirty"] is False
+    (inventory / "host_vars").mkdir()
+    (inventory / "host_vars/web.yml").write_text("rollout_images: {}\n")
+    assert gathered(world, inventory=str(inventory))["audit"]["inventory_dirty"] is True
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_the_commit_of_a_repository_around_is_none_of_the_inventory(
+    world: World, inventory: Path, ignored: bool
+) -> None:
+    """A home under version control, with somebody's inventory beneath it."""
+    other = inventory.parents[1] / "services/inventory"
+    other.mkdir(parents=True)
+    (other / "hosts.yml").write_text("all: {}\n")
+    if ignored:
+        (inventory.parents[1] / ".gitignore").write_text("services\n")
+    assert gathered(world, inventory=str(other))["audit"] == {}
+    assert gathered(world, inventory=str(inventory))["audit"]["inventory_commit"]
+
+
 def test_no_program_of_the_repository_is_run(world: World, inventory: Path, tmp_path: Path) -> None:
     trap, sprung = tmp_path / "trap.sh", tmp_path / "sprung"
     trap.write_text(f"#!/bin/sh\ntouch {sprung}\n")
