@@ -114,7 +114,6 @@ result:
   sample: {outcome: proven, verb: deploy, hosts: {web: {outcome: proven, detail: web runs web:75, release: 2}}}
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import note_outcome
@@ -156,12 +155,10 @@ def run(task: Task) -> dict[str, Any]:
     """Write the file first: what is shown last is then true for scripts as well. Fails where it cannot be written."""
     params = task.params
     word, detail = last_word(params["outcome"], one_line(params["detail"]), params["not_closed"])
-    result, unwritten = None, ""
-    if params["file"]:
-        entry = {"outcome": word, "detail": detail, "release": params["release"]}
-        result, unwritten = note_outcome(Path(params["file"]), params["verb"], params["host"], entry)
-        if result and params["services"] > 1:
-            task.report(f"{len(result['hosts'])} of {params['services']} services done: {', '.join(result['hosts'])}")
+    entry = {"outcome": word, "detail": detail, "release": params["release"]}
+    result, unwritten = note_outcome(params["file"], params["verb"], params["host"], entry)
+    if result and params["services"] > 1:
+        task.report(f"{len(result['hosts'])} of {params['services']} services done: {', '.join(result['hosts'])}")
     line = last_line(word, detail, params["duration_seconds"]) + unwritten
     answer = {
         "changed": False,

@@ -82,7 +82,10 @@ options:
     type: list
     elements: str
     default: []
-  window_override: {description: Why the windows do not count this time., type: str, default: ''}
+  window_override:
+    description: Why closed windows do not count this time. It is recorded where none is open.
+    type: str
+    default: ''
   restores:
     description: With O(kind=rollback), which release to restore, as M(steady.ecs.release_info) takes it.
     type: str
@@ -102,7 +105,6 @@ options:
       inventory_commit: {description: Commit of the inventory., type: str}
       inventory_dirty: {description: Whether the inventory had changes that no commit has., type: bool}
       approved_by: {description: "Who approved it. Recorded, not enforced.", type: str}
-      window_override: {description: Why it is made outside its window., type: str}
       uncovered: {description: Which deployment alarms do not guard it although they should., type: str}
       promoted_from: {description: The release of another service that it takes images and changes from., type: str}
   steps:
@@ -278,7 +280,6 @@ SPEC = Spec(
                 "inventory_commit": _TEXT,
                 "inventory_dirty": {"type": "bool"},
                 "approved_by": _TEXT,
-                "window_override": _TEXT,
                 "promoted_from": _TEXT,
                 "uncovered": _TEXT,
             },
@@ -349,6 +350,7 @@ def _opened(task: Task, hold: Held, found: opening.Look) -> dict[str, Any]:
     }
     scope = f", {hold.store.scope}" if hold.store.scope else ""
     task.report(f"release {record['seq']} is recorded in {hold.store.place}{scope}")
+    opening.announce_grounds(task, record["audit"])
     result = _permitting(task, found, answer)
     if record["state"] == ROLLING_BACK and found.target is None:
         raise Failure(opening.unfinished(record), reason="rolling_back", **result)

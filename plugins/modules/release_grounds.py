@@ -10,7 +10,7 @@ short_description: Gather on what grounds a release of an Amazon ECS service is 
 version_added: 0.1.0
 description:
   - Answers what M(steady.ecs.release) keeps in the audit part of a record. Commits of inventory and application, who
-    approved it, why a release window did not count, and where its images come from.
+    approved it, and where its images come from.
   - Everything is optional. What cannot be told is null.
 author:
   - The steady.ecs authors (@steady-ecs)
@@ -28,9 +28,6 @@ options:
     type: str
   approved_by:
     description: Who approved the release. It is recorded, and nobody is asked whether it is true.
-    type: str
-  window_override:
-    description: Why the release windows do not count this time.
     type: str
   uncovered:
     description: Which deployment alarms do not guard the release, as M(steady.ecs.service_preflight) found it.
@@ -84,7 +81,6 @@ SPEC = Spec(
         "commit": {"type": "str"},
         "image": {"type": "str"},
         "approved_by": {"type": "str"},
-        "window_override": {"type": "str"},
         "promoted_from": {"type": "str"},
         "uncovered": {"type": "str"},
     }
@@ -95,9 +91,7 @@ LONGEST = 1000
 def run(task: Task) -> dict[str, Any]:
     """Gather, and say what is recorded only."""
     params = task.params
-    given = {
-        name: params[name] for name in ("approved_by", "window_override", "promoted_from", "uncovered") if params[name]
-    }
+    given = {name: params[name] for name in ("approved_by", "promoted_from", "uncovered") if params[name]}
     audit: dict[str, Any] = {name: one_line(str(value)[:LONGEST]) for name, value in given.items()}
     commit, dirty = provenance.inventory(params["inventory"])
     if commit is not None:
@@ -107,10 +101,6 @@ def run(task: Task) -> dict[str, Any]:
             f"The inventory is not as it was committed ({str(commit)[:12]}): the record says so, and nobody can see "
             "later what was declared."
         )
-    if "approved_by" in audit:
-        task.report(f"approved by {audit['approved_by']}: recorded, not enforced")
-    if "window_override" in audit:
-        task.report(f"release windows overridden: {audit['window_override']}")
     application = params["commit"] or (provenance.image_commit(task, params["image"]) if params["image"] else None)
     return {"changed": False, "commit": application and one_line(str(application)[:LONGEST]), "audit": audit}
 

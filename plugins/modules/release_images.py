@@ -170,7 +170,7 @@ def run(task: Task) -> Answer:
     """Promotion first, then digests."""
     reads.caller_of(task, task.params["account"])
     found: Answer = {"images": task.params["images"], "promoted_from": None, "commit": None, "left": []}
-    if task.params["promotes"]:
+    if task.params["promotes"] is not None:
         found = promoted(task)
     if task.params["pin"]:
         found["images"] = pinned(task, found["images"])

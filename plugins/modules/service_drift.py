@@ -298,7 +298,7 @@ def compared(task: Task, now: plan.Live) -> Found:
 
     differences = ignore.kept(plan.differences(declared, now, models.task_definition()))
     whole = allowed.planned(task, now, differences)
-    if task.params["approved_plan"]:
+    if task.params["approved_plan"] is not None:
         allowed.approved(task, whole, allowed.left_open(task))
     found.differences, found.digest = shown(differences), bound(task, whole)
     if found.digest:

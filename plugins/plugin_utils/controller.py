@@ -113,7 +113,8 @@ class InProcess(ActionBase):
         names = {"steady_ecs_aws_share": pace.SHARE, "service_account": pace.ACCOUNT}
         found = {variable: task_vars[name] for name, variable in names.items() if task_vars.get(name) is not None}
         said = {variable: str(plain(self._templar.template(value))) for variable, value in found.items()}
-        return {**said, result_files.RUN: os.path.basename(C.DEFAULT_LOCAL_TMP)}
+        command = {result_files.COMMAND: os.environ[result_files.COMMAND]} if result_files.COMMAND in os.environ else {}
+        return {**said, **command, result_files.RUN: os.path.basename(C.DEFAULT_LOCAL_TMP)}
 
     def _needs_module(self, task_vars: dict[str, Any]) -> str | None:
         if not HAS_BOTO3:

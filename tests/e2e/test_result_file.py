@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, Checkout
 from tests.lanes.conftest import COLLECTIONS, LANE
 
 BOOK = """
@@ -70,3 +70,35 @@ def test_the_file_is_of_one_run_however_many_plays_and_hosts_it_has(tmp_path: Pa
     assert (found["outcome"], set(found["hosts"])) == ("failed", {"a", "b", "c", "d"})
     found = runs.run("a", "b", "proven")
     assert (found["outcome"], set(found["hosts"])) == ("proven", {"a", "b"})
+
+
+@pytest.mark.parametrize("in_process", ["true", pytest.param("false", marks=pytest.mark.walk)])
+def test_the_command_has_a_file_of_its_own_however_another_is_declared(
+    checkout: Checkout, tmp_path: Path, in_process: str
+) -> None:
+    """The exit status was read from the words of the command line: a file that was named in another way was not written
+    at all, or made a failure of what went well."""
+    checkout.prepare("--engine", "none")
+    mine, home = tmp_path / "my file.json", tmp_path / "home"
+    home.mkdir()
+    declared = checkout.path / "inventories/local/host_vars/pardon-production-service.yml"
+    ways: dict[str, tuple[Path, tuple[str, ...]]] = {
+        "as JSON": (mine, ("-e", json.dumps({"release_result_file": str(mine)}))),
+        "the long option": (mine, (f"--extra-vars=release_result_file='{mine}'",)),
+        "quoted beside another": (mine, ("-e", f'status_format=text release_result_file="{mine}"')),
+        "in the home directory": (home / "r.json", ("-e", "release_result_file=~/r.json")),
+        "by a variable": (home / "r.json", ("-e", "release_result_file=$HOME/r.json")),
+        "in the inventory": (mine, ()),
+    }
+    for name, (path, options) in ways.items():
+        if not options:
+            declared.write_text(f"{declared.read_text()}\nrelease_result_file: {json.dumps(str(mine))}\n")
+        done = checkout.run(
+            "./steady", "play", "status", *options, "-e", f"steady_ecs_in_process={in_process}", HOME=str(home)
+        )
+        assert done.status == 0, (name, done.text)
+        assert json.loads(path.read_text())["outcome"] == "unchanged", name
+        path.unlink()
+        assert not [each for each in checkout.path.rglob("*") if each.name in (path.name, '"')], name
+    ended = checkout.run("./steady", "play", "status", "--step")
+    assert ended.status == 1 and "interrupted" not in ended.text, "Ansible's own 250 is no signal"

@@ -183,6 +183,65 @@ def test_after_ecs_own_rollback_settings_and_attributes_are_put_back_too(quick: 
     assert cause["container"] == "coral" and "log_lines" in cause
 
 
+HALF_EDITED = {
+    "rollout_images": {"coral": "repository@{{ a_name_that_is_not_defined }}"},
+    "rollout_changes": {"cpu": "{{ another_name_that_is_not_defined }}"},
+    **dict.fromkeys(
+        (
+            *("rollout_task_definition", "rollout_settings", "rollout_before", "rollout_wait_timeout"),
+            *("rollout_wait_delay", "rollout_stable_seconds", "target_group_attributes", "release_windows"),
+            *("release_lease_seconds", "release_wait_seconds", "health_endpoints", "health_task_identity"),
+            *("health_containers", "health_wait_timeout"),
+        )
+    ),
+}
+
+
+def test_what_the_inventory_declares_does_not_keep_anybody_from_going_back(quick: Checkout) -> None:
+    """At three in the morning it may be half edited: what cannot be evaluated, or is empty, refused the rollback."""
+    play(quick, "deploy")
+    declare(quick, **HALF_EDITED)
+    wrong = quick.run("./steady", "play", "deploy.yml")
+    assert wrong.status == 1 and quick.revision() == "pardon-simulator:75", wrong.text
+    empty = quick.run("./steady", "play", "rollback.yml", "-e", "rollback_to=")
+    assert empty.status == 1 and "'' is neither a release number" in empty.text, empty.text
+    done = quick.run("./steady", "play", "rollback.yml")
+    assert done.status == 0, done.text
+    assert quick.revision() == "pardon-simulator:74"
+    assert quick.records()[-1]["verdict"]["outcome"] == "proven"
+
+
+@pytest.mark.parametrize("name", ["release_plan", "release_from"])
+def test_an_approval_or_a_promotion_that_came_out_empty_is_refused(quick: Checkout, name: str) -> None:
+    """A pipeline's variable was not set: without a word the plan that nobody approved was carried out."""
+    quick.admin("DELETE", "/_bed/calls")
+    said = play(quick, "deploy", "-e", f"{name}=", status=1)
+    assert {"release_plan": "no digest as a plan prints it", "release_from": "names no release"}[name] in said
+    assert quick.writes() == []
+
+
+@pytest.mark.walk
+def test_a_window_is_opened_by_a_reason_alone(quick: Checkout) -> None:
+    closed = {"release_windows": ["mon 00:00-00:01 UTC"]}
+    for nothing in (False, None, "", "  "):
+        assert "The next one opens Mon" in play(quick, "deploy", **closed, release_window_override=nothing, status=1)
+    assert quick.records() == []
+
+
+@pytest.mark.walk
+def test_what_one_play_promotes_is_not_what_the_next_one_releases(quick: Checkout) -> None:
+    """Both are plays of one call: the second one recorded that it had come from there, too."""
+    play(quick, "deploy")
+    own = quick.path / ".state/releases/000000000000/us-east-1" / CLUSTER / SERVICE
+    said = quick.run(
+        "./steady", "play", "deploy.yml", "rollback.yml", "-e", NOBODY_ANSWERS,
+        "-e", json.dumps({"release_from": str(own), "rollout_force": True}),
+    )  # fmt: skip
+    assert said.status == 0, said.text
+    promoted = [each["audit"]["promoted_from"] for each in quick.records()]
+    assert promoted[-2:] == [f"{own}/releases/2", None], promoted
+
+
 @pytest.mark.long
 def test_a_failed_release_may_stay_to_be_looked_at(quick: Checkout) -> None:
     quick.admin("PUT", "/_bed/health", {"pardon-simulator:75": "unhealthy"})

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import aws_time, live, reads
-from ansible_collections.steady.ecs.plugins.module_utils.rules import approval, checks, plan, release, windows
+from ansible_collections.steady.ecs.plugins.module_utils.rules import approval, checks, outcome, plan, release, windows
 from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.rules.differences import Difference
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Task
@@ -40,26 +40,31 @@ def planned(task: Task, now: plan.Live, differences: list[Difference]) -> approv
 def approved(task: Task, whole: approval.Plan, resumes: bool) -> None:
     """Raise Failure ``not_approved`` when another plan than this one was approved. ``resumes``: a part of it may be
     live already, by a run that left its release open."""
-    refusal = approval.refusal(task.params["approved_plan"], whole, resumes) if task.params["approved_plan"] else None
-    if refusal:
+    given = task.params["approved_plan"]
+    if given is not None and (refusal := approval.refusal(given, whole, resumes)):
         raise Failure(refusal, reason="not_approved")
 
 
 def closed(task: Task) -> checks.Check | None:
-    """Why no window is open by AWS's clock; None when one is, or none counts."""
-    if not task.params["windows"] or task.params["window_override"].strip():
+    """Why no window is open by AWS's clock, overridden or not; None when one is, or none is declared."""
+    if not task.params["windows"]:
         return None
     try:
         at = aws_time.of(reads.caller_identity(task))
-        found = windows.opened(task.params["windows"], task.params["window_override"], at)
+        found = windows.opened(task.params["windows"], "", at)
     except DeclarationError as wrong:
         raise Failure(wrong.msg, reason="declaration") from None
     return None if found is None or found["ok"] else found
 
 
-def in_window(found: checks.Check | None) -> None:
-    """Raise Failure ``window`` when none is open (:func:`closed`)."""
-    if found:
+def override(task: Task) -> str:
+    """The reason for which closed windows do not count; empty without one."""
+    return outcome.shortened(task.params["window_override"])
+
+
+def in_window(task: Task, found: checks.Check | None) -> None:
+    """Raise Failure ``window`` when none is open (:func:`closed`) and no reason to override that is given."""
+    if found and not override(task):
         raise Failure(f"{checks.sentence(found)} Nothing was changed.", reason="window")
 
 

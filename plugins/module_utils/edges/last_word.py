@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held, live, result_files, waits
@@ -57,9 +56,8 @@ def spoken(task: Task, verb: str, act: Callable[[], Answer]) -> Answer:
 
 def _said(task: Task, verb: str, word: str, detail: str, release: int | None, began: float) -> tuple[Answer, str]:
     """Write the file first: what is shown last is then true for scripts as well. And why there is no file, if so."""
-    params, text, unwritten = task.params, one_line(detail), ""
-    if params["result_file"]:
-        entry = {"outcome": word, "detail": text, "release": release}
-        host = params["host"] or params["service"]
-        _result, unwritten = result_files.note_outcome(Path(params["result_file"]), verb, host, entry)
+    params, text = task.params, one_line(detail)
+    entry = {"outcome": word, "detail": text, "release": release}
+    host = params["host"] or params["service"]
+    _result, unwritten = result_files.note_outcome(params["result_file"], verb, host, entry)
     return {"outcome": word, "line": last_line(word, text, waits.clock.now() - began) + unwritten}, unwritten

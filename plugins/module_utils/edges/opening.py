@@ -44,6 +44,8 @@ class Look:
     """The plan, as it may be shown."""
     who: str = ""
     nonce: str = ""
+    overrides: bool = False
+    """Whether no release window is open, so that a reason given for that is one on which the release is made."""
     choice: restore.Choice | None = None
     """Where a rollback goes; None for a deployment."""
     target: Document | None = None
@@ -109,6 +111,7 @@ class Look:
             raise Failure(wrong.msg, reason="declaration") from None
         grounds = {name: value for name, value in params["audit"].items() if value is not None}
         said = {"who": self.who, "host": platform.node(), "commit": params["commit"], "why": params["why"]}
+        said["window_override"] = (self.overrides and allowed.override(self.task)) or None
         return release.Request(
             identity=live.store(self.task).identity,
             kind=params["kind"],
@@ -136,7 +139,8 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     closed = allowed.closed(task) if deploys else None
     whole: approval.Plan | None = None
     # What a dead run left was perhaps not live yet when the plan was made.
-    if deploys and (task.params["approved_plan"] or before.settles or _said(hold.store.head()) != before.seen):
+    approves = task.params["approved_plan"] is not None
+    if deploys and (approves or before.settles or _said(hold.store.head()) != before.seen):
         differences, whole = _planned(task)
     # Read first: what begins between the two reads is then in the state, and not taken for known.
     newest = live.newest_service_deployment(task)
@@ -144,7 +148,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
     if before.opening and before.opening.baseline:
         # A baseline may be a way back, and a tag is none: what runs is remembered by its digest (case C68).
         state["images"] = live.running_images(task)
-    found = Look(task, state, differences, hold.who, hold.nonce)
+    found = Look(task, state, differences, hold.who, hold.nonce, overrides=bool(closed))
 
     def deciding(head: Document, records: release.Records) -> tuple[list[release.Write], None]:
         writes = found.decide(head, records, hold.store.now())
@@ -152,7 +156,7 @@ def claim(task: Task, hold: held.Held, before: Look) -> Look:
         if whole:
             allowed.approved(task, whole, found.resumes)
         if not found.resumes and found.opening:
-            allowed.in_window(closed)
+            allowed.in_window(task, closed)
         return writes, None
 
     hold.claim(deciding)
@@ -176,6 +180,14 @@ def _as_said(before: restore.Choice | None, now: restore.Choice | None, records:
 
 def _said(head: Document) -> tuple[int, int | None, int | None]:
     return head["seq"], head["current"], head["open"]
+
+
+def announce_grounds(task: Task, audit: Document) -> None:
+    """What the record says of who approved it, and why closed windows did not count; once it says so."""
+    if audit["approved_by"]:
+        task.report(f"approved by {audit['approved_by']}: recorded, not enforced")
+    if audit["window_override"]:
+        task.report(f"release windows overridden: {audit['window_override']}")
 
 
 def announce(task: Task, target: Document, found: Look) -> list[Difference]:

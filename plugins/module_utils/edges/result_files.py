@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 RUN = "STEADY_ECS_RUN"
 """Environment variable by which a module is told the run that it is of: the same in all processes of one
 ansible-playbook, and in no other one."""
+COMMAND = "STEADY_ECS_RESULT_FILE"
+"""Environment variable that names a second result file: that of the command ``./steady play``, which makes an exit
+status of it, whatever file is declared for other programs."""
 LIMIT = 64 * 1024 * 1024
 """Bytes. drift.json of a thousand services has a few megabytes."""
 
@@ -41,11 +45,20 @@ def merge_outcome(path: Path, verb: str, host: str, entry: Document) -> Document
     return _merge(path, added)
 
 
-def note_outcome(path: Path, verb: str, host: str, entry: Document) -> tuple[Document | None, str]:
+def note_outcome(path: str | None, verb: str, host: str, entry: Document) -> tuple[Document | None, str]:
     """As :func:`merge_outcome`, for the last word of a run: where the file cannot be written, None and a sentence that
-    says so, for what has come of the run is to be told all the same. It is no reason to run anything again."""
+    says so, for what has come of the run is to be told all the same. It is no reason to run anything again.
+
+    ``path``: the declared file; None without one. The one of COMMAND is written besides; where it cannot be, the
+    command sees that nothing is in it.
+    """
+    if os.environ.get(COMMAND):
+        with suppress(Failure):
+            merge_outcome(Path(os.environ[COMMAND]), verb, host, entry)
+    if not path:
+        return None, ""
     try:
-        return merge_outcome(path, verb, host, entry), ""
+        return merge_outcome(Path(path), verb, host, entry), ""
     except Failure as failure:
         why = failure.msg.partition(". ")[0]
         return None, f" The result file could not be written: {why}. What was done stands, and is not to be done again."

@@ -38,6 +38,9 @@ CALLER_SAYS = (
 BASELINE_SAYS = ("who", "host", "why")
 """What of that holds for a baseline: nobody has committed, approved or promoted what was found."""
 
+GIVEN_AGAIN = ("commit", "approved_by", "window_override")
+"""What of it counts when it is given to a run that goes on with a release; what is declared is the same by then."""
+
 STEPS = (
     *("attributes", "task_definition", "registered", "deployment", "service_deployment"),
     *("rollback_task_definition", "rollback_deployment"),
@@ -210,7 +213,7 @@ RECORD: Document = {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {"t": _NEEDED_TEXT, "state": _NEEDED_TEXT},
+        "options": {"t": _NEEDED_TEXT, "state": _NEEDED_TEXT, "who": _TEXT},
     },
     **_WRITTEN,
 }

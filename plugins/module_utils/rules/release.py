@@ -20,6 +20,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     CALLER_SAYS,
     FAILED,
     FINAL,
+    GIVEN_AGAIN,
     PREPARED,
     RELEASES,
     ROLLED_BACK,
@@ -161,7 +162,7 @@ def opening(
     base, baseline = _adopted(head, known, live), None
     is_ours = explained(base, known, live)
     if left and is_ours and _resumable(left, request, live, content_differs):
-        return _resumed(left, head["epoch"], request.nonce, now)
+        return _resumed(left, head["epoch"], request, now)
     seq, epoch = max([head["seq"], *known]), head["epoch"]
     if not is_ours:
         seq += 1
@@ -187,8 +188,7 @@ def nothing_to_open(head: Document, records: Records, nonce: str, now: str) -> l
 def unsettled(head: Document, records: Records) -> bool:
     """Whether a dead run has left something for a run with nothing to release, too: its name in the head, or a record
     that it made, and the head does not count."""
-    above = records_after(records, head["seq"])
-    return head["open"] is not None or any(each["state"] not in FINAL for each in above)
+    return head["open"] is not None or any(each["state"] not in FINAL for each in records_after(records, head["seq"]))
 
 
 def explained(base: int | None, records: Records, live: Document) -> bool:
@@ -310,11 +310,13 @@ def _judged(record: Document, result: Document) -> Document:
     return verdict
 
 
-def _resumed(left: Document, epoch: int, nonce: str, now: str) -> Opening:
-    """A release that goes on, from the state that it was left in. Its record is written anew in any case: a run that
-    was only asleep cannot write to it any more."""
+def _resumed(left: Document, epoch: int, request: Request, now: str) -> Opening:
+    """A release that goes on from the state that it was left in, with the grounds that are given now. Its record is
+    written anew in any case: a run that was only asleep cannot write to it any more."""
     state = APPLYING if left["state"] == PREPARED else left["state"]
-    record = moved(left, state, now, epoch=epoch, nonce=nonce)
+    audit = {**left["audit"], **{name: request.audit[name] for name in GIVEN_AGAIN if request.audit.get(name)}}
+    record = moved(left, state, now, epoch=epoch, nonce=request.nonce, audit=audit)
+    record["log"][-1]["who"] = request.audit.get("who")
     return Opening(record=record, writes=[Write(REPLACE, record)], resumed=True)
 
 

@@ -237,13 +237,13 @@ def _count(record: Document) -> list[Document]:
 
 
 def _moves(record: Document) -> list[Document]:
-    """The states of the record; one that repeats itself for another step is one line."""
-    log = record["log"]
-    return [
-        {"time": each["t"], "text": each["state"].replace("_", " ")}
-        for before, each in zip([None, *log], log, strict=False)
-        if before is None or before["state"] != each["state"]
-    ]
+    """The states of the record, and who has gone on with it; one that repeats itself for another step is one line."""
+    log, moves = record["log"], []
+    for before, each in zip([None, *log], log, strict=False):
+        resumed = f", gone on with by {each['who']}" if each.get("who") else ""
+        if resumed or before is None or before["state"] != each["state"]:
+            moves.append({"time": each["t"], "text": each["state"].replace("_", " ") + resumed})
+    return moves
 
 
 def _lines(timeline: list[Document]) -> list[Document]:

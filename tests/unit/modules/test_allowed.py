@@ -59,6 +59,10 @@ class Waiting:
         closing = {"state": "closed", "store": str(self.folder), "release": opened["release"], "outcome": "proven"}
         assert not self.system.run(release, **closing).get("failed")
 
+    def record(self, seq: int) -> Answer:
+        found: Answer = json.loads(next(self.folder.rglob(f"releases/{seq:08d}.json")).read_text())
+        return found
+
     def documents(self) -> tuple[Answer, list[int]]:
         head = json.loads(next(self.folder.rglob("head.json")).read_text())
         return head, sorted(int(each.stem) for each in self.folder.rglob("releases/*.json"))
@@ -162,6 +166,35 @@ def test_a_window_that_closed_in_the_wait_for_the_lease_opens_nothing(world: Wai
     head, records = world.documents()
     assert (head["lease"], head["open"], records) == (None, None, [1, 2])
     assert world.open(86400, windows=[WINDOW], window_override="the shop is down")["release"]["seq"] == 3
+    assert world.record(3)["audit"]["window_override"] == "the shop is down"
+    assert "release windows overridden: the shop is down" in world.system.lines
+
+
+def test_a_reason_is_recorded_where_no_window_is_open_and_only_there(world: Waiting) -> None:
+    opened = world.open(7200, windows=[WINDOW], window_override="just in case")
+    assert opened["release"]["seq"] == 2 and world.record(2)["audit"]["window_override"] is None
+    assert "overridden" not in str(world.system.lines)
+    world.proven(opened, 7200)
+    world.said(OUTSIDE)
+    assert world.open(86400, windows=[WINDOW], window_override=" \n")["reason"] == "window"
+    world.open(86400, window_override="no window is declared")
+    assert world.record(3)["audit"]["window_override"] is None
+
+
+def test_grounds_that_are_given_to_the_run_that_goes_on_are_recorded(world: Waiting) -> None:
+    first = world.open(7200, audit={"approved_by": None, "inventory_commit": "a" * 40})
+    world.system.run(release, state="interrupted", store=str(world.folder), release=first["release"])
+    assert "approved by" not in str(world.system.lines)
+    again = world.open(7200, commit="5d290ed", audit={"approved_by": "grace", "inventory_commit": "b" * 40})
+    assert again["release"]["resumed"]
+    record = world.record(2)
+    audit = record["audit"]
+    assert (audit["approved_by"], audit["commit"], audit["inventory_commit"]) == ("grace", "5d290ed", "a" * 40)
+    assert "approved by grace: recorded, not enforced" in world.system.lines
+    assert record["log"][-1]["who"] == audit["who"] and record["log"][0]["who"] is None
+    world.system.run(release, state="interrupted", store=str(world.folder), release=again["release"])
+    world.open(7200)
+    assert world.record(2)["audit"]["approved_by"] == "grace", "who goes on without a word takes nothing back"
 
 
 def test_what_a_run_left_open_lets_no_other_release_through(world: Waiting) -> None:
