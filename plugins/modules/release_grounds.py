@@ -26,6 +26,9 @@ options:
       - Image of the application. In Amazon ECR its label C(org.opencontainers.image.revision) is read, which needs
         ecr:BatchGetImage and ecr:GetDownloadUrlForLayer.
     type: str
+  promoted_commit:
+    description: Commit on the record of the release whose images are taken; it counts where O(image) tells none.
+    type: str
   approved_by:
     description: Who approved the release. It is recorded, and nobody is asked whether it is true.
     type: str
@@ -80,6 +83,7 @@ SPEC = Spec(
         "inventory": {"type": "path"},
         "commit": {"type": "str"},
         "image": {"type": "str"},
+        "promoted_commit": {"type": "str"},
         "approved_by": {"type": "str"},
         "promoted_from": {"type": "str"},
         "uncovered": {"type": "str"},
@@ -101,7 +105,8 @@ def run(task: Task) -> dict[str, Any]:
             f"The inventory is not as it was committed ({str(commit)[:12]}): the record says so, and nobody can see "
             "later what was declared."
         )
-    application = params["commit"] or (provenance.image_commit(task, params["image"]) if params["image"] else None)
+    labelled = provenance.image_commit(task, params["image"]) if params["image"] and not params["commit"] else None
+    application = params["commit"] or labelled or params["promoted_commit"]
     return {"changed": False, "commit": application and one_line(str(application)[:LONGEST]), "audit": audit}
 
 

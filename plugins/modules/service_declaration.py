@@ -82,7 +82,8 @@ from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges import live, project_files, reads
 from ansible_collections.steady.ecs.plugins.module_utils.edges.aws import region_of
-from ansible_collections.steady.ecs.plugins.module_utils.rules import project, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules import addresses, project, target_group
+from ansible_collections.steady.ecs.plugins.module_utils.rules.declaration import DeclarationError
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 SPEC = Spec(
@@ -128,6 +129,11 @@ def run(task: Task) -> Answer:
     if not project.HAS_YAML:
         raise Failure("PyYAML is not installed beside this Python: run `pip install pyyaml`.", reason="no_yaml")
     folder = Path(task.params["folder"]).absolute()
+    if task.params["url"]:  # what it may not hold would stand in a file that is committed
+        try:
+            addresses.origin(task.params["url"], "service_url")
+        except DeclarationError as wrong:
+            raise Failure(wrong.msg, reason="declaration") from None
     account, declaration = declared(task, reads.service(task, task.params["cluster"], task.params["service"]))
     contents = wanted(task, account, declaration)
     there = {name: project_files.existing(folder, name) for name in contents}

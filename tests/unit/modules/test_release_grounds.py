@@ -147,6 +147,7 @@ def test_the_commit_of_the_application_is_what_its_image_is_labelled_with(
     world.manifests = manifests
     assert gathered(world, image=f"{REPOSITORY}:1.2")["commit"] == COMMIT
     assert gathered(world, image=f"{REPOSITORY}:1.2", commit="given")["commit"] == "given"
+    assert gathered(world, image=f"{REPOSITORY}:1.2", promoted_commit="promoted")["commit"] == COMMIT
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,7 @@ def test_the_commit_of_the_application_is_what_its_image_is_labelled_with(
 def test_what_a_registry_does_not_tell_is_null(world: World, manifests: dict[str, Any]) -> None:
     world.manifests = manifests
     assert gathered(world, image=f"{REPOSITORY}:1.2")["commit"] is None
+    assert gathered(world, image=f"{REPOSITORY}:1.2", promoted_commit="promoted")["commit"] == "promoted"
 
 
 def test_of_other_registries_and_without_rights_nothing_is_told(world: World) -> None:

@@ -208,3 +208,10 @@ def test_an_inventory_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="cannot be written"):
         project_files.replace(path, "after")
     assert path.read_text() == "before"
+
+
+@pytest.mark.parametrize("url", ["https://ada:canary@example.com", "example.com", "https://example.com:4x"])
+def test_a_url_that_may_not_be_declared_is_not_written_down(system: System, tmp_path: Path, url: str) -> None:
+    found = written(system, tmp_path / "new", url=url)
+    assert (found["failed"], found["reason"]) == (True, "declaration") and "service_url" in found["msg"]
+    assert "canary" not in str(found) and not (tmp_path / "new").exists()
