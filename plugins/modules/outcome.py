@@ -117,8 +117,13 @@ result:
 from typing import Any
 
 from ansible_collections.steady.ecs.plugins.module_utils.edges.result_files import note_outcome
-from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import last_line, one_line
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS, OUTCOMES_BY_WEIGHT, worst
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import (
+    OUTCOME_STATUS,
+    OUTCOMES_BY_WEIGHT,
+    last_line,
+    one_line,
+    worst,
+)
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure, Spec, Task, execute
 
 NO_FAILURE = {"proven", "unchanged", "drifted"}

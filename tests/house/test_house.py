@@ -177,7 +177,7 @@ def test_the_two_inventories_declare_the_same_release() -> None:
 
 
 def test_steady_and_the_rules_map_outcomes_alike() -> None:
-    from ansible_collections.steady.ecs.plugins.module_utils.rules.release import OUTCOME_STATUS
+    from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import OUTCOME_STATUS
 
     block = (ROOT / "steady").read_text(encoding="utf-8").split("status_of() {")[1].split("esac")[0]
     mapped = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, records, release, restore, states
+from ansible_collections.steady.ecs.plugins.module_utils.rules import intent, outcome, records, release, restore, states
 
 ACCOUNT, REGION = "640080112933", "us-east-1"
 FAMILY = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web"
@@ -72,8 +72,8 @@ class Service:
 
 
 def test_every_outcome_has_a_weight_and_a_status() -> None:
-    assert sorted(release.OUTCOMES_BY_WEIGHT) == sorted(release.OUTCOME_STATUS)
-    assert set(release.STATE_OF_OUTCOME) | {"drifted", "interrupted"} == set(release.OUTCOME_STATUS)
+    assert sorted(outcome.OUTCOMES_BY_WEIGHT) == sorted(outcome.OUTCOME_STATUS)
+    assert set(release.STATE_OF_OUTCOME) | {"drifted", "interrupted"} == set(outcome.OUTCOME_STATUS)
     assert set(release.STATE_OF_OUTCOME.values()) <= records.FINAL
 
 
@@ -89,7 +89,7 @@ def test_every_outcome_has_a_weight_and_a_status() -> None:
     ],
 )
 def test_a_run_ends_with_its_worst_word(words: list[str], expected: str) -> None:
-    assert release.worst(words) == expected
+    assert outcome.worst(words) == expected
 
 
 def test_the_tool_is_the_version_of_the_collection() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from ansible_collections.steady.ecs.plugins.module_utils.edges import files
 from ansible_collections.steady.ecs.plugins.module_utils.edges.store_files import utc_now
 from ansible_collections.steady.ecs.plugins.module_utils.rules.drift import merged
+from ansible_collections.steady.ecs.plugins.module_utils.rules.outcome import worst
 from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Document
-from ansible_collections.steady.ecs.plugins.module_utils.rules.release import worst
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 RUN = "STEADY_ECS_RUN"

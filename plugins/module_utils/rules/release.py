@@ -48,34 +48,6 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.states import (
 
 Records = Mapping[int, Document]
 
-OUTCOME_STATUS = {
-    "proven": 0,
-    "unchanged": 0,
-    "drifted": 2,
-    "failed_rolled_back": 3,
-    "failed": 4,
-    "held": 5,
-    "superseded": 6,
-    "interrupted": 7,
-    "error": 1,
-}
-"""The outcome words and the exit status of each; ``./steady`` has a copy in shell, and a test compares."""
-
-OUTCOMES_BY_WEIGHT = (
-    "unchanged",
-    "proven",
-    "drifted",
-    "held",
-    "error",
-    "superseded",
-    "failed_rolled_back",
-    "interrupted",
-    "failed",
-)
-"""From the best to the worst, for a run over several hosts: how urgently a person must look at the service. Nothing
-was changed by a run that was held or refused (error); a superseded service runs somebody else's release; one rolled
-back runs the old one; an interrupted one goes on unwatched; a failed one may be broken right now."""
-
 STATE_OF_OUTCOME = {
     "proven": SUCCEEDED,
     "unchanged": SUCCEEDED,
@@ -122,13 +94,6 @@ class Opening:
     resumed: bool = False
     unproven: bool = False
     """What is live is the work of releases that died or failed, so nobody has verified it, whoever declares it now."""
-
-
-def worst(outcomes: list[str]) -> str:
-    """The word that a run over several hosts ends with; ``error`` when there is none, or an unknown one."""
-    if not outcomes or not set(outcomes) <= set(OUTCOMES_BY_WEIGHT):
-        return "error"
-    return max(outcomes, key=OUTCOMES_BY_WEIGHT.index)
 
 
 def settled(head: Document, records: Records) -> Document:
