@@ -90,7 +90,7 @@ CASES: dict[str, dict[str, Arguments | None]] = {
         "failure": {**WHICH, "task_definition": "pardon-simulator:74", "container": "corall"},
     },
     "release_grounds": {
-        "ok": {"approved_by": "ada", "window_override": "the shop is down"},
+        "ok": {"approved_by": "ada", "promoted_commit": "5d290ed"},
         "changed": None,  # it only reads
         "failure": None,  # what it cannot tell is null
     },
