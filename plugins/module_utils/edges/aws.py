@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,8 +51,11 @@ CREDENTIALS = {
 }
 """The SDK's exceptions about what says who we are; by name, for some are younger than the oldest SDK we run with."""
 
-GIVEN = {"explicit", "env"}
-"""Where the SDK takes credentials as they are given (its names)."""
+KEYS = {
+    "aws_access_key_id": "access key",
+    "aws_secret_access_key": "secret key",
+    "aws_session_token": "session token",
+}
 IDENTIFYING = {"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetRoleCredentials", "CreateToken"}
 """Calls that the SDK makes on the way to credentials: when they are refused, no other call can be made."""
 
@@ -155,9 +159,9 @@ class Connection:
             addresses.origin(client.meta.endpoint_url, "The endpoint")
         except DeclarationError as wrong:
             raise _no_address(wrong.msg.rstrip(".")) from None
-        if who_signs := _unclean(client):
+        if unclean := _unclean(client, options):
             raise Failure(
-                f"The {who_signs} has a space or a line end in it, as when it was read from a file with its last line "
+                f"The {unclean} has a space or a line end in it, as when it was read from a file with its last line "
                 "end. Give it without.",
                 reason="rejected_credentials",
             )
@@ -182,13 +186,12 @@ def _no_address(wrong: str) -> Failure:
     )
 
 
-def _unclean(client: Any) -> str:
-    """Which part of the credentials no request can carry; none of those that a provider has yet to ask for."""
-    found = client._request_signer._credentials
-    if getattr(found, "method", "") not in GIVEN:
-        return ""
-    given = {"access key": found.access_key, "secret key": found.secret_key, "session token": found.token}
-    return next((name for name, value in given.items() if value and value.split() != [value]), "")
+def _unclean(client: Any, options: dict[str, Any]) -> str:
+    """Which part of the credentials no request can carry, of those that are given in ``options`` or by the environment.
+    The SDK's own objects are not asked for them, for they would renew what they have."""
+    method = getattr(client._request_signer._credentials, "method", "")
+    given = {"explicit": options, "env": {name.lower(): text for name, text in os.environ.items()}}.get(method, {})
+    return next((name for key, name in KEYS.items() if re.search(r"\s", given.get(key) or "")), "")
 
 
 def _config(attempts: int, lease: Lease | None) -> Any:
