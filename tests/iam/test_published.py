@@ -26,11 +26,10 @@ def test_the_template_is_made_from_the_policies() -> None:
 
 
 @pytest.mark.walk
-@pytest.mark.parametrize("project", ["*", "OWNER/*", "OWNER/NA?E", "OWNER", "OWNER/NAME:ref", "OWNER/"])
-def test_the_roles_trust_one_project(project: str) -> None:
-    pattern = template.template()["Parameters"]["Project"]["AllowedPattern"]
-    assert not re.fullmatch(pattern, project)
-    assert re.fullmatch(pattern, "my-org/my.app_2") and re.fullmatch(pattern, "group/sub/project")
+def test_the_roles_trust_one_project() -> None:
+    pattern = re.compile(template.template()["Parameters"]["Project"]["AllowedPattern"])
+    assert not any(map(pattern.fullmatch, ["*", "OWNER/*", "OWNER/NA?E", "OWNER", "OWNER/NAME:ref", "OWNER/"]))
+    assert all(map(pattern.fullmatch, ["my-org/my.app_2", "group/sub/project"]))
 
 
 def test_the_template_is_one_for_cloudformation() -> None:
