@@ -385,6 +385,7 @@ def run(task: Task) -> Answer:
     tell_changed(task, verification.seen)
     answer = verification.answer()
     if not answer["ok"]:
+        task.assure_lease()
         words = checks.message(answer["summary"], verification.checks)
         starting = verification.starting()
         if starting:

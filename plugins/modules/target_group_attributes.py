@@ -247,6 +247,7 @@ def settled(task: Task, change: Change) -> dict[str, str]:
     writes.modify_target_group_attributes(task, arn, changed, lambda: arrived(task, change))
     found = arrived(task, change, READ_BACK_SECONDS)
     if found is None:
+        task.assure_lease()
         now = target_group.compare(declared, reads.target_group_attributes(task, arn), change.name)
         raise Failure(
             f"AWS took the change, but {READ_BACK_SECONDS} s later it shows otherwise: "

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.steady.ecs.plugins.module_utils.edges import held
 from ansible_collections.steady.ecs.plugins.module_utils.work import Task, TooLate
 
-from tests.faults.model import chains, ecs, scenarios
+from tests.faults.model import chains, deployers, ecs, scenarios
 from tests.faults.model.ecs import BAD, CLUSTER, SERVICE
 from tests.faults.model.judge import carried_out, of_intent, of_world, plan_of
 from tests.faults.model.scenarios import BY_NAME, Command
@@ -146,3 +146,11 @@ def test_tasks_that_somebody_starts_anew_are_not_taken_back(monkeypatch: pytest.
     before, forced = cloud.last_completed, Command("deploy", {**scenarios.FIRST, "rollout_force": True})
     assert scenarios.play(cloud, forced, Restarted(cloud)).outcome.word == "proven"
     assert cloud.last_completed == cloud.primary["id"] != before
+
+
+RACES = {1318: "attributes that whoever had taken over set since were a failure of the run that had stood still"}
+
+
+@pytest.mark.parametrize("seed", RACES)
+def test_the_races_that_were_found_hold(seed: int) -> None:
+    assert deployers.interleaved(seed).wrong == [], RACES[seed]

@@ -130,6 +130,16 @@ def test_a_task_whose_lease_is_lost_touches_nothing(world: Balanced, tmp_path: P
     assert world.calls == []
 
 
+def test_what_another_run_has_made_of_it_since_is_not_ill(world: Balanced, tmp_path: Path) -> None:
+    """It has taken over since the task began, and before a renewal was due."""
+    of = Release(world, tmp_path)
+    found = of.task(service_health, task_definition=revision(2), wait_timeout=20)
+    assert found["reason"] == "unhealthy", "while it is ours"
+    world.at(1, of.taken_by_another)
+    found = of.task(service_health, task_definition=revision(2), wait_timeout=20)
+    assert (found["reason"], found["holder"]["who"]) == ("lease_lost", "bob")
+
+
 def test_the_lease_is_renewed_in_a_long_wait(world: Balanced, tmp_path: Path) -> None:
     of, keys = Release(world, tmp_path), set[str]()
     for seconds in range(0, 600, 30):
