@@ -93,7 +93,7 @@ LONGEST = 1000
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Gather, and say what is recorded only."""
+    """Gather what is known; whoever opens the release says what is recorded."""
     params = task.params
     given = {name: params[name] for name in ("approved_by", "promoted_from", "uncovered") if params[name]}
     audit: dict[str, Any] = {name: one_line(str(value)[:LONGEST]) for name, value in given.items()}

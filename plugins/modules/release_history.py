@@ -165,7 +165,7 @@ releases:
       type: str
       sample: null
     log:
-      description: The states of the record.
+      description: The states of the record, and with C(who) who has gone on with it.
       type: list
       elements: dict
       sample: [{t: "2025-11-27T10:00:00Z", state: prepared}]

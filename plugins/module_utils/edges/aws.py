@@ -56,6 +56,8 @@ KEYS = {
     "aws_secret_access_key": "secret key",
     "aws_session_token": "session token",
 }
+"""What somebody gives by hand: the options of a client, in capitals the variables of the environment; and their names
+for people."""
 IDENTIFYING = {"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetRoleCredentials", "CreateToken"}
 """Calls that the SDK makes on the way to credentials: when they are refused, no other call can be made."""
 

@@ -22,6 +22,7 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import (
     HEAD,
     RECORD,
     SIZE_LIMIT,
+    UNTRUSTED,
     Document,
     Identity,
     misnumbered,
@@ -263,6 +264,4 @@ class Documents(ABC):
         return data
 
     def _untrusted(self, name: str, wrong: list[str]) -> Failure:
-        return Failure(
-            f"{self.place}/{name} is not used: {'; '.join(wrong)}. {self.REPAIR}", reason="untrusted_document"
-        )
+        return Failure(f"{self.place}/{name} is not used: {'; '.join(wrong)}. {self.REPAIR}", reason=UNTRUSTED)

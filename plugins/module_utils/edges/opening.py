@@ -111,12 +111,12 @@ class Look:
             raise Failure(wrong.msg, reason="declaration") from None
         grounds = {name: value for name, value in params["audit"].items() if value is not None}
         said = {"who": self.who, "host": platform.node(), "commit": params["commit"], "why": params["why"]}
-        said["window_override"] = (self.overrides and allowed.override(self.task)) or None
+        override = allowed.override(self.task) if self.overrides else ""
         return release.Request(
             identity=live.store(self.task).identity,
             kind=params["kind"],
             intent=declared,
-            audit={**grounds, **said},
+            audit={**grounds, **said, "window_override": override or None},
             nonce=self.nonce,
             restores=self.target["seq"] if self.target else None,
         )

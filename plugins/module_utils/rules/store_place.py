@@ -11,7 +11,8 @@ from ansible_collections.steady.ecs.plugins.module_utils.rules.records import Id
 from ansible_collections.steady.ecs.plugins.module_utils.work import Failure
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_SCHEME = re.compile(r"[A-Za-z0-9]+:/|s3:")
+_SLIP = re.compile(r"[A-Za-z0-9]+:/|s3:")
+"""How a mistyped place begins. As a folder it would be one in the working folder, where nobody would look for it."""
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _PREFIX = re.compile(r"[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*")
 LONGEST_PREFIX = 200
@@ -34,8 +35,8 @@ def bucket(named: str | None) -> Bucket | None:
     """The bucket that ``release_store`` names; None for a folder, or for none. Raises Failure."""
     scheme, separator, rest = (named or "").partition("://")
     if not separator:
-        if slip := _SCHEME.match(named or ""):  # in the working folder nobody would look for the records
-            raise _wrong(named, f"{slip[0]} is no begin of a folder's path, nor of a bucket's")
+        if slip := _SLIP.match(named or ""):
+            raise _wrong(named, f"{slip[0]} begins neither the path of a folder nor s3://BUCKET")
         return None
     if scheme != "s3":
         raise _wrong(named, f"{scheme} is no kind of store")

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.unit.answers import ACCOUNT
+import pytest
+from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
+
+from tests.unit.answers import ACCOUNT, moment
 from tests.unit.modules.test_deployment_continue import strict
 from tests.unit.modules.verb_world import VerbWorld
 from tests.unit.modules.world import no_answer, refused
@@ -104,3 +107,11 @@ class _Pages:
             wanted = wanted and family == asked.get("family", family)
             if wanted and each.get("startedBy") == asked.get("startedBy", each.get("startedBy")):
                 yield {"taskArns": [each["taskArn"]]}
+
+
+def on_its_clock(world: Runner, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """The world, whose clock waits and records go by, and of which nothing is remembered."""
+    monkeypatch.setattr(waits, "clock", world)
+    monkeypatch.setattr(reads, "_definitions", {})
+    monkeypatch.setattr(store_files, "utc_now", lambda: moment(world.seconds).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return world

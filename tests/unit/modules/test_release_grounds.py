@@ -126,7 +126,7 @@ def test_without_a_repository_nothing_is_told(world: World, tmp_path: Path, make
     assert gathered(world, inventory=str(folder))["audit"] == {}
 
 
-def test_an_approval_is_recorded_and_the_output_says_that_it_is_no_more(world: World) -> None:
+def test_an_approval_and_a_promotion_are_passed_on_clean(world: World) -> None:
     found = gathered(world, approved_by="ada\n::error::x", promoted_from="s3://a/b")
     assert "\n" not in found["audit"]["approved_by"]
     assert found["audit"]["promoted_from"] == "s3://a/b"

@@ -15,7 +15,7 @@ from ansible_collections.steady.ecs.plugins.modules import release_task as modul
 from tests.unit.answers import revision
 from tests.unit.modules.one_off_world import Runner
 from tests.unit.modules.test_in_release import Release
-from tests.unit.modules.test_task_run import SECRET
+from tests.unit.modules.test_task_run_quotes import SECRET
 from tests.unit.modules.world import no_answer, refused
 
 NEW, MIGRATE = revision(2), ["./manage", "migrate"]

@@ -5,31 +5,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steady.ecs.plugins.module_utils.edges import reads, store_files, waits
 from ansible_collections.steady.ecs.plugins.module_utils.rules import one_off, outcome, records, release
 from ansible_collections.steady.ecs.plugins.module_utils.rules.operation import NOTHING
 from ansible_collections.steady.ecs.plugins.modules import task_run as module
 
-from tests.unit.answers import ACCOUNT, moment, revision
-from tests.unit.modules.one_off_world import NETWORK, Runner
+from tests.unit.answers import ACCOUNT, revision
+from tests.unit.modules.one_off_world import NETWORK, Runner, on_its_clock
 from tests.unit.modules.world import no_answer, refused
 
 Answer = dict[str, Any]
-SECRET = "canary-9d2c-secret"
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    found = Runner(tmp_path)
-    monkeypatch.setattr(waits, "clock", found)
-    monkeypatch.setattr(reads, "_definitions", {})
-    monkeypatch.setattr(store_files, "utc_now", lambda: moment(found.seconds).strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return found
+    return on_its_clock(Runner(tmp_path), monkeypatch)
 
 
 def test_a_task_is_run_to_its_end_with_its_log(world: Runner) -> None:
@@ -350,50 +343,6 @@ def test_another_task_of_a_killed_run_is_not_run_beside(world: Runner) -> None:
     assert len(world.jobs) == 1
     world.sleep(30)
     assert world.verb(module, command=["./long"])["outcome"] == "proven"
-
-
-def well(world: Runner, said: str) -> None:
-    world.logs = [f"connecting with {said}", "done"]
-
-
-def never_started(world: Runner, said: str) -> None:
-    well(world, said)
-    quoted = f'CannotStartContainerError: exec: "./import {said}": no such file'
-    container = {"name": "app", "reason": quoted}
-    world.ends = {"stopCode": "TaskFailedToStart", "stoppedReason": quoted, "containers": [container]}
-
-
-def refused_by_ecs(world: Runner, said: str) -> None:
-    world.fail("run_task", refused("InvalidParameterException", f"CannotStartContainerError: exec: {said} is too long"))
-
-
-def no_place_for_it(world: Runner, said: str) -> None:
-    world.failures = [{"reason": "ATTRIBUTE", "detail": f"CannotStartContainerError: exec: {said} asks for too much"}]
-
-
-@pytest.mark.parametrize("end", [well, never_started, refused_by_ecs, no_place_for_it])
-@pytest.mark.parametrize(
-    ("command", "environment"),
-    [
-        (["./import", SECRET], {"TOKEN": SECRET}),
-        (["./import"], {"DATABASE_URL": f"postgres://ada:{SECRET}@db/x"}),
-        (["sh", "-c", f"./import --token={SECRET}"], {}),
-        (["sh", "-c", f"./import --header 'X-Auth {SECRET}'"], {}),
-    ],
-)
-def test_commands_and_variables_are_nowhere_but_in_ecs(
-    world: Runner, tmp_path: Path, end: Callable[[Runner, str], None], command: list[str], environment: Answer
-) -> None:
-    end(world, SECRET)
-    found = world.verb(module, command=command, environment=environment, result_file=str(tmp_path / "r"))
-    assert SECRET in str(world.called("run_task"))
-    assert SECRET not in str(found)
-    assert end is well or "CannotStartContainerError: exec" in found["msg"]
-    assert SECRET not in "\n".join(world.lines)
-    assert not any(SECRET in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
-    arguments = world.newest()["operation"]["arguments"]
-    words = f"hidden ({len(command)} {'word' if len(command) == 1 else 'words'})"
-    assert (arguments["command"], arguments["environment"]) == (words, sorted(environment))
 
 
 def test_a_container_that_would_not_end_the_task_is_refused(world: Runner) -> None:
