@@ -227,6 +227,13 @@ def test_a_value_is_hidden_as_a_structured_log_line_quotes_it(value: str, line: 
     assert redact.without(line.format(quoted), secrets) == line.format('"hidden"')
 
 
+def test_each_url_of_a_value_is_taken_apart() -> None:
+    """A list of brokers has a password in each."""
+    brokers = "amqp://ada:canary-1@one/x,amqp://bob:canary-2@two/x"
+    secrets = redact.values_in(_with(environment=[{"name": "BROKERS", "value": brokers}]))
+    assert redact.without("no such password: canary-1, canary-2", secrets) == "no such password: hidden, hidden"
+
+
 def test_a_value_is_hidden_as_a_url_and_a_cleaned_message_quote_it() -> None:
     secrets = redact.values_in(_with(environment=[{"name": "P", "value": "abc/def+canary=="}]))
     assert redact.without("GET /?t=abc%2Fdef%2Bcanary%3D%3D", secrets) == "GET /?t=hidden"

@@ -176,9 +176,8 @@ def _kept(path: str, value: Any) -> Any:
 
 
 def _parts(value: str) -> list[str]:
-    """User name and password of a URL."""
-    found = _USER_INFO.search(value)
-    return found[0].split(":", 1) if found else []
+    """User names and passwords of the URLs in a text."""
+    return [part for found in _USER_INFO.finditer(value) for part in found[0].split(":", 1)]
 
 
 def _given(container: dict[str, Any]) -> list[str]:
